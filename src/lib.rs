@@ -1,0 +1,1 @@
+//! Reconciles NATS exchanges from git.

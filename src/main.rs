@@ -1,0 +1,2 @@
+//! natsx-sync.
+fn main() {}
