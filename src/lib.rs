@@ -1,1 +1,18 @@
 //! Reconciles NATS exchanges from git.
+//!
+//! ```text
+//! git ─Checkout▶ exchange ─Desired▶┐
+//!                                  ├▶ plan ─Plan▶ apply ─Outcome▶ status · report
+//! clusters, registry ▶ observe ─Observed▶┘  (pure)  (effects)
+//! ```
+//!
+//! The middle of the road (`id`, `reason`, `diagnostic`, `exchange`, `observe::observed`, `plan`, `report`, the step function of
+//! `apply`) knows no tokio, kube, git2, files, processes, clocks or environment; a test holds it to that.
+
+pub mod diagnostic;
+pub mod exchange;
+pub mod id;
+pub mod observe;
+pub mod plan;
+pub mod reason;
+pub mod source;

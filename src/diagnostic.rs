@@ -1,0 +1,92 @@
+//! What is wrong where, and what to do about it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::reason::Reason;
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The file is refused.
+    Error,
+    /// Works, and is probably not what is wanted.
+    Warning,
+    /// Worth knowing.
+    Note,
+}
+
+/// One finding in a file of the repository or of the settings. Lines and columns count from 1.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The stable word.
+    pub reason: Reason,
+    /// What is wrong, in a sentence. Never a secret's value.
+    pub text: String,
+    /// The file, relative to the repository's root.
+    pub file: Option<String>,
+    /// Line, from 1.
+    pub line: Option<u32>,
+    /// Column, from 1.
+    pub column: Option<u32>,
+    /// What to do or write instead.
+    pub hint: Option<String>,
+    /// The source line with a caret below, for terminals; never part of the machine form.
+    #[serde(skip)]
+    pub snippet: Option<String>,
+}
+
+impl Diagnostic {
+    /// An error without a place.
+    pub fn error(reason: Reason, text: impl Into<String>) -> Self {
+        Self::new(Severity::Error, reason, text)
+    }
+
+    /// A warning without a place.
+    pub fn warning(reason: Reason, text: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, reason, text)
+    }
+
+    /// A note without a place.
+    pub fn note(reason: Reason, text: impl Into<String>) -> Self {
+        Self::new(Severity::Note, reason, text)
+    }
+
+    fn new(severity: Severity, reason: Reason, text: impl Into<String>) -> Self {
+        Self {
+            severity,
+            reason,
+            text: text.into(),
+            file: None,
+            line: None,
+            column: None,
+            hint: None,
+            snippet: None,
+        }
+    }
+
+    /// Says where.
+    #[must_use]
+    pub fn at(mut self, file: impl Into<String>, line: u32, column: u32) -> Self {
+        self.file = Some(file.into());
+        self.line = Some(line);
+        self.column = Some(column);
+        self
+    }
+
+    /// Says in which file, where no line is known.
+    #[must_use]
+    pub fn in_file(mut self, file: impl Into<String>) -> Self {
+        self.file = Some(file.into());
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}

@@ -1,0 +1,172 @@
+//! What git says, resolved: one value per exchange, ready to be compared.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::diagnostic::Diagnostic;
+use crate::id::{CommitId, Digest, ExchangeId, SystemId};
+
+/// The whole desired state at one commit.
+#[derive(Debug, Clone, Default)]
+pub struct Desired {
+    /// Where it came from, fit for display.
+    pub repository: String,
+    /// The commit; none for a plain folder.
+    pub commit: Option<CommitId>,
+    /// Files differ from the commit.
+    pub dirty: bool,
+    /// Removals can be proved from git (else from the journal).
+    pub has_history: bool,
+    /// The exchanges that can be planned.
+    pub exchanges: BTreeMap<ExchangeId, DesiredExchange>,
+    /// Files with errors.
+    pub broken: Vec<BrokenFile>,
+    /// Something could not be read or attributed, or a shared values file is broken: nothing is
+    /// uninstalled or deregistered in this pass. Each entry says what and why.
+    pub incomplete: Vec<Diagnostic>,
+    /// Everything found, errors of broken files included.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A file with errors and what it blocks.
+#[derive(Debug, Clone)]
+pub struct BrokenFile {
+    /// From the repository's root.
+    pub file: String,
+    /// The line of the first error.
+    pub line: u32,
+    /// The identity it names now (if that much can be read) and the one it last declared without error.
+    pub blocks: BTreeSet<ExchangeId>,
+    /// What is wrong.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// One exchange as wanted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DesiredExchange {
+    /// Identity.
+    pub id: ExchangeId,
+    /// Key of its registry record.
+    pub system_id: SystemId,
+    /// The file names the `system_id` itself (so a record without our mark may be taken over).
+    pub adopts_record: bool,
+    /// For people.
+    pub name: String,
+    /// From the repository's root.
+    pub file: String,
+    /// Where the document begins.
+    pub line: u32,
+    /// Owners, in the file's order.
+    pub org_ids: Vec<String>,
+    /// Free form.
+    pub metadata: Map<String, Value>,
+    /// As the registry gets it; `None` when the cluster's host is not known (cluster not in the inventory).
+    pub public_url: Option<String>,
+    /// The chart wanted.
+    pub chart: ChartRef,
+    /// The composed values: what helm gets on stdin.
+    pub values: Value,
+    /// Which layer set each leaf.
+    pub provenance: BTreeMap<Vec<String>, Layer>,
+    /// SHA-256 over chart and values (design 4.2).
+    pub digest: Digest,
+    /// Blob ids of exchange, profiles and values.yaml, for fingerprints.
+    pub blobs: Vec<String>,
+    /// Installed before this one.
+    pub depends_on: Vec<ExchangeId>,
+    /// What may be done.
+    pub terms: Terms,
+    /// Kubernetes Secrets it refers to.
+    pub secrets: BTreeSet<SecretKey>,
+    /// Warnings and notes of this exchange.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// The chart of an exchange.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ChartRef {
+    /// `nats`.
+    pub name: String,
+    /// Exact.
+    pub version: String,
+}
+
+/// The fields that say what may be done to an exchange. For one that is no longer declared they are
+/// those of the newest first-parent ancestor that declares it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// How it is kept.
+    pub sync_mode: SyncMode,
+    /// Never uninstalled until an earlier commit took this away.
+    pub protect: bool,
+    /// What becomes of the volumes.
+    pub deletion_policy: DeletionPolicy,
+    /// Held.
+    pub suspend: Option<Suspend>,
+}
+
+/// How an exchange is kept.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum SyncMode {
+    /// Release-level drift is mended.
+    #[default]
+    Continuous,
+    /// Objects too.
+    ContinuousWithDriftDetection,
+    /// Installed and registered, then never changed or removed by us.
+    OneTime,
+    /// Planned and reported only.
+    DryRun,
+}
+
+/// What becomes of the volumes of a removed exchange.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum DeletionPolicy {
+    /// Kept.
+    #[default]
+    Retain,
+    /// Deleted after the pods.
+    Purge,
+}
+
+/// Holds every action on an exchange.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Suspend {
+    /// Why.
+    pub reason: String,
+    /// Until when (RFC 3339); open when absent.
+    #[schemars(with = "Option<String>")]
+    pub until: Option<jiff::Timestamp>,
+}
+
+/// A key of a Kubernetes Secret in the exchange's namespace.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SecretKey {
+    /// The Secret.
+    pub name: String,
+    /// The key; any when absent.
+    pub key: Option<String>,
+}
+
+/// Which file set a value.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layer {
+    /// The repository's `values.yaml`.
+    Base,
+    /// `profiles/NAME.yaml`.
+    Profile(String),
+    /// A typed block (`access`, `federation`).
+    Block(String),
+    /// `helm_values` of the exchange file.
+    Exchange,
+}

@@ -1,0 +1,3 @@
+//! What a person wrote, and what it means. Pure: text in, values and diagnostics out.
+
+pub mod desired;

@@ -1,0 +1,3 @@
+//! What is true now, in every cluster and in the registry.
+
+pub mod observed;

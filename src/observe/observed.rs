@@ -1,0 +1,259 @@
+//! What clusters and registry say: detached from every client, so that plans can be made and tested without any.
+//! A cluster gives a view or the reason there is none, so "not seen" is never taken for "not there".
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::exchange::desired::{SecretKey, Terms};
+use crate::id::{ClusterId, CommitId, ExchangeId, Instance, Namespace, ReleaseName, SystemId};
+use crate::reason::Reason;
+
+/// Everything seen in one pass.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    /// Every cluster of the inventory. A cluster that is no key here is not in the inventory.
+    pub clusters: BTreeMap<ClusterId, Result<ClusterView, Unreadable>>,
+    /// The registry, read completely or not at all.
+    pub registry: Result<RegistryView, Unreadable>,
+    /// What git knows of releases and records that carry our mark and are not declared now.
+    pub proofs: BTreeMap<ExchangeId, Proof>,
+    /// How stamped commits of declared exchanges relate to the head.
+    pub ancestry: BTreeMap<CommitId, Ancestry>,
+    /// Exchanges that would change, rendered (only where a plan may start programs).
+    pub renders: BTreeMap<ExchangeId, Render>,
+}
+
+/// Why there is no view.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreadable {
+    /// The stable word.
+    pub reason: Reason,
+    /// For people; names host and cause, never a secret.
+    pub text: String,
+}
+
+/// One cluster.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct ClusterView {
+    /// uid of `kube-system`; none where the settings limit us to namespaces.
+    pub uid: Option<String>,
+    /// The uid this cluster had when it was first seen, if it differs and nobody approved the change.
+    pub replaced: Option<String>,
+    /// Namespaces the view covers; `None` = all.
+    pub scope: Option<BTreeSet<Namespace>>,
+    /// Namespaces of `scope` that do not exist.
+    pub missing_namespaces: BTreeSet<Namespace>,
+    /// Namespaces being deleted.
+    pub terminating_namespaces: BTreeSet<Namespace>,
+    /// The latest revision of each release, ours or not.
+    pub releases: BTreeMap<ReleaseKey, ReleaseView>,
+    /// Referenced Secrets that are not there, by namespace.
+    pub missing_secrets: BTreeSet<(Namespace, SecretKey)>,
+}
+
+/// A release within a cluster; serialised `namespace/release`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ReleaseKey {
+    /// Its namespace.
+    pub namespace: Namespace,
+    /// Its name. Helm allows names we do not; such releases are passed over.
+    pub release: ReleaseName,
+}
+
+impl From<ReleaseKey> for String {
+    fn from(key: ReleaseKey) -> Self {
+        format!("{}/{}", key.namespace, key.release)
+    }
+}
+
+impl TryFrom<String> for ReleaseKey {
+    type Error = crate::id::IdError;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let (namespace, release) = text.split_once('/').unwrap_or((text.as_str(), ""));
+        Ok(Self {
+            namespace: namespace.parse()?,
+            release: release.parse()?,
+        })
+    }
+}
+
+/// The latest stored revision of a release.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReleaseView {
+    /// Helm's revision number.
+    pub revision: u32,
+    /// Helm's status label.
+    pub status: ReleaseStatus,
+    /// The Secret it is stored in, for fences.
+    pub secret: SecretIdentity,
+    /// Our labels, if any.
+    pub stamp: Option<Stamp>,
+    /// The decoded release; only where labels were not enough (changed by others, failed, to be upgraded).
+    pub stored: Option<StoredRelease>,
+    /// The Secret was to be decoded and could not be.
+    pub undecodable: Option<String>,
+    /// Latest revision that is `deployed`, when the latest is not.
+    pub last_deployed: Option<u32>,
+}
+
+/// Helm's words for the state of a revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReleaseStatus {
+    /// In force.
+    Deployed,
+    /// The last operation failed.
+    Failed,
+    /// An install runs or was interrupted.
+    PendingInstall,
+    /// An upgrade runs or was interrupted.
+    PendingUpgrade,
+    /// A rollback runs or was interrupted.
+    PendingRollback,
+    /// An uninstall runs or was interrupted.
+    Uninstalling,
+    /// Removed with its history kept.
+    Uninstalled,
+    /// Replaced by a later revision.
+    Superseded,
+    /// Anything else.
+    Unknown,
+}
+
+impl ReleaseStatus {
+    /// Whether a Helm operation holds the release.
+    pub fn is_pending(self) -> bool {
+        matches!(
+            self,
+            Self::PendingInstall | Self::PendingUpgrade | Self::PendingRollback
+        )
+    }
+}
+
+/// What a fence compares.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretIdentity {
+    /// `sh.helm.release.v1.NAME.vN`.
+    pub name: String,
+    /// Of the object.
+    pub uid: String,
+    /// Of the object.
+    pub resource_version: String,
+    /// When the API server created it.
+    pub created: Option<Timestamp>,
+}
+
+/// Our labels on a release Secret (design 4.2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// Which natsx-sync owns it.
+    pub instance: Instance,
+    /// Key of its record.
+    pub system_id: SystemId,
+    /// 40 hex of the desired digest.
+    pub digest: String,
+    /// 40 hex of the chart archive; compared only when both sides know it.
+    pub chart: Option<String>,
+    /// The commit it was last acted on for; none when applied from a plain folder.
+    pub commit: Option<CommitId>,
+    /// The revision that operation created.
+    pub revision: u32,
+}
+
+/// The parts of a decoded release that are compared or shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StoredRelease {
+    /// Chart name.
+    pub chart: String,
+    /// Chart version.
+    pub chart_version: String,
+    /// The user's values as Helm stored them.
+    pub values: Value,
+    /// The manifest's StatefulSet(s), as JSON.
+    pub stateful_sets: Vec<Value>,
+    /// Kind, namespace and name of each object of the manifest.
+    pub objects: Vec<ObjectRef>,
+}
+
+/// An object of a manifest.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ObjectRef {
+    /// `apps/v1`.
+    pub api_version: String,
+    /// `StatefulSet`.
+    pub kind: String,
+    /// Its namespace; the release's when the manifest names none.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+}
+
+/// The registry's records.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct RegistryView {
+    /// By `system_id`; several where the original registry made duplicates.
+    pub records: BTreeMap<String, Vec<Record>>,
+    /// Rows without a usable `system_id`.
+    pub unusable: usize,
+}
+
+/// A registry record, read leniently: any field may be missing.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Key.
+    pub system_id: String,
+    /// Owners joined by `,`.
+    pub org_ids: Option<String>,
+    /// Where it runs.
+    pub cluster_id: Option<String>,
+    /// Where services find it.
+    pub public_url: Option<String>,
+    /// For people.
+    pub name: Option<String>,
+    /// Free form, with our part under `natsx`.
+    pub metadata: Map<String, Value>,
+}
+
+/// What history says of an exchange that is not declared now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Proof {
+    /// The stamped commit is head or ancestor and declares it; with the terms and the path of the newest first-parent
+    /// ancestor that declares it, and the commit that removed it when known.
+    Declared {
+        /// The last terms.
+        terms: Terms,
+        /// The last path.
+        file: String,
+        /// The commit that took it away.
+        removed_in: Option<CommitId>,
+    },
+    /// Not proved, and why: `NotFromThisHistory` or `HistoryIncomplete`.
+    NotProved(Unreadable),
+}
+
+/// How a stamped commit relates to the head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ancestry {
+    /// It is the head or an ancestor of it.
+    HeadOrAncestor,
+    /// It is not.
+    Elsewhere,
+}
+
+/// The outcome of rendering an exchange that changes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Render {
+    /// The rendered StatefulSets and whether `nats.conf` differs from the stored one.
+    Rendered {
+        /// As JSON.
+        stateful_sets: Vec<Value>,
+        /// The configuration in the ConfigMap changes.
+        config_changes: bool,
+    },
+    /// helm refused.
+    Refused(String),
+}

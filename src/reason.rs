@@ -1,0 +1,132 @@
+//! The stable words for why: each reason is an identifier that scripts may rely on; the text beside it may change.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! reasons {
+    ($($name:ident: $story:literal,)*) => {
+        /// Why something is as it is; printed in PascalCase.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Reason { $(#[doc = $story] $name,)* }
+
+        impl Reason {
+            /// Every reason, in the order of the reference.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The stable identifier.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)* }
+            }
+
+            /// What it means and what to do: the text of `explain REASON`.
+            pub fn story(self) -> &'static str {
+                match self { $(Self::$name => $story,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    // Changes wanted
+    FileAdded: "A file declares this exchange and no release of it exists.",
+    FileRemoved: "No file declares this exchange any more.",
+    ChartVersionChanged: "The wanted chart version differs from the released one.",
+    ValuesChanged: "The composed values differ from the released ones.",
+    ChartAndValuesChanged: "Chart version and values both differ.",
+    ChangedByOthers: "Somebody else upgraded or rolled back this release; it is put back to what git says.",
+    ReleaseFailed: "The last Helm operation on this release failed; it is tried again.",
+    ReleaseStuck: "An interrupted Helm operation of ours left this release locked; the lock is removed and the release planned anew.",
+    ReleaseUninstalling: "An interrupted uninstall is finished first.",
+    StampOutdated: "Release as wanted; only our labels on it are brought up to date.",
+    RecordMissing: "The release is as wanted, the registry has no record of it.",
+    RecordDiffers: "The registry's record differs from what git says.",
+    RecordOrphaned: "The release is gone, its record is still in the registry.",
+    UpToDate: "Cluster and registry match the repository.",
+    // Held back
+    FileInvalid: "The file has errors; nothing it names now, or named when it was last valid, is touched. Mend the file.",
+    SourceIncomplete: "Something below the watched folder could not be read or attributed, so nothing is uninstalled or deregistered in this pass.",
+    SourceDirty: "The work tree has uncommitted changes; nothing is uninstalled from it.",
+    SourceWentBack: "The branch now points to an ancestor of the commit seen last; the last is kept until `reconcile --commit REV`.",
+    HistoryRewritten: "The branch's new head is no descendant of the last one; removals need proof from the new history.",
+    NotFromThisHistory: "The commit stamped on the release is not in this branch's history or does not declare it, so its removal is not proved.",
+    HistoryIncomplete: "The repository is shallow or partial, so a removal cannot be proved. Fetch the whole history.",
+    Protected: "The last commit that declared this exchange protects it: take `protect` away in a commit of its own first.",
+    Suspended: "Somebody suspended this exchange; it is observed, not changed.",
+    SyncModeOneTime: "sync_mode one_time: installed once and never changed or removed by natsx-sync.",
+    SyncModeDryRun: "sync_mode dry_run: planned and reported only.",
+    MassRemoval: "More would be removed than the guard lets through unasked. Approve each id if it is meant.",
+    ClusterReplaced: "The kubeconfig now leads to another cluster (other uid of kube-system). Approve it if that is meant.",
+    ClusterNotInInventory: "The cluster is not in the operator's inventory; nothing there is touched.",
+    ClusterUnreachable: "The cluster did not answer; nothing there is planned.",
+    ClusterForbidden: "The cluster's API refused to let us read the releases. Grant the rule that `doctor` prints.",
+    NamespaceNotObserved: "The namespace is outside `clusters.X.namespaces`.",
+    NamespaceMissing: "The namespace does not exist and the settings limit us to it, so we do not create it.",
+    SecretMissing: "A Kubernetes Secret (or key) the exchange refers to is not there.",
+    NotOurs: "A release of that name exists without our mark. `adopt` it deliberately or choose another name.",
+    OtherInstance: "A release of that name belongs to another natsx-sync instance.",
+    ReleaseLocked: "Another Helm operation holds this release (pending).",
+    ReleaseUnreadable: "Helm's stored release could not be decoded; unreadable is never absent.",
+    RegistryUnreadable: "The registry could not be read completely.",
+    RecordNotOurs: "A registry record with this system_id is not marked as ours; name its `system_id` in the file to adopt it.",
+    StatefulSetImmutable: "The change reaches StatefulSet fields Kubernetes does not let change. Follow the procedure that is printed.",
+    FieldUnknown: "The API server does not know a field of the rendered StatefulSet.",
+    DryRunRefused: "The API server refused the rendered StatefulSet in a dry run; helm was not started.",
+    ChartUnavailable: "The chart could not be fetched and is not in the cache.",
+    ChartDigestChanged: "The repository serves another archive under the same chart version.",
+    RenderFailed: "helm could not render the chart with these values.",
+    HelmFailed: "helm refused or failed; its error is shown.",
+    HelmMissing: "No usable helm was found. `doctor` says where it was looked for.",
+    Terminating: "Objects of an earlier release are still terminating; waited for.",
+    TooManyRestarting: "policy.max_restarting exchanges of this cluster are restarting already; this one waits.",
+    HaltedByFailures: "policy.halt_after failures of one reason; the rest is held until the next commit or `reconcile`.",
+    DependencyNotReady: "An exchange it depends on is not ready.",
+    Interrupted: "natsx-sync was stopped in the middle of this; the cluster is observed before anything else.",
+    StaleFence: "What this action relies on changed under it; it is planned anew.",
+    // Health
+    Ready: "Rolled out, and NATS says so itself.",
+    RollingOut: "Pods are being rolled out.",
+    ReloadPending: "The new configuration has not been loaded by every server yet.",
+    ReloadRefused: "A server refused the new configuration and keeps the old one; its log says why.",
+    ClusterNotFormed: "The servers do not all see each other, or JetStream has no leader.",
+    HealthTimeout: "Not healthy within health.timeout.",
+    HealthUnknown: "Health could not be read.",
+    Waiting: "Waits for its turn.",
+    Removing: "Being removed.",
+    // Files and settings
+    UnknownField: "The file has a field natsx-sync does not know.",
+    InvalidYaml: "The file is not the YAML that is expected.",
+    InvalidValue: "A field has a value it cannot have.",
+    DuplicateKey: "A key stands twice.",
+    DuplicateExchange: "Two files declare the same exchange.",
+    ObjectCollision: "Two exchanges would own Kubernetes objects of the same name.",
+    TooLarge: "The file is larger or more nested than is accepted.",
+    PrivilegedValue: "A value that is a program, or reaches beyond the exchange's own objects; only the operator's policy.allow_values lets it through.",
+    SecretInFile: "A credential stands in the file; refer to a Kubernetes Secret instead.",
+    ValueConflict: "A dotted key and a nested one set the same value.",
+    UnknownProfile: "The file names a profile the repository does not have.",
+    UnknownValue: "The chart has no such top-level value.",
+    RenamedValue: "The name of this value in charts before 1.0; it would be ignored.",
+    StringForBoolean: "A text where the chart wants a boolean; the chart takes any text for true.",
+    PlainSize: "The server reads this option as a number; a text such as 2MB is refused by the reload. Write `<< 2MB >>` or the number.",
+    AmbiguousScalar: "YAML 1.1 and 1.2 read this scalar differently; quote it.",
+    IntegerTooLarge: "Helm rounds integers beyond 2^53.",
+    ReplicasWithoutCluster: "config.cluster.replicas has no effect unless config.cluster.enabled is true.",
+    JetStreamClusterOfOne: "A JetStream cluster of one server never gets a leader.",
+    EvenReplicas: "An even number of servers tolerates no more failures than one less.",
+    MemoryStoreTooLarge: "The memory store is not smaller than the container's memory limit.",
+    OpenExchange: "Neither authentication nor TLS is configured.",
+    InvalidSubject: "Not a legal subject: empty token, or > not at the end.",
+    NumericPassword: "A password that looks like a number is read as one.",
+    NotActedOn: "Accepted and checked, not acted on yet.",
+    NoExchangeFolder: "The repository has no folder of exchange files.",
+    SourceUnreadable: "The repository could not be read.",
+    SettingsInvalid: "The settings are not usable.",
+    SameCluster: "Two inventory entries lead to one cluster with overlapping namespaces.",
+    NoStatus: "No natsx-sync has run here yet: there is no status to show. Try `plan`.",
+    StalePlan: "The world changed since the plan was saved.",
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
