@@ -1,0 +1,257 @@
+//! Runs a child process: argument vector only, cleared environment, deadline, bounded output, and the whole process
+//! group ended when it is time. The only room of the library that starts programs.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio_util::sync::CancellationToken;
+
+/// How long a child has between SIGTERM and SIGKILL. helm marks its release `failed` on SIGTERM, which
+/// takes it a few API calls; without them the release stays locked.
+pub const GRACE: Duration = Duration::from_secs(15);
+
+/// A program to run.
+#[derive(Debug, Clone)]
+pub struct Command {
+    /// Absolute path of the program.
+    pub program: PathBuf,
+    /// Its arguments. Never a secret: they can be read by every user of the host.
+    pub args: Vec<OsString>,
+    /// The whole environment.
+    pub env: Vec<(String, OsString)>,
+    /// The working folder.
+    pub cwd: PathBuf,
+    /// What it reads.
+    pub stdin: Vec<u8>,
+    /// When it is told to end.
+    pub deadline: Duration,
+    /// Bytes kept of each output stream; the rest is read and dropped, so that the child never blocks.
+    pub max_output: usize,
+}
+
+/// A finished child.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// Exit code; none when a signal ended it.
+    pub code: Option<i32>,
+    /// The first `max_output` bytes.
+    pub stdout: Vec<u8>,
+    /// The first `max_output` bytes.
+    pub stderr: Vec<u8>,
+    /// Wall time.
+    pub took: Duration,
+    /// Ended by its deadline.
+    pub timed_out: bool,
+    /// Ended because we were told to stop.
+    pub cancelled: bool,
+}
+
+impl Finished {
+    /// Whether it exited with 0.
+    pub fn success(&self) -> bool {
+        self.code == Some(0)
+    }
+
+    /// Standard error as text.
+    pub fn error_text(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).trim().to_owned()
+    }
+}
+
+/// Why a program could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// It could not be started.
+    #[error("cannot start {program}")]
+    Start {
+        /// The program.
+        program: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// Talking to it failed.
+    #[error("lost {program} while it ran")]
+    Wait {
+        /// The program.
+        program: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
+}
+
+/// A child whose process id and start are known, so that a journal can name it.
+#[derive(Debug)]
+pub struct Running {
+    child: tokio::process::Child,
+    program: PathBuf,
+    pid: Option<Pid>,
+    stdin: Vec<u8>,
+    deadline: Duration,
+    max_output: usize,
+    began: Instant,
+}
+
+impl Command {
+    /// Runs it to its end, its deadline, or until `cancel` fires.
+    pub async fn run(self, cancel: &CancellationToken) -> Result<Finished, CommandError> {
+        self.start()?.finish(cancel).await
+    }
+
+    /// Starts it in a process group of its own.
+    pub fn start(self) -> Result<Running, CommandError> {
+        let child = tokio::process::Command::new(&self.program)
+            .args(&self.args)
+            .env_clear()
+            .envs(self.env)
+            .current_dir(&self.cwd)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|source| CommandError::Start {
+                program: self.program.clone(),
+                source,
+            })?;
+        let pid = child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(Pid::from_raw);
+        Ok(Running {
+            child,
+            program: self.program,
+            pid,
+            stdin: self.stdin,
+            deadline: self.deadline,
+            max_output: self.max_output,
+            began: Instant::now(),
+        })
+    }
+}
+
+impl Running {
+    /// Its process id.
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Waits for its end, its deadline, or `cancel`; SIGTERM first, SIGKILL after [`GRACE`].
+    pub async fn finish(mut self, cancel: &CancellationToken) -> Result<Finished, CommandError> {
+        let stdin = self.child.stdin.take();
+        let input = std::mem::take(&mut self.stdin);
+        // A child that does not read its input to the end is no error of ours: its exit code tells.
+        let feed = async move {
+            if let Some(mut pipe) = stdin {
+                pipe.write_all(&input).await.ok();
+                pipe.shutdown().await.ok();
+            }
+        };
+        let out = keep(self.child.stdout.take(), self.max_output);
+        let err = keep(self.child.stderr.take(), self.max_output);
+        let ended = end(&mut self.child, self.pid, self.deadline, cancel);
+        let ((), stdout, stderr, ended) = tokio::join!(feed, out, err, ended);
+        let (status, timed_out, cancelled) = ended.map_err(|source| CommandError::Wait {
+            program: self.program.clone(),
+            source,
+        })?;
+        Ok(Finished {
+            code: status.code(),
+            stdout,
+            stderr,
+            took: self.began.elapsed(),
+            timed_out,
+            cancelled,
+        })
+    }
+}
+
+async fn end(
+    child: &mut tokio::process::Child,
+    pid: Option<Pid>,
+    deadline: Duration,
+    cancel: &CancellationToken,
+) -> std::io::Result<(std::process::ExitStatus, bool, bool)> {
+    let (timed_out, cancelled) = tokio::select! {
+        status = child.wait() => {
+            let status = status?;
+            // What it left behind in its group goes with it, or its pipes would stay open.
+            signal(pid, Signal::KILL);
+            return Ok((status, false, false));
+        }
+        () = tokio::time::sleep(deadline) => (true, false),
+        () = cancel.cancelled() => (false, true),
+    };
+    signal(pid, Signal::TERM);
+    let status = match tokio::time::timeout(GRACE, child.wait()).await {
+        Ok(status) => status?,
+        Err(_) => {
+            signal(pid, Signal::KILL);
+            child.wait().await?
+        }
+    };
+    signal(pid, Signal::KILL);
+    Ok((status, timed_out, cancelled))
+}
+
+fn signal(pid: Option<Pid>, signal: Signal) {
+    if let Some(pid) = pid {
+        // The group may be gone already.
+        kill_process_group(pid, signal).ok();
+    }
+}
+
+async fn keep(pipe: Option<impl AsyncRead + Unpin>, limit: usize) -> Vec<u8> {
+    let mut kept = Vec::new();
+    let Some(mut pipe) = pipe else { return kept };
+    let mut buffer = vec![0_u8; 16 * 1024];
+    while let Ok(count) = pipe.read(&mut buffer).await {
+        if count == 0 {
+            break;
+        }
+        let room = limit.saturating_sub(kept.len()).min(count);
+        kept.extend_from_slice(buffer.get(..room).unwrap_or_default());
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str, deadline: Duration) -> Command {
+        Command {
+            program: "/bin/sh".into(),
+            args: vec!["-c".into(), script.into()],
+            env: vec![],
+            cwd: "/".into(),
+            stdin: b"hello".to_vec(),
+            deadline,
+            max_output: 8,
+        }
+    }
+
+    #[tokio::test]
+    async fn output_is_bounded_and_environment_is_clear() {
+        let done = shell("cat; echo $HOME; echo 123456789", Duration::from_secs(5))
+            .run(&CancellationToken::new())
+            .await
+            .unwrap();
+        assert!(done.success());
+        assert_eq!(done.stdout, b"hello\n12");
+    }
+
+    #[tokio::test]
+    async fn the_whole_group_ends_at_the_deadline() {
+        let done = shell("sleep 60 & sleep 60", Duration::from_millis(200))
+            .run(&CancellationToken::new())
+            .await
+            .unwrap();
+        assert!(done.timed_out);
+        assert!(done.took < Duration::from_secs(5));
+    }
+}
