@@ -1,1 +1,3 @@
 //! Whole clusters on one machine.
+
+pub mod git_host;
