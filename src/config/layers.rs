@@ -1,0 +1,394 @@
+//! Lays defaults, file, environment and flags over each other and remembers which one set each key.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use crate::config::keys::{KEYS, Key};
+use crate::config::{ConfigError, Settings};
+use crate::id::ClusterId;
+
+/// Where the settings are when nobody says.
+pub const DEFAULT_FILE: &str = "/etc/natsx-sync/config.yaml";
+
+/// Who set a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody.
+    Default,
+    /// The settings file.
+    File(PathBuf),
+    /// A variable.
+    Environment(String),
+    /// The command line.
+    Flag(&'static str),
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Environment(name) => write!(f, "${name}"),
+            Self::Flag(name) => f.write_str(name),
+        }
+    }
+}
+
+/// What the command line says.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// `--config`.
+    pub config: Option<PathBuf>,
+    /// `--source`.
+    pub source: Option<String>,
+    /// `--kubeconfig [ID=]FILE`.
+    pub kubeconfigs: Vec<(Option<String>, PathBuf)>,
+    /// `--state`.
+    pub state: Option<PathBuf>,
+    /// `--set KEY=VALUE` of any key in the table, as `(key, value, flag)`.
+    pub values: Vec<(&'static str, String, &'static str)>,
+    /// Read nothing but what `--config` names (plans of untrusted repositories).
+    pub only_named: bool,
+}
+
+/// Resolved settings.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// Typed.
+    pub settings: Settings,
+    /// By key path; keys that are absent have their default.
+    pub origins: BTreeMap<String, Origin>,
+    /// The file that was read.
+    pub file: Option<PathBuf>,
+}
+
+/// Resolves the settings. `environment` gives the value of a variable.
+pub fn load(
+    overrides: &Overrides,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Loaded, ConfigError> {
+    let mut tree = Value::Object(Map::new());
+    let mut origins = BTreeMap::new();
+    let file = file_to_read(overrides, environment);
+    if let Some(path) = &file {
+        tree = read_file(path)?;
+        mark(&tree, "", &Origin::File(path.clone()), &mut origins);
+    }
+    if !overrides.only_named {
+        for key in KEYS {
+            let name = key.variable();
+            if let Some(text) = environment(&name).filter(|text| !text.is_empty()) {
+                put(&mut tree, key.path, scalar(key, &text));
+                origins.insert(key.path.to_owned(), Origin::Environment(name));
+            }
+        }
+    }
+    apply_flags(&mut tree, &mut origins, overrides)?;
+    let mut settings: Settings = serde_path(tree, &origins)?;
+    check(&settings)?;
+    if settings.state.is_none() {
+        settings.state = state_folder(environment);
+    }
+    Ok(Loaded {
+        settings,
+        origins,
+        file,
+    })
+}
+
+fn file_to_read(
+    overrides: &Overrides,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Option<PathBuf> {
+    if let Some(path) = &overrides.config {
+        return Some(path.clone());
+    }
+    if overrides.only_named {
+        return None;
+    }
+    if let Some(path) = environment("NATSX_SYNC_CONFIG").filter(|path| !path.is_empty()) {
+        return Some(path.into());
+    }
+    let path = PathBuf::from(DEFAULT_FILE);
+    path.exists().then_some(path)
+}
+
+fn read_file(path: &Path) -> Result<Value, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    if text.trim().is_empty() {
+        return Ok(Value::Object(Map::new()));
+    }
+    let options = serde_yaml::options! { strict_booleans: true };
+    let complain = |error: serde_yaml::Error| ConfigError::File {
+        path: path.to_owned(),
+        text: error.to_string(),
+    };
+    // Read as the type first: its errors have a line and a caret.
+    let options_again = serde_yaml::options! { strict_booleans: true };
+    serde_yaml::from_str_with_options::<Settings>(&text, options).map_err(complain)?;
+    serde_yaml::from_str_with_options::<Value>(&text, options_again).map_err(complain)
+}
+
+fn apply_flags(
+    tree: &mut Value,
+    origins: &mut BTreeMap<String, Origin>,
+    overrides: &Overrides,
+) -> Result<(), ConfigError> {
+    if let Some(source) = &overrides.source {
+        put(tree, "source.url", Value::String(source.clone()));
+        origins.insert("source.url".to_owned(), Origin::Flag("--source"));
+    }
+    if let Some(state) = &overrides.state {
+        put(
+            tree,
+            "state",
+            Value::String(state.to_string_lossy().into_owned()),
+        );
+        origins.insert("state".to_owned(), Origin::Flag("--state"));
+    }
+    for (path, text, flag) in &overrides.values {
+        if let Some(key) = KEYS.iter().find(|key| key.path == *path) {
+            put(tree, path, scalar(key, text));
+            origins.insert((*path).to_owned(), Origin::Flag(flag));
+        }
+    }
+    for (id, file) in &overrides.kubeconfigs {
+        let (id, context) = match id {
+            Some(id) => (id.clone(), None),
+            None => {
+                let context = current_context(file)?;
+                (context.clone(), Some(context))
+            }
+        };
+        let cluster: ClusterId =
+            id.parse()
+                .map_err(|error: crate::id::IdError| ConfigError::Value {
+                    origin: format!("--kubeconfig {}", file.display()),
+                    text: format!("{error}; write --kubeconfig ID={}", file.display()),
+                })?;
+        let mut entry = Map::new();
+        entry.insert(
+            "kubeconfig".to_owned(),
+            Value::String(file.to_string_lossy().into_owned()),
+        );
+        if let Some(context) = context {
+            entry.insert("context".to_owned(), Value::String(context));
+        }
+        put_in(tree, &["clusters", cluster.as_str()], Value::Object(entry));
+        origins.insert(format!("clusters.{cluster}"), Origin::Flag("--kubeconfig"));
+    }
+    Ok(())
+}
+
+fn current_context(file: &Path) -> Result<String, ConfigError> {
+    let text = std::fs::read_to_string(file).map_err(|source| ConfigError::Read {
+        path: file.to_owned(),
+        source,
+    })?;
+    let value: Value = serde_yaml::from_str(&text).map_err(|_| ConfigError::File {
+        path: file.to_owned(),
+        text: "no kubeconfig (not YAML)".to_owned(),
+    })?;
+    value
+        .get("current-context")
+        .and_then(Value::as_str)
+        .map(str::to_owned)
+        .ok_or_else(|| ConfigError::Value {
+            origin: format!("--kubeconfig {}", file.display()),
+            text: "the file has no current context; write --kubeconfig ID=FILE".to_owned(),
+        })
+}
+
+fn scalar(key: &Key, text: &str) -> Value {
+    if key.list {
+        return Value::Array(
+            text.split(',')
+                .map(str::trim)
+                .filter(|item| !item.is_empty())
+                .map(Value::from)
+                .collect(),
+        );
+    }
+    match text {
+        "true" => Value::Bool(true),
+        "false" => Value::Bool(false),
+        _ => text
+            .parse::<u64>()
+            .map_or_else(|_| Value::from(text), Value::from),
+    }
+}
+
+fn put(tree: &mut Value, path: &str, value: Value) {
+    let parts: Vec<&str> = path.split('.').collect();
+    put_in(tree, &parts, value);
+}
+
+fn put_in(tree: &mut Value, path: &[&str], value: Value) {
+    if !tree.is_object() {
+        *tree = Value::Object(Map::new());
+    }
+    let Value::Object(map) = tree else { return };
+    match path {
+        [] => {}
+        [last] => {
+            map.insert((*last).to_owned(), value);
+        }
+        [first, rest @ ..] => put_in(
+            map.entry((*first).to_owned()).or_insert(Value::Null),
+            rest,
+            value,
+        ),
+    }
+}
+
+fn mark(tree: &Value, path: &str, origin: &Origin, origins: &mut BTreeMap<String, Origin>) {
+    match tree {
+        Value::Object(map) => {
+            for (key, value) in map {
+                let path = if path.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{path}.{key}")
+                };
+                if path.starts_with("clusters.") || path == "registry" {
+                    origins.insert(path, origin.clone());
+                } else {
+                    mark(value, &path, origin, origins);
+                }
+            }
+        }
+        Value::Null => {}
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            origins.insert(path.to_owned(), origin.clone());
+        }
+    }
+}
+
+fn serde_path(tree: Value, origins: &BTreeMap<String, Origin>) -> Result<Settings, ConfigError> {
+    let whole = tree.clone();
+    serde_json::from_value(tree).map_err(|error| {
+        // The file alone was read before, so a variable or flag is at fault: find the first that does not fit by itself.
+        let culprit = origins.iter().find(|(path, origin)| {
+            !matches!(origin, Origin::File(_)) && {
+                let mut alone = Value::Object(Map::new());
+                let parts: Vec<&str> = path.split('.').collect();
+                let value = parts.iter().try_fold(&whole, |value, part| value.get(part));
+                put_in(&mut alone, &parts, value.cloned().unwrap_or(Value::Null));
+                serde_json::from_value::<Settings>(alone).is_err()
+            }
+        });
+        ConfigError::Value {
+            origin: culprit
+                .map_or_else(|| "a setting".to_owned(), |(_, origin)| origin.to_string()),
+            text: error.to_string(),
+        }
+    })
+}
+
+fn check(settings: &Settings) -> Result<(), ConfigError> {
+    if semver::Version::parse(&settings.chart.version).is_err() {
+        return Err(ConfigError::Invalid(format!(
+            "chart.version {:?} is not exact; write one such as 2.14.2",
+            settings.chart.version
+        )));
+    }
+    Ok(())
+}
+
+fn state_folder(environment: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    let set = |name: &str| {
+        environment(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    if let Some(folder) = set("STATE_DIRECTORY") {
+        return Some(folder);
+    }
+    let system = PathBuf::from("/var/lib/natsx-sync");
+    if system.exists() {
+        return Some(system);
+    }
+    set("XDG_STATE_HOME")
+        .or_else(|| set("HOME").map(|home| home.join(".local/state")))
+        .map(|folder| folder.join("natsx-sync"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    fn file(text: &str) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        file
+    }
+
+    #[test]
+    fn flags_beat_environment_beats_file() {
+        let file = file("source: {url: /file, branch: main}\nhelm: {timeout: 1m}\n");
+        let overrides = Overrides {
+            config: Some(file.path().into()),
+            source: Some("/flag".into()),
+            ..Overrides::default()
+        };
+        let environment = |name: &str| match name {
+            "NATSX_SYNC_SOURCE_URL" => Some("/env".to_owned()),
+            "NATSX_SYNC_SOURCE_BRANCH" => Some("next".to_owned()),
+            _ => None,
+        };
+        let loaded = load(&overrides, &environment).unwrap();
+        assert_eq!(loaded.settings.source.url.as_deref(), Some("/flag"));
+        assert_eq!(loaded.settings.source.branch.as_deref(), Some("next"));
+        assert_eq!(loaded.settings.helm.timeout.as_secs(), 60);
+        assert_eq!(loaded.origins["source.url"], Origin::Flag("--source"));
+    }
+
+    #[test]
+    fn unknown_keys_name_line_and_key() {
+        let file = file("source:\n  url: /x\n  brunch: main\n");
+        let overrides = Overrides {
+            config: Some(file.path().into()),
+            ..Overrides::default()
+        };
+        let error = load(&overrides, &|_| None).unwrap_err().to_string();
+        assert!(error.contains("brunch"), "{error}");
+        assert!(error.contains('3'), "{error}");
+    }
+
+    #[test]
+    fn a_variable_that_does_not_fit_is_named() {
+        let environment =
+            |name: &str| (name == "NATSX_SYNC_HELM_TIMEOUT").then(|| "soon".to_owned());
+        let error = load(&Overrides::default(), &environment)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("$NATSX_SYNC_HELM_TIMEOUT"), "{error}");
+    }
+
+    #[test]
+    fn every_key_of_the_table_is_a_setting() {
+        let tree = serde_json::to_value(Settings::default()).unwrap();
+        for key in KEYS {
+            let pointer = format!("/{}", key.path.replace('.', "/"));
+            assert!(tree.pointer(&pointer).is_some(), "{}", key.path);
+        }
+    }
+
+    #[test]
+    fn the_example_of_the_manual_is_accepted() {
+        let file = file(
+            "source: {url: 'https://git.example.org/x.git', branch: main, interval: 1m, username: bot}\nclusters:\n  us-east-cluster:\n    kubeconfig: /etc/natsx-sync/clusters/us-east.yaml\n    labels: {env: prod}\n    namespaces: [communication]\nregistry: {url: 'https://registry.example.org', token_file: /t}\npolicy: {prune: true, max_delete: 30%, max_restarting: 1, halt_after: 3, allow_values: []}\nhelm: {path: helm, concurrency: auto, timeout: 5m}\nhealth: {timeout: 15m, interval: 1m, budget: 5/s}\nevents: {nats: 'nats://127.0.0.1:4222', subject: natsx.v1}\nlisten: {status: '127.0.0.1:9464', registry: '127.0.0.1:8000'}\nstate: /var/lib/natsx-sync\n",
+        );
+        let overrides = Overrides {
+            config: Some(file.path().into()),
+            ..Overrides::default()
+        };
+        load(&overrides, &|_| None).unwrap();
+    }
+}

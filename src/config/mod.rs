@@ -1,0 +1,43 @@
+//! The operator's settings, outside the watched repository: defaults < file < environment < flags.
+
+pub mod keys;
+pub mod layers;
+pub mod settings;
+pub mod units;
+
+pub use layers::{Loaded, Origin, Overrides, load};
+pub use settings::{ClusterSettings, RegistrySettings, Settings};
+
+use std::path::PathBuf;
+
+/// Why settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file could not be read.
+    #[error("cannot read settings {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// The file is not what is expected; the text has line, column and snippet.
+    #[error("settings {path} are not usable:\n{text}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        text: String,
+    },
+    /// A variable or flag has a value that does not fit.
+    #[error("{origin} does not fit: {text}")]
+    Value {
+        /// Which one.
+        origin: String,
+        /// What is wrong.
+        text: String,
+    },
+    /// Keys that do not fit together.
+    #[error("{0}")]
+    Invalid(String),
+}
