@@ -13,6 +13,7 @@ pub mod command;
 pub mod config;
 pub mod diagnostic;
 pub mod exchange;
+pub mod helm;
 pub mod id;
 pub mod observe;
 pub mod plan;

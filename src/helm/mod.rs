@@ -1,0 +1,170 @@
+//! The real helm program. The only place that writes a helm command line.
+
+mod argv;
+mod error;
+mod folders;
+mod mask;
+mod version;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+
+use crate::command::{Command, Finished};
+use crate::id::{Namespace, ReleaseName};
+
+pub use argv::{Labels, Verb};
+pub use error::{HelmError, Refusal};
+pub use folders::{Folders, Kubeconfig};
+pub use mask::mask;
+pub use version::HelmVersion;
+
+/// More than any chart renders; what is beyond is dropped and the manifest refused.
+const OUTPUT: usize = 32 << 20;
+
+/// How much longer the process may live than the `--timeout` it was told.
+const SLACK: Duration = Duration::from_secs(30);
+
+/// A helm program, resolved once.
+#[derive(Debug)]
+pub struct Helm {
+    program: PathBuf,
+    version: OnceCell<HelmVersion>,
+}
+
+/// The release a helm works on, and from where.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// The namespace.
+    pub namespace: &'a Namespace,
+    /// The release.
+    pub release: &'a ReleaseName,
+    /// The generated kubeconfig; none only to render.
+    pub kubeconfig: Option<&'a Path>,
+    /// The private folders of its cluster.
+    pub folders: &'a Folders,
+    /// helm's own `--timeout`.
+    pub timeout: Duration,
+}
+
+impl Helm {
+    /// Finds the program: a path as it stands, a bare name on `PATH`.
+    pub fn find(path: &str) -> Result<Self, HelmError> {
+        let missing = |source| HelmError::Missing {
+            path: path.to_owned(),
+            source,
+        };
+        let found = if path.contains('/') {
+            PathBuf::from(path)
+        } else {
+            std::env::var_os("PATH")
+                .iter()
+                .flat_map(std::env::split_paths)
+                .filter(|folder| folder.is_absolute())
+                .map(|folder| folder.join(path))
+                .find(|candidate| is_executable(candidate))
+                .ok_or_else(|| missing(std::io::ErrorKind::NotFound.into()))?
+        };
+        let program = found.canonicalize().map_err(missing)?;
+        if !is_executable(&program) {
+            return Err(missing(std::io::ErrorKind::PermissionDenied.into()));
+        }
+        Ok(Self {
+            program,
+            version: OnceCell::new(),
+        })
+    }
+
+    /// Where it is.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// Its version, asked at the first use; an unusable one is an error each time.
+    pub async fn version(&self, folders: &Folders) -> Result<&HelmVersion, HelmError> {
+        self.version
+            .get_or_try_init(|| async {
+                let args = argv::version();
+                let done = self
+                    .run(args, folders, Vec::new(), SLACK, &CancellationToken::new())
+                    .await?;
+                HelmVersion::parse(&String::from_utf8_lossy(&done.stdout))
+            })
+            .await
+    }
+
+    /// Installs, upgrades, uninstalls or rolls back; `values` is what helm reads on stdin.
+    pub async fn run_verb(
+        &self,
+        verb: &Verb<'_>,
+        target: &Target<'_>,
+        values: Option<&Value>,
+        cancel: &CancellationToken,
+    ) -> Result<Finished, HelmError> {
+        let version = self.version(target.folders).await?;
+        let args = argv::arguments(verb, target, version);
+        let stdin = values.map(Value::to_string).unwrap_or_default();
+        let deadline = target.timeout + SLACK;
+        let done = self
+            .run(args, target.folders, stdin.into_bytes(), deadline, cancel)
+            .await?;
+        if done.success() {
+            return Ok(done);
+        }
+        if done.cancelled {
+            return Err(HelmError::Cancelled);
+        }
+        if done.timed_out {
+            return Err(HelmError::TimedOut(deadline));
+        }
+        let text = mask::mask(&done.error_text(), values.unwrap_or(&Value::Null));
+        Err(HelmError::refused(verb.word(), &text))
+    }
+
+    /// Renders a chart without any cluster: the manifest.
+    pub async fn template(
+        &self,
+        chart: &Path,
+        target: &Target<'_>,
+        values: &Value,
+        cancel: &CancellationToken,
+    ) -> Result<String, HelmError> {
+        let verb = Verb::Template { chart };
+        let done = self.run_verb(&verb, target, Some(values), cancel).await?;
+        if done.stdout.len() >= OUTPUT {
+            return Err(HelmError::TooLong(OUTPUT));
+        }
+        String::from_utf8(done.stdout).map_err(|_| HelmError::NotText)
+    }
+
+    async fn run(
+        &self,
+        args: Vec<std::ffi::OsString>,
+        folders: &Folders,
+        stdin: Vec<u8>,
+        deadline: Duration,
+        cancel: &CancellationToken,
+    ) -> Result<Finished, HelmError> {
+        Command {
+            program: self.program.clone(),
+            args,
+            env: folders.environment(),
+            cwd: folders.empty()?,
+            stdin,
+            deadline,
+            max_output: OUTPUT,
+        }
+        .run(cancel)
+        .await
+        .map_err(HelmError::Start)
+    }
+}
+
+fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    path.metadata()
+        .is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+}
