@@ -1,0 +1,97 @@
+//! Why there is no chart.
+
+use std::path::PathBuf;
+
+use crate::exchange::desired::ChartRef;
+use crate::id::Digest;
+use crate::reason::Reason;
+
+/// Why there is no chart.
+#[derive(Debug, thiserror::Error)]
+pub enum ChartError {
+    /// A file or folder could not be read or written.
+    #[error("cannot {verb} {path}")]
+    File {
+        /// What was tried.
+        verb: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// A file is not what it should be.
+    #[error("{path} is not readable as {kind}: {text}")]
+    Format {
+        /// The file or address.
+        path: String,
+        /// What it should be.
+        kind: &'static str,
+        /// What is wrong with it.
+        text: String,
+    },
+    /// The repository did not answer with what was asked.
+    #[error("cannot fetch {address}")]
+    Fetch {
+        /// What was asked for, without credentials.
+        address: String,
+        /// The client's error.
+        source: reqwest::Error,
+    },
+    /// The repository does not have it.
+    #[error("{repository} has no chart {name} of version {version}", name = .chart.name, version = .chart.version)]
+    Absent {
+        /// Where it was looked for.
+        repository: String,
+        /// What was looked for.
+        chart: ChartRef,
+    },
+    /// The archive or folder is another chart.
+    #[error("{path} is chart {found_name} {found_version}, wanted is {name} {version}: change chart_version, or the version in Chart.yaml", name = .chart.name, version = .chart.version)]
+    OtherChart {
+        /// The folder or archive.
+        path: String,
+        /// Its name.
+        found_name: String,
+        /// Its version.
+        found_version: String,
+        /// What was wanted.
+        chart: ChartRef,
+    },
+    /// Another archive under the same version.
+    #[error("chart {name} {version} is now sha256:{found}, it was sha256:{known}: raise its version, or pin the new digest and delete the old one from charts/index.json", name = .chart.name, version = .chart.version)]
+    DigestChanged {
+        /// The chart.
+        chart: ChartRef,
+        /// As it was.
+        known: Digest,
+        /// As it is.
+        found: Digest,
+    },
+    /// Longer than is accepted.
+    #[error("{path} is longer than {limit} bytes")]
+    TooLong {
+        /// The file or address.
+        path: String,
+        /// The limit.
+        limit: usize,
+    },
+    /// A kind of repository that is not served.
+    #[error("{0} repositories are not supported yet; use https, a folder or an archive")]
+    NotSupported(String),
+}
+
+impl ChartError {
+    /// The stable word.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::DigestChanged { .. } => Reason::ChartDigestChanged,
+            Self::File { .. }
+            | Self::Format { .. }
+            | Self::Fetch { .. }
+            | Self::Absent { .. }
+            | Self::OtherChart { .. }
+            | Self::TooLong { .. }
+            | Self::NotSupported(_) => Reason::ChartUnavailable,
+        }
+    }
+}
