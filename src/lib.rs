@@ -20,3 +20,5 @@ pub mod observe;
 pub mod plan;
 pub mod reason;
 pub mod source;
+pub mod state;
+pub mod status;

@@ -1,0 +1,102 @@
+//! One natsx-sync at a time works in a state folder.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Seek as _, Write as _};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::state::{State, StateError, io};
+
+/// Who holds the folder.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Holder {
+    /// The process.
+    pub pid: u32,
+    /// When it took it.
+    pub since: Timestamp,
+}
+
+/// Held until dropped; the kernel lets go of it when the process dies, however it dies.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl State {
+    /// Takes the folder, or says who has it.
+    pub fn lock(&self, now: Timestamp) -> Result<Lock, StateError> {
+        let path = self.folder().join("lock");
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(io("open", &path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => {
+                let holder = self
+                    .holder()
+                    .map_or_else(|| "unknown".to_owned(), |holder| holder.pid.to_string());
+                return Err(StateError::Locked {
+                    path: self.folder().to_owned(),
+                    holder,
+                });
+            }
+            Err(std::fs::TryLockError::Error(source)) => {
+                return Err(StateError::Io {
+                    what: "lock",
+                    path,
+                    source,
+                });
+            }
+        }
+        let holder = Holder {
+            pid: std::process::id(),
+            since: now,
+        };
+        let write = |file: &mut File| -> std::io::Result<()> {
+            file.set_len(0)?;
+            file.rewind()?;
+            serde_json::to_writer(&mut *file, &holder)?;
+            file.flush()
+        };
+        write(&mut file).map_err(io("write", &path))?;
+        Ok(Lock { _file: file })
+    }
+
+    /// Who holds the folder now; none when nobody does.
+    pub fn holder(&self) -> Option<Holder> {
+        let mut file = File::open(self.folder().join("lock")).ok()?;
+        // A shared lock that can be had means that nobody holds the exclusive one.
+        if file.try_lock_shared().is_ok() {
+            return None;
+        }
+        let mut text = String::new();
+        file.read_to_string(&mut text).ok()?;
+        serde_json::from_str(&text).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_holder_is_told_who_has_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path()).unwrap();
+        assert!(state.holder().is_none());
+        let lock = state.lock(Timestamp::UNIX_EPOCH).unwrap();
+        assert!(matches!(
+            state.lock(Timestamp::UNIX_EPOCH),
+            Err(StateError::Locked { .. })
+        ));
+        assert_eq!(state.holder().unwrap().pid, std::process::id());
+        drop(lock);
+        assert!(state.holder().is_none());
+        state.lock(Timestamp::UNIX_EPOCH).unwrap();
+    }
+}

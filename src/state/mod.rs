@@ -1,0 +1,189 @@
+//! The state folder (design 4.8). Everything in it but journal, approvals, suspensions, registry, clusters and outbox may
+//! be deleted at any time: what is true is in git, in the clusters and in the registry.
+
+pub mod approvals;
+pub mod lock;
+pub mod requests;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use crate::status::Status;
+
+/// The format this version writes and reads.
+const FORMAT: &str = "1";
+
+/// Why the state folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// A file of it could not be read or written.
+    #[error("cannot {what} {path}")]
+    Io {
+        /// What we were doing.
+        what: &'static str,
+        /// To which file.
+        path: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// Written by a version with another format.
+    #[error(
+        "{path} has format {found:?}, this version of natsx-sync writes {FORMAT:?}: use the version that wrote it or another folder"
+    )]
+    Format {
+        /// The folder.
+        path: PathBuf,
+        /// What it says.
+        found: String,
+    },
+    /// Another natsx-sync works here.
+    #[error(
+        "{path} is in use by process {holder}; ask the running daemon with `natsx-sync reconcile`"
+    )]
+    Locked {
+        /// The folder.
+        path: PathBuf,
+        /// Who.
+        holder: String,
+    },
+    /// A file of it holds something else than it should.
+    #[error("{path} is damaged: {text}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// How.
+        text: String,
+    },
+}
+
+/// Names the deed and the file in an error of the system.
+pub(crate) fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> StateError {
+    let path = path.to_owned();
+    move |source| StateError::Io { what, path, source }
+}
+
+/// A state folder.
+#[derive(Debug, Clone)]
+pub struct State {
+    folder: PathBuf,
+}
+
+impl State {
+    /// Opens it, making it when it is not there.
+    pub fn open(folder: &Path) -> Result<Self, StateError> {
+        let mut builder = fs::DirBuilder::new();
+        builder
+            .recursive(true)
+            .mode(0o755)
+            .create(folder)
+            .map_err(io("make", folder))?;
+        let state = Self {
+            folder: folder.to_owned(),
+        };
+        let format = folder.join("format");
+        match fs::read_to_string(&format) {
+            Ok(found) if found.trim() == FORMAT => {}
+            Ok(found) => {
+                return Err(StateError::Format {
+                    path: folder.to_owned(),
+                    found: found.trim().to_owned(),
+                });
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                state.replace(&format, format!("{FORMAT}\n").as_bytes(), 0o644)?;
+            }
+            Err(source) => {
+                return Err(StateError::Io {
+                    what: "read",
+                    path: format,
+                    source,
+                });
+            }
+        }
+        Ok(state)
+    }
+
+    /// The folder itself.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A folder below it that only we may read, made when it is not there.
+    pub fn private(&self, name: &str) -> Result<PathBuf, StateError> {
+        let path = self.folder.join(name);
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&path)
+            .map_err(io("make", &path))?;
+        Ok(path)
+    }
+
+    /// Writes the status for everybody to read.
+    pub fn write_status(&self, status: &Status) -> Result<(), StateError> {
+        let path = self.folder.join("status.json");
+        let bytes = serde_json::to_vec_pretty(status).map_err(|error| StateError::Damaged {
+            path: path.clone(),
+            text: error.to_string(),
+        })?;
+        self.replace(&path, &bytes, 0o644)
+    }
+
+    /// The last status, if there ever was one.
+    pub fn read_status(&self) -> Result<Option<Status>, StateError> {
+        let path = self.folder.join("status.json");
+        match fs::read(&path) {
+            Ok(bytes) => {
+                serde_json::from_slice(&bytes)
+                    .map(Some)
+                    .map_err(|error| StateError::Damaged {
+                        path,
+                        text: error.to_string(),
+                    })
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(StateError::Io {
+                what: "read",
+                path,
+                source,
+            }),
+        }
+    }
+
+    /// Replaces a file so that readers see the old or the new, never half of one.
+    pub fn replace(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<(), StateError> {
+        let parent = path.parent().unwrap_or(&self.folder);
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let temporary = parent.join(format!(".{name}.{}", std::process::id()));
+        let write = || -> std::io::Result<()> {
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(mode)
+                .open(&temporary)?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            fs::rename(&temporary, path)?;
+            File::open(parent)?.sync_all()
+        };
+        write().map_err(io("write", path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_format_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        State::open(folder.path()).unwrap();
+        State::open(folder.path()).unwrap();
+        fs::write(folder.path().join("format"), "9\n").unwrap();
+        let error = State::open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("\"9\""), "{error}");
+    }
+}

@@ -1,0 +1,112 @@
+//! What we tell others about each exchange: phase, reason and figures. Written to `status.json`, read by `status`, `wait` and the
+//! tests; never a secret in it.
+
+mod phase;
+mod table;
+
+pub use phase::{Phase, phase_of};
+pub use table::table;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{CommitId, ExchangeId, SystemId};
+use crate::plan::action::Action;
+use crate::reason::Reason;
+
+/// `status.json`, and the result of `status --format json`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Status {
+    /// "1.0"; minor = additive.
+    pub format_version: String,
+    /// When it was written.
+    pub written_at: Timestamp,
+    /// Who wrote it.
+    pub pid: u32,
+    /// How many passes that process has made.
+    pub pass: u64,
+    /// The commit of the last complete pass; none for a plain folder or before the first.
+    pub commit: Option<CommitId>,
+    /// Why the last pass could not be made, if it could not.
+    pub trouble: Option<Trouble>,
+    /// Sorted by id.
+    pub exchanges: Vec<StatusEntry>,
+}
+
+/// Why there was no pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// The stable word.
+    pub reason: Reason,
+    /// For people.
+    pub text: String,
+}
+
+/// One exchange.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatusEntry {
+    /// Identity; none for a broken file nobody can attribute.
+    pub id: Option<ExchangeId>,
+    /// For people.
+    pub name: String,
+    /// From the repository's root.
+    pub file: String,
+    /// What the last plan says.
+    pub action: Action,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Why.
+    pub reason: Reason,
+    /// Why, in words.
+    pub text: String,
+    /// Helm's revision.
+    pub revision: Option<u32>,
+    /// Of the release.
+    pub chart_version: Option<String>,
+    /// `healthy`, `waiting`, `failed`, `limited`, `unknown`.
+    pub health: String,
+    /// The commit it was last acted on for.
+    pub commit: Option<CommitId>,
+    /// Since when it has been in this phase.
+    pub since: Timestamp,
+    /// Where services find it.
+    pub public_url: Option<String>,
+    /// For clients within the cluster.
+    pub client_urls: Vec<String>,
+    /// Key of its record.
+    pub system_id: Option<SystemId>,
+}
+
+impl Status {
+    /// Before the first pass.
+    pub fn new(pid: u32, now: Timestamp) -> Self {
+        Self {
+            format_version: "1.0".to_owned(),
+            written_at: now,
+            pid,
+            pass: 0,
+            commit: None,
+            trouble: None,
+            exchanges: Vec::new(),
+        }
+    }
+
+    /// Takes over `since` where the phase has not changed, so that it says how long something lasts.
+    pub fn keep_since(&mut self, before: &Self) {
+        let known: BTreeMap<_, _> = before
+            .exchanges
+            .iter()
+            .map(|entry| ((&entry.id, &entry.file), entry))
+            .collect();
+        for entry in &mut self.exchanges {
+            if let Some(old) = known.get(&(&entry.id, &entry.file))
+                && old.phase == entry.phase
+                && old.reason == entry.reason
+            {
+                entry.since = old.since;
+            }
+        }
+    }
+}

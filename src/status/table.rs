@@ -1,0 +1,91 @@
+//! The status as a table for people.
+
+use std::fmt::Write as _;
+
+use comfy_table::{ContentArrangement, Table, presets};
+use jiff::Timestamp;
+
+use crate::status::{Phase, Status};
+
+/// Renders it; `alive` = the process that wrote it still runs.
+pub fn table(status: &Status, now: Timestamp, alive: bool, width: u16) -> String {
+    let mut text = String::new();
+    if !alive {
+        writeln!(
+            text,
+            "no daemon runs; this is what the last one saw {} ago",
+            age(status.written_at, now)
+        )
+        .ok();
+    }
+    if let Some(trouble) = &status.trouble {
+        writeln!(text, "! no pass: {} ({})", trouble.text, trouble.reason).ok();
+    }
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(width);
+    table.set_header([
+        "EXCHANGE", "PHASE", "REV", "CHART", "HEALTH", "SINCE", "WHY",
+    ]);
+    for entry in &status.exchanges {
+        let id = entry
+            .id
+            .as_ref()
+            .map_or_else(|| entry.file.clone(), ToString::to_string);
+        // A ready exchange needs no story; the word alone is read at a glance.
+        let why = if entry.phase == Phase::Ready {
+            String::new()
+        } else {
+            format!("{}: {}", entry.reason, entry.text)
+        };
+        table.add_row([
+            id,
+            entry.phase.word().to_owned(),
+            entry
+                .revision
+                .map_or_else(|| "-".to_owned(), |revision| revision.to_string()),
+            entry
+                .chart_version
+                .clone()
+                .unwrap_or_else(|| "-".to_owned()),
+            entry.health.clone(),
+            age(entry.since, now),
+            why,
+        ]);
+    }
+    if status.exchanges.is_empty() {
+        text.push_str("no exchanges\n");
+    } else {
+        writeln!(text, "{table}").ok();
+    }
+    let commit = status
+        .commit
+        .as_ref()
+        .map_or("no commit", |commit| commit.short());
+    let ready = status
+        .exchanges
+        .iter()
+        .filter(|entry| entry.phase == Phase::Ready)
+        .count();
+    writeln!(
+        text,
+        "{ready} of {} ready at {commit}, pass {}",
+        status.exchanges.len(),
+        status.pass
+    )
+    .ok();
+    text
+}
+
+/// `3m`, `2h`, `5d`: the largest unit is enough for people.
+fn age(since: Timestamp, now: Timestamp) -> String {
+    let seconds = now.duration_since(since).as_secs().max(0);
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m", seconds / 60),
+        3600..86_400 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
