@@ -170,3 +170,14 @@ pub enum Layer {
     /// `helm_values` of the exchange file.
     Exchange,
 }
+
+/// What the path of a broken file last declared without error, as history or journal tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LastDeclared {
+    /// This exchange: it is blocked with the file.
+    Exchange(ExchangeId),
+    /// Nothing: the file is new, or never was valid.
+    Never,
+    /// Not known; history ends or the search was given up. Nothing may be removed.
+    NotFound,
+}
