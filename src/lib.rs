@@ -10,6 +10,7 @@
 //! `apply`) knows no tokio, kube, git2, files, processes, clocks or environment; a test holds it to that.
 
 pub mod chart;
+pub mod cluster;
 pub mod command;
 pub mod config;
 pub mod diagnostic;

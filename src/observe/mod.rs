@@ -1,3 +1,8 @@
 //! What is true now, in every cluster and in the registry.
 
+mod gather;
+pub mod manifest;
 pub mod observed;
+pub mod release;
+
+pub use gather::{DEADLINE, observe};

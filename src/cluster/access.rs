@@ -1,0 +1,174 @@
+//! A connection to one cluster of the inventory.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::config::AuthInfo;
+use kube::{Api, Client, Config};
+use serde::de::DeserializeOwned;
+
+use super::error::ClusterError;
+use super::exec::ExecCache;
+use super::kubeconfig;
+use crate::id::{ClusterId, Namespace};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const IO_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How a cluster of the inventory is reached.
+#[derive(Debug, Clone)]
+pub struct ClusterAccess {
+    /// Its key in the inventory.
+    pub id: ClusterId,
+    /// The operator's kubeconfig.
+    pub kubeconfig: PathBuf,
+    /// The context in it; the current one when absent.
+    pub context: Option<String>,
+    /// What the settings limit us to; everything when absent.
+    pub namespaces: Option<BTreeSet<Namespace>>,
+}
+
+/// A cluster that can be asked. Cheap to clone; clones share their connections.
+#[derive(Clone)]
+pub struct Cluster {
+    pub(super) inner: Arc<Connection>,
+}
+
+pub(super) struct Connection {
+    pub(super) id: ClusterId,
+    pub(super) host: String,
+    pub(super) namespaces: Option<BTreeSet<Namespace>>,
+    pub(super) client: Client,
+    pub(super) endpoint: kubeconfig::Endpoint,
+    pub(super) auth: AuthInfo,
+    pub(super) exec: ExecCache,
+}
+
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cluster")
+            .field("id", &self.inner.id)
+            .field("host", &self.inner.host)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Cluster {
+    /// Reads the kubeconfig and prepares the client. Nothing is sent yet, but the kubeconfig's credential program runs.
+    pub async fn connect(access: &ClusterAccess) -> Result<Self, ClusterError> {
+        let chosen = kubeconfig::choose(access).await?;
+        let host = host_of(&chosen.config);
+        let mut config = chosen.config;
+        config.connect_timeout = Some(CONNECT_TIMEOUT);
+        config.read_timeout = Some(IO_TIMEOUT);
+        config.write_timeout = Some(IO_TIMEOUT);
+        // Every caller has its own deadline and decides itself what to send again; answers of pods through the proxy are
+        // 503 for minutes and must not be repeated behind our back.
+        config.default_retry = false;
+        let auth = config.auth_info.clone();
+        let client = tokio::time::timeout(
+            IO_TIMEOUT,
+            tokio::task::spawn_blocking(move || Client::try_from(config)),
+        )
+        .await
+        .map_err(|_elapsed| ClusterError::Credentials {
+            host: host.clone(),
+            cause: "the kubeconfig's credential program does not end".to_owned(),
+        })?
+        .map_err(|error| ClusterError::Unexpected {
+            host: host.clone(),
+            cause: error.to_string(),
+        })?
+        .map_err(|error| ClusterError::from_client(&host, &error))?;
+        Ok(Self {
+            inner: Arc::new(Connection {
+                id: access.id.clone(),
+                host,
+                namespaces: access.namespaces.clone(),
+                client,
+                endpoint: chosen.endpoint,
+                auth,
+                exec: ExecCache::default(),
+            }),
+        })
+    }
+
+    /// Its key in the inventory.
+    pub fn id(&self) -> &ClusterId {
+        &self.inner.id
+    }
+
+    /// The API server's host without port; IPv6 in brackets.
+    pub fn host(&self) -> String {
+        self.inner.host.clone()
+    }
+
+    /// The namespaces the settings limit us to.
+    pub fn namespaces(&self) -> Option<&BTreeSet<Namespace>> {
+        self.inner.namespaces.as_ref()
+    }
+
+    /// When the certificate of a credential program runs out; connect anew before. Tokens renew themselves.
+    pub fn valid_until(&self) -> Option<jiff::Timestamp> {
+        *self.inner.client.valid_until()
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.inner.client
+    }
+
+    pub(crate) fn fail(&self, error: &kube::Error) -> ClusterError {
+        ClusterError::from_client(&self.inner.host, error)
+    }
+
+    pub(crate) fn unexpected(&self, cause: impl std::fmt::Display) -> ClusterError {
+        ClusterError::Unexpected {
+            host: self.inner.host.clone(),
+            cause: cause.to_string(),
+        }
+    }
+
+    pub(crate) fn namespaced<K>(&self, namespace: &Namespace) -> Api<K>
+    where
+        K: kube::Resource<Scope = kube::core::NamespaceResourceScope>,
+        K::DynamicType: Default,
+    {
+        Api::namespaced(self.inner.client.clone(), namespace.as_str())
+    }
+
+    /// GETs an object the client must not parse itself: it logs what it cannot parse, and this may be a Secret.
+    pub(super) async fn get_quietly<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        name: &str,
+    ) -> Result<T, ClusterError> {
+        let request = kube::core::Request::new(path)
+            .get(name, &kube::api::GetParams::default())
+            .map_err(|error| self.unexpected(error))?;
+        let text = self
+            .inner
+            .client
+            .request_text(request)
+            .await
+            .map_err(|error| self.fail(&error))?;
+        serde_json::from_str(&text)
+            .map_err(|error| self.unexpected(format!("column {}", error.column())))
+    }
+}
+
+fn host_of(config: &Config) -> String {
+    config.cluster_url.host().unwrap_or_default().to_owned()
+}
+
+/// What a `Result` of one object says when absence is no error.
+pub(crate) fn absent_is_none<T>(
+    result: Result<T, ClusterError>,
+) -> Result<Option<T>, ClusterError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.is_not_there() => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,235 @@
+//! Why a request to a cluster came to nothing, in words that name host and cause and never a secret.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use kube::core::Status;
+
+use crate::id::Namespace;
+use crate::observe::observed::Unreadable;
+use crate::observe::release::DecodeError;
+use crate::reason::Reason;
+
+/// Why a cluster did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// The kubeconfig cannot be used.
+    #[error("kubeconfig {} ({context}): {cause}", file.display())]
+    Kubeconfig {
+        /// The file.
+        file: PathBuf,
+        /// The context, or that it is the current one.
+        context: String,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// No credentials could be had for it.
+    #[error("{host}: no credentials: {cause}")]
+    Credentials {
+        /// The API server.
+        host: String,
+        /// What went wrong.
+        cause: String,
+    },
+    /// No answer, or none in time.
+    #[error("{host}: {cause}")]
+    Unreachable {
+        /// The API server.
+        host: String,
+        /// What went wrong.
+        cause: String,
+    },
+    /// The API server answers that it cannot serve this now (429, 5xx).
+    #[error("{host}: the API server is busy or failing ({code}): {text}")]
+    Busy {
+        /// The API server.
+        host: String,
+        /// The HTTP status.
+        code: u16,
+        /// Its words.
+        text: String,
+    },
+    /// 401 or 403.
+    #[error("{host}: refused: {text}")]
+    Forbidden {
+        /// The API server.
+        host: String,
+        /// Its words.
+        text: String,
+    },
+    /// The object is not there.
+    #[error("{host}: not there: {text}")]
+    NotThere {
+        /// The API server.
+        host: String,
+        /// Its words.
+        text: String,
+    },
+    /// A precondition no longer holds.
+    #[error("{host}: changed in the meantime: {text}")]
+    Changed {
+        /// The API server.
+        host: String,
+        /// Its words.
+        text: String,
+    },
+    /// Any other refusal.
+    #[error("{host}: refused ({code}): {text}")]
+    Refused {
+        /// The API server.
+        host: String,
+        /// The HTTP status.
+        code: u16,
+        /// Its words.
+        text: String,
+    },
+    /// The answer is not what a Kubernetes API gives.
+    #[error("{host}: unexpected answer: {cause}")]
+    Unexpected {
+        /// The API server.
+        host: String,
+        /// What was wrong with it.
+        cause: String,
+    },
+    /// The settings limit us to namespaces and this one is missing.
+    #[error("namespace {0} does not exist and the settings do not let natsx-sync create it")]
+    NamespaceMissing(Namespace),
+    /// The namespace is being deleted.
+    #[error("namespace {0} is terminating")]
+    NamespaceTerminating(Namespace),
+    /// A stored release cannot be read.
+    #[error("{secret}: Helm's stored release cannot be read")]
+    Undecodable {
+        /// The Secret.
+        secret: String,
+        /// Why.
+        #[source]
+        source: DecodeError,
+    },
+}
+
+impl ClusterError {
+    /// Whether the same request may succeed when it is sent again.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Busy { .. })
+    }
+
+    /// Whether the object was not there.
+    pub fn is_not_there(&self) -> bool {
+        matches!(self, Self::NotThere { .. })
+    }
+
+    /// The stable word for it.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Kubeconfig { .. }
+            | Self::Unreachable { .. }
+            | Self::Busy { .. }
+            | Self::Credentials { .. }
+            | Self::Unexpected { .. }
+            | Self::NotThere { .. }
+            | Self::Refused { .. } => Reason::ClusterUnreachable,
+            Self::Forbidden { .. } => Reason::ClusterForbidden,
+            Self::Changed { .. } => Reason::StaleFence,
+            Self::NamespaceMissing(_) => Reason::NamespaceMissing,
+            Self::NamespaceTerminating(_) => Reason::Terminating,
+            Self::Undecodable { .. } => Reason::ReleaseUnreadable,
+        }
+    }
+
+    /// Sorts an error of the client. Its own words are used only where they cannot carry a secret: the output of
+    /// credential programs and snippets of unreadable answers never do.
+    pub(crate) fn from_client(host: &str, error: &kube::Error) -> Self {
+        let host = host.to_owned();
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "the variants depend on the client's features"
+        )]
+        match error {
+            kube::Error::Api(status) => Self::from_status(&host, status),
+            kube::Error::Auth(_) => Self::Credentials {
+                host,
+                cause: "the kubeconfig's credential program or token file gave none".to_owned(),
+            },
+            kube::Error::SerdeError(error) => Self::Unexpected {
+                host,
+                cause: format!("no JSON of the expected shape (column {})", error.column()),
+            },
+            kube::Error::ProxyProtocolDisabled { .. }
+            | kube::Error::ProxyProtocolUnsupported { .. } => Self::Unreachable {
+                host,
+                cause: "the proxy's protocol is not supported by this build".to_owned(),
+            },
+            other => Self::Unreachable {
+                host,
+                cause: root_cause(other),
+            },
+        }
+    }
+
+    /// Sorts an answer of the API server.
+    pub(crate) fn from_status(host: &str, status: &Status) -> Self {
+        let host = host.to_owned();
+        let text = words(status);
+        match status.code {
+            401 => Self::Forbidden {
+                host,
+                text: format!("the credentials are not accepted: {text}"),
+            },
+            403 => Self::Forbidden { host, text },
+            404 => Self::NotThere { host, text },
+            409 => Self::Changed { host, text },
+            code @ (429 | 500..) => Self::Busy { host, code, text },
+            code => Self::Refused { host, code, text },
+        }
+    }
+}
+
+impl From<ClusterError> for Unreadable {
+    fn from(error: ClusterError) -> Self {
+        Self {
+            reason: error.reason(),
+            text: error.to_string(),
+        }
+    }
+}
+
+/// A status in words, short enough for a line.
+pub(crate) fn words(status: &Status) -> String {
+    let text = if status.message.is_empty() {
+        &status.reason
+    } else {
+        &status.message
+    };
+    shorten(text, 600)
+}
+
+/// At most `most` characters on one line.
+pub(crate) fn shorten(text: &str, most: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= most {
+        return line;
+    }
+    let mut short: String = line.chars().take(most).collect();
+    short.push('…');
+    short
+}
+
+/// The innermost cause: the outer layers only repeat that a request failed.
+fn root_cause(error: &(dyn Error + 'static)) -> String {
+    let mut cause = error;
+    let mut timed_out = false;
+    loop {
+        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+            timed_out |= io.kind() == std::io::ErrorKind::TimedOut;
+        }
+        match cause.source() {
+            Some(inner) => cause = inner,
+            None => break,
+        }
+    }
+    if timed_out {
+        return "no answer in time".to_owned();
+    }
+    shorten(&cause.to_string(), 300)
+}

@@ -1,0 +1,105 @@
+//! Stored releases, read one at a time.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use kube::api::ListParams;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::access::{Cluster, absent_is_none};
+use super::assemble::{PREFIX, latest_releases};
+use super::error::ClusterError;
+use super::view::collect_metadata;
+use crate::exchange::desired::SecretKey;
+use crate::id::{Namespace, ReleaseName};
+use crate::observe::observed::{ReleaseKey, ReleaseView, StoredRelease};
+use crate::observe::release::{DecodeError, Decoded, decode_release};
+
+#[derive(Deserialize)]
+struct ReleaseSecret {
+    #[serde(default)]
+    data: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[expect(
+    clippy::zero_sized_map_values,
+    reason = "the values are secret and are skipped"
+)]
+struct AnySecret {
+    #[serde(default)]
+    data: Option<BTreeMap<String, IgnoredAny>>,
+}
+
+impl Cluster {
+    /// The latest revision as it is now (never from a cache), undecoded: what fences compare.
+    pub async fn release(
+        &self,
+        namespace: &Namespace,
+        release: &ReleaseName,
+    ) -> Result<Option<ReleaseView>, ClusterError> {
+        let api: Api<Secret> = self.namespaced(namespace);
+        let selector = format!("owner=helm,status!=superseded,name={release}");
+        let secrets =
+            collect_metadata(self, &api, &ListParams::default().labels(&selector)).await?;
+        let key = ReleaseKey {
+            namespace: namespace.clone(),
+            release: release.clone(),
+        };
+        Ok(latest_releases(secrets).remove(&key))
+    }
+
+    /// A stored revision with the text of its manifest.
+    pub async fn stored(
+        &self,
+        namespace: &Namespace,
+        release: &ReleaseName,
+        revision: u32,
+    ) -> Result<(StoredRelease, String), ClusterError> {
+        let decoded = self.decode(namespace, release, revision).await?;
+        Ok((decoded.stored, decoded.manifest))
+    }
+
+    pub(super) async fn decode(
+        &self,
+        namespace: &Namespace,
+        release: &ReleaseName,
+        revision: u32,
+    ) -> Result<Decoded, ClusterError> {
+        let name = format!("{PREFIX}{release}.v{revision}");
+        let secret: ReleaseSecret = self.get_quietly(&secrets_of(namespace), &name).await?;
+        let undecodable = |source| ClusterError::Undecodable {
+            secret: format!("{namespace}/{name}"),
+            source,
+        };
+        let data = secret
+            .data
+            .get("release")
+            .ok_or_else(|| undecodable(DecodeError::Empty))?;
+        let decoded = decode_release(data).map_err(undecodable)?;
+        if decoded.name != release.as_str() || decoded.revision != revision {
+            return Err(undecodable(DecodeError::Misplaced));
+        }
+        Ok(decoded)
+    }
+
+    /// Whether a Secret has a key (or is there at all, where no key is named).
+    pub(super) async fn has_secret(
+        &self,
+        namespace: &Namespace,
+        wanted: &SecretKey,
+    ) -> Result<bool, ClusterError> {
+        let secret: Option<AnySecret> =
+            absent_is_none(self.get_quietly(&secrets_of(namespace), &wanted.name).await)?;
+        Ok(secret.is_some_and(|secret| match &wanted.key {
+            None => true,
+            Some(key) => secret.data.is_some_and(|data| data.contains_key(key)),
+        }))
+    }
+}
+
+fn secrets_of(namespace: &Namespace) -> String {
+    format!("/api/v1/namespaces/{namespace}/secrets")
+}

@@ -1,0 +1,270 @@
+//! One picture of a cluster from as few requests as possible.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable as _};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use k8s_openapi::api::core::v1::{Namespace as NamespaceObject, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Api;
+use kube::api::ListParams;
+
+use super::access::Cluster;
+use super::assemble::latest_releases;
+use super::error::ClusterError;
+use crate::exchange::desired::SecretKey;
+use crate::id::Namespace;
+use crate::observe::observed::{
+    ClusterView, ReleaseKey, ReleaseStatus, ReleaseView, StoredRelease, Unreadable,
+};
+
+/// Superseded revisions are nine tenths of what Helm stores and decide nothing.
+const SELECTOR: &str = "owner=helm,status!=superseded";
+const PAGE: u32 = 500;
+/// Requests at a time within one cluster.
+const PARALLEL: usize = 16;
+
+/// What a view has to answer beyond the list of releases.
+#[derive(Debug, Clone, Default)]
+pub struct ViewWants {
+    /// What git wants in this cluster, with the first 40 digits of its digest: what differs is decoded.
+    pub desired: BTreeMap<ReleaseKey, String>,
+    /// To be decoded in any case.
+    pub decode: BTreeSet<ReleaseKey>,
+    /// Secrets that exchanges refer to.
+    pub secrets: BTreeSet<(Namespace, SecretKey)>,
+}
+
+impl ViewWants {
+    /// Whether the labels of this release leave open what it holds.
+    fn must_decode(&self, key: &ReleaseKey, view: &ReleaseView) -> bool {
+        if view.undecodable.is_some() {
+            return false;
+        }
+        if self.decode.contains(key) {
+            return true;
+        }
+        let desired = self.desired.get(key);
+        let Some(stamp) = &view.stamp else {
+            return desired.is_some();
+        };
+        stamp.revision != view.revision
+            || view.status == ReleaseStatus::Failed
+            || view.status.is_pending()
+            || desired.is_some_and(|digest| *digest != stamp.digest)
+    }
+}
+
+impl Cluster {
+    /// Everything a plan needs to know of this cluster, or the reason why that is not known.
+    pub async fn view(&self, wants: &ViewWants) -> Result<ClusterView, Unreadable> {
+        let attempt = || self.look(wants);
+        let retries = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(200))
+            .with_max_times(2);
+        attempt
+            .retry(retries)
+            .when(ClusterError::is_retryable)
+            .await
+            .map_err(Unreadable::from)
+    }
+
+    async fn look(&self, wants: &ViewWants) -> Result<ClusterView, ClusterError> {
+        let mut view = match self.namespaces() {
+            None => self.look_everywhere().await?,
+            Some(namespaces) => self.look_into(namespaces).await?,
+        };
+        let (decoded, missing) = futures::try_join!(
+            self.decode_all(wants, &view.releases),
+            self.missing_secrets(wants, &view.missing_namespaces),
+        )?;
+        view.missing_secrets = missing;
+        for (key, outcome) in decoded {
+            if let Some(release) = view.releases.get_mut(&key) {
+                match outcome {
+                    Ok(stored) => release.stored = Some(stored),
+                    Err(text) => release.undecodable = Some(text),
+                }
+            }
+        }
+        Ok(view)
+    }
+
+    async fn look_everywhere(&self) -> Result<ClusterView, ClusterError> {
+        let secrets: Api<Secret> = Api::all(self.client().clone());
+        let namespaces: Api<NamespaceObject> = Api::all(self.client().clone());
+        let list = releases_params();
+        let ending = ListParams::default().fields("status.phase=Terminating");
+        let (secrets, uid, terminating) = futures::try_join!(
+            collect_metadata(self, &secrets, &list),
+            allowed(self.namespace_meta("kube-system")),
+            allowed(collect_metadata(self, &namespaces, &ending)),
+        )?;
+        Ok(ClusterView {
+            uid: uid.flatten().and_then(|meta| meta.uid),
+            releases: latest_releases(secrets),
+            terminating_namespaces: terminating
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|meta| meta.name?.parse().ok())
+                .collect(),
+            ..ClusterView::default()
+        })
+    }
+
+    async fn look_into(
+        &self,
+        namespaces: &BTreeSet<Namespace>,
+    ) -> Result<ClusterView, ClusterError> {
+        let list = releases_params();
+        let looks: Vec<(Namespace, Option<ObjectMeta>, Vec<ObjectMeta>)> =
+            stream::iter(namespaces.iter().cloned().map(|namespace| {
+                let list = &list;
+                async move {
+                    let api: Api<Secret> = self.namespaced(&namespace);
+                    let (meta, secrets) = futures::try_join!(
+                        allowed(self.namespace_meta(namespace.as_str())),
+                        collect_metadata(self, &api, list),
+                    )?;
+                    // May not be read: taken to be there, for its Secrets could be listed.
+                    let meta = meta.unwrap_or_else(|| Some(ObjectMeta::default()));
+                    Ok::<_, ClusterError>((namespace, meta, secrets))
+                }
+            }))
+            .buffer_unordered(PARALLEL)
+            .try_collect()
+            .await?;
+        let mut view = ClusterView {
+            scope: Some(namespaces.clone()),
+            ..ClusterView::default()
+        };
+        let mut secrets = Vec::new();
+        for (namespace, meta, found) in looks {
+            match meta {
+                None => {
+                    view.missing_namespaces.insert(namespace);
+                }
+                Some(meta) if meta.deletion_timestamp.is_some() => {
+                    view.terminating_namespaces.insert(namespace);
+                }
+                Some(_) => {}
+            }
+            secrets.extend(found);
+        }
+        view.releases = latest_releases(secrets);
+        Ok(view)
+    }
+
+    pub(super) async fn namespace_meta(
+        &self,
+        name: &str,
+    ) -> Result<Option<ObjectMeta>, ClusterError> {
+        let api: Api<NamespaceObject> = Api::all(self.client().clone());
+        let found = api
+            .get_metadata_opt(name)
+            .await
+            .map_err(|error| self.fail(&error))?;
+        Ok(found.map(|object| object.metadata))
+    }
+
+    async fn decode_all(
+        &self,
+        wants: &ViewWants,
+        releases: &BTreeMap<ReleaseKey, ReleaseView>,
+    ) -> Result<Vec<(ReleaseKey, Result<StoredRelease, String>)>, ClusterError> {
+        let open: Vec<(ReleaseKey, u32)> = releases
+            .iter()
+            .filter(|(key, view)| wants.must_decode(key, view))
+            .map(|(key, view)| (key.clone(), view.revision))
+            .collect();
+        stream::iter(open.into_iter().map(|(key, revision)| async move {
+            match self.decode(&key.namespace, &key.release, revision).await {
+                Ok(decoded) => Ok((key, Ok(decoded.stored))),
+                Err(ClusterError::Undecodable { source, .. }) => Ok((key, Err(source.to_string()))),
+                // It was there a moment ago: unreadable in this pass, not absent.
+                Err(error) if error.is_not_there() => Ok((
+                    key,
+                    Err("it was replaced while it was being read".to_owned()),
+                )),
+                Err(error) => Err(error),
+            }
+        }))
+        .buffer_unordered(PARALLEL)
+        .try_collect()
+        .await
+    }
+
+    async fn missing_secrets(
+        &self,
+        wants: &ViewWants,
+        missing_namespaces: &BTreeSet<Namespace>,
+    ) -> Result<BTreeSet<(Namespace, SecretKey)>, ClusterError> {
+        let in_scope = |namespace: &Namespace| {
+            self.namespaces()
+                .is_none_or(|scope| scope.contains(namespace))
+                && !missing_namespaces.contains(namespace)
+        };
+        let asked: Vec<_> = wants
+            .secrets
+            .iter()
+            .filter(|(namespace, _)| in_scope(namespace))
+            .cloned()
+            .collect();
+        stream::iter(asked.into_iter().map(|(namespace, wanted)| async move {
+            let there = self.has_secret(&namespace, &wanted).await?;
+            Ok::<_, ClusterError>((!there).then_some((namespace, wanted)))
+        }))
+        .buffer_unordered(PARALLEL)
+        .try_filter_map(|missing| async move { Ok(missing) })
+        .try_collect()
+        .await
+    }
+}
+
+fn releases_params() -> ListParams {
+    ListParams::default().labels(SELECTOR).limit(PAGE)
+}
+
+/// `None` where the API server does not let us ask.
+async fn allowed<T>(
+    answer: impl Future<Output = Result<T, ClusterError>>,
+) -> Result<Option<T>, ClusterError> {
+    match answer.await {
+        Ok(value) => Ok(Some(value)),
+        Err(ClusterError::Forbidden { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// All pages of a metadata LIST. A page whose continuation ran out of time makes the whole list begin anew: half a list
+/// would make releases look absent.
+pub(super) async fn collect_metadata<K>(
+    cluster: &Cluster,
+    api: &Api<K>,
+    params: &ListParams,
+) -> Result<Vec<ObjectMeta>, ClusterError>
+where
+    K: Clone + serde::de::DeserializeOwned + std::fmt::Debug,
+{
+    let mut params = params.clone();
+    let mut found = Vec::new();
+    let mut restarts = 0;
+    loop {
+        let page = match api.list_metadata(&params).await {
+            Ok(page) => page,
+            Err(kube::Error::Api(status)) if status.code == 410 && restarts < 2 => {
+                restarts += 1;
+                found.clear();
+                params.continue_token = None;
+                continue;
+            }
+            Err(error) => return Err(cluster.fail(&error)),
+        };
+        found.extend(page.items.into_iter().map(|object| object.metadata));
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params.continue_token = Some(token),
+            None => return Ok(found),
+        }
+    }
+}
