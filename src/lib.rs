@@ -20,6 +20,7 @@ pub mod id;
 pub mod observe;
 pub mod plan;
 pub mod reason;
+pub mod registry;
 pub mod source;
 pub mod state;
 pub mod status;

@@ -1,0 +1,162 @@
+//! The registry inside our own process, or, when another process has its store open, the way to that one.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::RegistryAccess;
+use super::server::serve;
+use super::store::{Store, StoreError};
+
+/// Ports tried after a default one that is taken.
+const NEXT_PORTS: u16 = 100;
+
+/// Which port to listen on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Port {
+    /// Exactly this one: a person chose it.
+    Exact,
+    /// The next free one if it is taken: it is a default.
+    NextFree,
+}
+
+/// Why there is no embedded registry.
+#[derive(Debug, thiserror::Error)]
+pub enum EmbeddedError {
+    /// Its store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Its address cannot be listened on.
+    #[error("the registry cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// An embedded registry: served here, or found at the process that serves it.
+#[derive(Debug)]
+pub struct Embedded {
+    /// Where it answers.
+    pub address: SocketAddr,
+    /// The task that serves it and what ends it; none when another process does.
+    served: Option<(JoinHandle<io::Result<()>>, CancellationToken)>,
+}
+
+impl Embedded {
+    /// Serves the registry of a state folder, or finds who does.
+    pub async fn open(
+        state_dir: &Path,
+        address: SocketAddr,
+        port: Port,
+        instance: &str,
+    ) -> Result<Self, EmbeddedError> {
+        let store = match opened(state_dir).await? {
+            Found::Ours(store) => store,
+            Found::Elsewhere(address) => {
+                return Ok(Self {
+                    address,
+                    served: None,
+                });
+            }
+        };
+        let listener = listen(address, port).await;
+        let listener = listener.map_err(|source| EmbeddedError::Listen { address, source })?;
+        let bound = listener.local_addr();
+        let address = bound.map_err(|source| EmbeddedError::Listen { address, source })?;
+        let (ending, instance) = (CancellationToken::new(), instance.to_owned());
+        let ended = ending.clone().cancelled_owned();
+        let task = async move { serve(listener, store, &instance, None, ended).await };
+        Ok(Self {
+            address,
+            served: Some((tokio::spawn(task), ending)),
+        })
+    }
+
+    /// How a client reaches it.
+    pub fn access(&self) -> Result<RegistryAccess, url::ParseError> {
+        Ok(RegistryAccess {
+            url: Url::parse(&format!("http://{}", self.address))?,
+            token_file: None,
+            ca_file: None,
+        })
+    }
+
+    /// Whether this process serves it.
+    pub fn is_ours(&self) -> bool {
+        self.served.is_some()
+    }
+
+    /// Finishes what is under way and lets go of the store.
+    pub async fn close(mut self) -> io::Result<()> {
+        match self.served.take() {
+            Some((task, ending)) => {
+                ending.cancel();
+                task.await.map_err(io::Error::other)?
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        if let Some((_, ending)) = &self.served {
+            ending.cancel();
+        }
+    }
+}
+
+enum Found {
+    Ours(Store),
+    Elsewhere(SocketAddr),
+}
+
+/// Whoever has just taken the lock needs a moment to say where it listens.
+async fn opened(state_dir: &Path) -> Result<Found, StoreError> {
+    let mut tries = 0;
+    loop {
+        match Store::open(state_dir) {
+            Ok(store) => return Ok(Found::Ours(store)),
+            Err(StoreError::Held {
+                address: Some(address),
+                ..
+            }) => {
+                return Ok(Found::Elsewhere(address));
+            }
+            Err(StoreError::Held { .. }) if tries < 20 => {
+                tries += 1;
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Listens on an address.
+async fn listen(address: SocketAddr, port: Port) -> io::Result<TcpListener> {
+    let first = TcpListener::bind(address).await;
+    match first {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && port == Port::NextFree => {
+            for next in 1..=NEXT_PORTS {
+                let Some(number) = address.port().checked_add(next) else {
+                    break;
+                };
+                if let Ok(listener) = TcpListener::bind((address.ip(), number)).await {
+                    return Ok(listener);
+                }
+            }
+            Err(error)
+        }
+        first => first,
+    }
+}

@@ -1,0 +1,90 @@
+//! Why a registry operation failed, and whether its outcome is known.
+
+use crate::id::IdError;
+
+/// Why a registry operation failed.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// The settings of the registry are not usable.
+    #[error("{text}")]
+    Access {
+        /// What is wrong with them.
+        text: String,
+        /// The cause, if there is one beneath.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// The record's key could never be read back.
+    #[error("the record has no usable system_id")]
+    Key(#[from] IdError),
+    /// The registry does not let us; trying again is useless.
+    #[error("the registry at {host} refuses to {request}: {status} {text}")]
+    Refused {
+        /// Host and port.
+        host: String,
+        /// What was asked.
+        request: &'static str,
+        /// HTTP status.
+        status: u16,
+        /// Its words.
+        text: String,
+    },
+    /// No answer, or none that could be read whole: whether it was done is unknown.
+    #[error("the registry at {host} gave no answer to {request}")]
+    NoAnswer {
+        /// Host and port.
+        host: String,
+        /// What was asked.
+        request: &'static str,
+        /// The cause.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// An answer that proves nothing: whether it was done is unknown.
+    #[error("the registry at {host} answered to {request}: {status} {text}")]
+    Unclear {
+        /// Host and port.
+        host: String,
+        /// What was asked.
+        request: &'static str,
+        /// HTTP status.
+        status: u16,
+        /// Its words.
+        text: String,
+    },
+    /// The record reads back differently, however often it is written.
+    #[error(
+        "record {system_id} is not as written after {rounds} rounds; somebody else writes it too"
+    )]
+    Unsettled {
+        /// Its key.
+        system_id: String,
+        /// How often it was tried.
+        rounds: usize,
+    },
+    /// The record does not carry our mark.
+    #[error("record {system_id} does not carry our mark and is left alone")]
+    NotOurs {
+        /// Its key.
+        system_id: String,
+    },
+}
+
+impl RegistryError {
+    /// Whether the operation may or may not have happened, so that only a query can tell.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::NoAnswer { .. } | Self::Unclear { .. })
+    }
+
+    /// The error with its causes in one line, for a view's reason.
+    pub(super) fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}

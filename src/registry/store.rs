@@ -1,0 +1,258 @@
+//! The embedded store: one record per key, each with the number of its last change.
+
+use std::fs::OpenOptions;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::lock::{Lock, address_of};
+
+const RECORDS: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("records");
+const COUNTERS: TableDefinition<'static, &str, u64> = TableDefinition::new("counters");
+/// The database's default of 1 GiB is for other data than a few thousand short records.
+const CACHE: usize = 8 << 20;
+
+/// Why the store cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process has it open.
+    #[error("another process serves the registry of {}{}", path.display(), at(*address))]
+    Held {
+        /// The state folder.
+        path: PathBuf,
+        /// Where to ask instead, if it is known.
+        address: Option<SocketAddr>,
+    },
+    /// A file cannot be opened or written.
+    #[error("{} cannot be opened", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The database refuses.
+    #[error("the registry's database failed")]
+    Database(#[source] Box<redb::Error>),
+    /// A stored record is not what was written.
+    #[error("the stored record {system_id} is damaged")]
+    Damaged {
+        /// Its key.
+        system_id: String,
+        /// The cause.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+fn at(address: Option<SocketAddr>) -> String {
+    address
+        .map(|address| format!(" at {address}"))
+        .unwrap_or_default()
+}
+
+macro_rules! from_database {
+    ($($error:ident)*) => {$(
+        impl From<redb::$error> for StoreError {
+            fn from(error: redb::$error) -> Self {
+                Self::Database(Box::new(error.into()))
+            }
+        }
+    )*};
+}
+from_database!(DatabaseError TransactionError TableError StorageError CommitError);
+
+/// A stored record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Never given twice, so that a record removed and made anew is told from the old one.
+    pub revision: u64,
+    /// The six fields.
+    pub record: Map<String, Value>,
+}
+
+/// What became of a conditional write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Done; the record's revision now.
+    Done(u64),
+    /// No such record.
+    Absent,
+    /// The record has another revision than the one named.
+    Stale,
+}
+
+/// The open store; clones share it.
+#[derive(Debug, Clone)]
+pub struct Store {
+    database: Arc<Database>,
+    lock: Arc<Lock>,
+}
+
+impl Store {
+    /// Opens the store of a state folder, or says who has it open.
+    pub fn open(state_dir: &Path) -> Result<Self, StoreError> {
+        let file_error = |path: PathBuf| move |source| StoreError::File { path, source };
+        std::fs::create_dir_all(state_dir).map_err(file_error(state_dir.to_owned()))?;
+        let lock = Lock::take(state_dir).map_err(file_error(state_dir.join("registry.lock")))?;
+        let Some(lock) = lock else {
+            return Err(StoreError::Held {
+                path: state_dir.to_owned(),
+                address: address_of(state_dir),
+            });
+        };
+        let path = state_dir.join("registry.redb");
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(file_error(path))?;
+        let database = Database::builder()
+            .set_cache_size(CACHE)
+            .create_file(file)?;
+        let transaction = database.begin_write()?;
+        transaction.open_table(RECORDS)?;
+        transaction.open_table(COUNTERS)?;
+        transaction.commit()?;
+        Ok(Self {
+            database: Arc::new(database),
+            lock: Arc::new(lock),
+        })
+    }
+
+    /// Tells other processes where to ask.
+    pub fn announce(&self, address: SocketAddr) -> std::io::Result<()> {
+        self.lock.announce(address)
+    }
+
+    /// One record.
+    pub fn get(&self, id: &str) -> Result<Option<Entry>, StoreError> {
+        let table = self.database.begin_read()?.open_table(RECORDS)?;
+        table
+            .get(id)?
+            .map(|bytes| decode(id, bytes.value()))
+            .transpose()
+    }
+
+    /// Every record after a key, in the order of the keys.
+    pub fn list(&self, after: &str) -> Result<Vec<Entry>, StoreError> {
+        let table = self.database.begin_read()?.open_table(RECORDS)?;
+        let mut entries = Vec::new();
+        for row in table.range(after..)? {
+            let (key, bytes) = row?;
+            if key.value() > after {
+                entries.push(decode(key.value(), bytes.value())?);
+            }
+        }
+        Ok(entries)
+    }
+
+    /// Makes a record; none when the key is taken.
+    pub fn create(&self, id: &str, record: Map<String, Value>) -> Result<Option<u64>, StoreError> {
+        self.write(id, |entry| match entry {
+            Some(_) => (None, Next::Keep),
+            None => (Some(()), Next::Store(record)),
+        })
+        .map(|(made, revision)| made.map(|()| revision))
+    }
+
+    /// Changes a record, if it still has the revision named.
+    pub fn change(
+        &self,
+        id: &str,
+        expected: Option<u64>,
+        change: impl FnOnce(&mut Map<String, Value>),
+    ) -> Result<Change, StoreError> {
+        let (outcome, revision) = self.write(id, |entry| match entry {
+            None => (Change::Absent, Next::Keep),
+            Some(entry) if expected.is_some_and(|expected| expected != entry.revision) => {
+                (Change::Stale, Next::Keep)
+            }
+            Some(entry) => {
+                let mut record = entry.record.clone();
+                change(&mut record);
+                if record == entry.record {
+                    return (Change::Done(entry.revision), Next::Keep);
+                }
+                (Change::Done(0), Next::Store(record))
+            }
+        })?;
+        Ok(if outcome == Change::Done(0) {
+            Change::Done(revision)
+        } else {
+            outcome
+        })
+    }
+
+    /// Removes a record, if it still has the revision named.
+    pub fn remove(&self, id: &str, expected: Option<u64>) -> Result<Change, StoreError> {
+        let (outcome, _) = self.write(id, |entry| match entry {
+            None => (Change::Absent, Next::Keep),
+            Some(entry) if expected.is_some_and(|expected| expected != entry.revision) => {
+                (Change::Stale, Next::Keep)
+            }
+            Some(entry) => (Change::Done(entry.revision), Next::Remove),
+        })?;
+        Ok(outcome)
+    }
+
+    /// Decides on one record and writes the decision, in one transaction; with the revision given if one was.
+    fn write<T>(
+        &self,
+        id: &str,
+        decide: impl FnOnce(Option<Entry>) -> (T, Next),
+    ) -> Result<(T, u64), StoreError> {
+        let transaction = self.database.begin_write()?;
+        let mut table = transaction.open_table(RECORDS)?;
+        let entry = table
+            .get(id)?
+            .map(|bytes| decode(id, bytes.value()))
+            .transpose()?;
+        let (outcome, next) = decide(entry);
+        let mut revision = 0;
+        match next {
+            Next::Keep => {
+                drop(table);
+                transaction.abort()?;
+                return Ok((outcome, revision));
+            }
+            Next::Remove => drop(table.remove(id)?),
+            Next::Store(record) => {
+                let mut counters = transaction.open_table(COUNTERS)?;
+                revision = counters.get("revision")?.map_or(0, |last| last.value()) + 1;
+                counters.insert("revision", revision)?;
+                let entry = Entry { revision, record };
+                let bytes = serde_json::to_vec(&entry).map_err(|source| StoreError::Damaged {
+                    system_id: id.to_owned(),
+                    source,
+                })?;
+                table.insert(id, bytes.as_slice())?;
+            }
+        }
+        drop(table);
+        transaction.commit()?;
+        Ok((outcome, revision))
+    }
+}
+
+enum Next {
+    Keep,
+    Remove,
+    Store(Map<String, Value>),
+}
+
+fn decode(id: &str, bytes: &[u8]) -> Result<Entry, StoreError> {
+    serde_json::from_slice(bytes).map_err(|source| StoreError::Damaged {
+        system_id: id.to_owned(),
+        source,
+    })
+}

@@ -1,0 +1,306 @@
+//! One request and what its answer proves.
+
+use std::error::Error;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use axum::http::header::CONTENT_TYPE;
+use reqwest::{Certificate, Client, Method, Response, StatusCode, redirect, retry};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use url::{Host, Url};
+
+use super::{Pace, RegistryAccess, RegistryError, row};
+use crate::id::SystemId;
+
+/// The original takes no more than a handful of connections well, and reads must not starve behind writes.
+const SLOTS: usize = 8;
+/// Some 500,000 records: far above any fleet, far below what would endanger the daemon.
+const LONGEST_ANSWER: usize = 64 << 20;
+
+/// A question to the registry.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Request<'a> {
+    Query(&'a Value),
+    Create(&'a Value),
+    Change(&'a SystemId, &'a Value),
+    Delete(&'a SystemId),
+}
+
+/// What an answer proves.
+#[derive(Debug, PartialEq)]
+pub(super) enum Answer {
+    Rows(Vec<Value>),
+    Done,
+    /// Nothing of that key existed; only said by the exact words.
+    Absent,
+    /// Our own server: the key is taken.
+    Taken,
+}
+
+pub(super) struct Wire {
+    http: Client,
+    base: Url,
+    host: String,
+    token_file: Option<PathBuf>,
+    slots: Semaphore,
+}
+
+impl Request<'_> {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Query(_) => "list records",
+            Self::Create(_) => "create a record",
+            Self::Change(..) => "change a record",
+            Self::Delete(_) => "delete a record",
+        }
+    }
+
+    fn method(self) -> Method {
+        match self {
+            Self::Query(_) | Self::Create(_) => Method::POST,
+            Self::Change(..) => Method::PUT,
+            Self::Delete(_) => Method::DELETE,
+        }
+    }
+
+    fn absence(self) -> Option<&'static str> {
+        match self {
+            Self::Query(_) | Self::Create(_) => None,
+            Self::Change(..) => Some("No document found to update"),
+            Self::Delete(_) => Some("No document found to delete"),
+        }
+    }
+
+    fn understand(self, status: StatusCode, answer: Option<&Value>) -> Option<Answer> {
+        let success = answer?.get("success")?.as_bool()?;
+        match (self, status.as_u16(), success) {
+            (Self::Query(_), 200, true) => {
+                Some(Answer::Rows(answer?.get("data")?.as_array()?.clone()))
+            }
+            (Self::Create(_), 201, true) | (Self::Change(..) | Self::Delete(_), 200, true) => {
+                Some(Answer::Done)
+            }
+            (Self::Create(_), 409, false) => Some(Answer::Taken),
+            (_, 404, false) => {
+                (answer?.get("error")?.as_str() == Some(self.absence()?)).then_some(Answer::Absent)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Wire {
+    pub(super) fn new(access: &RegistryAccess, pace: &Pace) -> Result<Self, RegistryError> {
+        let base = access.url.clone();
+        let local = is_loopback(&base);
+        let host = match (base.host_str(), base.port_or_known_default()) {
+            (Some(host), Some(port)) => format!("{host}:{port}"),
+            _ => return Err(unusable("the registry's address names no host", None)),
+        };
+        if !matches!(base.scheme(), "http" | "https") {
+            return Err(unusable(
+                "the registry's address is neither http nor https",
+                None,
+            ));
+        }
+        if !base.username().is_empty() || base.password().is_some() {
+            return Err(unusable(
+                "the registry's address holds a password; use token_file",
+                None,
+            ));
+        }
+        if access.token_file.is_some() && base.scheme() == "http" && !local {
+            return Err(unusable(
+                "a token is sent over https only, or to this host",
+                None,
+            ));
+        }
+        let mut builder = Client::builder()
+            .connect_timeout(pace.connect)
+            .timeout(pace.total)
+            // A redirect followed would repeat the write elsewhere.
+            .redirect(redirect::Policy::none())
+            // The original closes after each answer; a reused connection fails at random.
+            .pool_max_idle_per_host(0)
+            // Repeating is decided above, where a query can be put between.
+            .retry(retry::never())
+            .user_agent(concat!("natsx-sync/", env!("CARGO_PKG_VERSION")));
+        if local {
+            builder = builder.no_proxy();
+        }
+        if let Some(path) = &access.ca_file {
+            builder = builder.tls_certs_merge(certificates(path)?);
+        }
+        let http = builder
+            .build()
+            .map_err(|error| unusable("no client for the registry", Some(Box::new(error))))?;
+        Ok(Self {
+            http,
+            base,
+            host,
+            token_file: access.token_file.clone(),
+            slots: Semaphore::new(SLOTS),
+        })
+    }
+
+    /// Sends one request, once.
+    pub(super) async fn send(&self, request: Request<'_>) -> Result<Answer, RegistryError> {
+        let token = self.token().await?;
+        // The semaphore is never closed; without a slot the request would merely go out unbounded.
+        let slot = self.slots.acquire().await.ok();
+        let mut http = self.http.request(request.method(), self.url(request)?);
+        if let Some(token) = &token {
+            http = http.bearer_auth(token.expose_secret());
+        }
+        if let Request::Query(body) | Request::Create(body) | Request::Change(_, body) = request {
+            http = http.json(body);
+        }
+        let no_answer = |error: reqwest::Error| RegistryError::NoAnswer {
+            host: self.host.clone(),
+            request: request.name(),
+            source: error.without_url(),
+        };
+        let response = http.send().await.map_err(no_answer)?;
+        let status = response.status();
+        let is_json = is_json(&response);
+        let body = read_bounded(response).await.map_err(no_answer)?;
+        drop(slot);
+        let answer = body
+            .as_deref()
+            .filter(|_| is_json)
+            .and_then(|body| row::parse(body).ok());
+        if let Some(understood) = request.understand(status, answer.as_ref()) {
+            return Ok(understood);
+        }
+        let text = words(answer.as_ref(), body.as_deref(), token.as_ref());
+        let (host, request, status) = (self.host.clone(), request.name(), status.as_u16());
+        Err(match status {
+            401 | 403 | 405 | 413 | 415 | 422 => RegistryError::Refused {
+                host,
+                request,
+                status,
+                text,
+            },
+            _ => RegistryError::Unclear {
+                host,
+                request,
+                status,
+                text,
+            },
+        })
+    }
+
+    /// An answer to a query that is no list.
+    pub(super) fn no_list(&self) -> RegistryError {
+        RegistryError::Unclear {
+            host: self.host.clone(),
+            request: "list records",
+            status: StatusCode::OK.as_u16(),
+            text: "(not a list)".to_owned(),
+        }
+    }
+
+    fn url(&self, request: Request<'_>) -> Result<Url, RegistryError> {
+        let mut url = self.base.clone();
+        url.set_query(None);
+        url.set_fragment(None);
+        {
+            let mut path = url
+                .path_segments_mut()
+                .map_err(|()| unusable("the registry's address takes no paths", None))?;
+            path.pop_if_empty();
+            match request {
+                Request::Query(_) => path.push("backbones"),
+                Request::Create(_) => path.push("backbone"),
+                Request::Change(id, _) | Request::Delete(id) => {
+                    path.push("backbone").push(id.as_str())
+                }
+            };
+        }
+        Ok(url)
+    }
+
+    async fn token(&self) -> Result<Option<SecretString>, RegistryError> {
+        let Some(path) = &self.token_file else {
+            return Ok(None);
+        };
+        let text = tokio::fs::read_to_string(path).await.map_err(|error| {
+            let text = format!(
+                "the registry's token file {} cannot be read",
+                path.display()
+            );
+            unusable(&text, Some(Box::new(error)))
+        })?;
+        Ok(Some(SecretString::from(text.trim())))
+    }
+}
+
+fn unusable(text: &str, source: Option<Box<dyn Error + Send + Sync>>) -> RegistryError {
+    RegistryError::Access {
+        text: text.to_owned(),
+        source,
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<Certificate>, RegistryError> {
+    let text = format!("the registry's ca_file {} is not usable", path.display());
+    let pem = std::fs::read(path).map_err(|error| unusable(&text, Some(Box::new(error))))?;
+    Certificate::from_pem_bundle(&pem).map_err(|error| unusable(&text, Some(Box::new(error))))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
+        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
+        None => false,
+    }
+}
+
+fn is_json(response: &Response) -> bool {
+    response
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.split(';').next())
+        .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// None when the answer is longer than anything sensible.
+async fn read_bounded(mut response: Response) -> Result<Option<Vec<u8>>, reqwest::Error> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > LONGEST_ANSWER {
+            return Ok(None);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Some(body))
+}
+
+/// The server's words, short, printable and without our token.
+fn words(answer: Option<&Value>, body: Option<&[u8]>, token: Option<&SecretString>) -> String {
+    let Some(body) = body else {
+        return "the answer is too long".to_owned();
+    };
+    let mut text = match answer
+        .and_then(|answer| answer.get("error"))
+        .and_then(Value::as_str)
+    {
+        Some(error) => error.to_owned(),
+        None if answer.is_some() => "(not the answer that was expected)".to_owned(),
+        None => String::from_utf8_lossy(body).into_owned(),
+    };
+    if let Some(secret) = token
+        .map(|token| token.expose_secret())
+        .filter(|text| !text.is_empty())
+    {
+        text = text.replace(secret, "***");
+    }
+    let visible = text
+        .chars()
+        .map(|char| if char.is_control() { ' ' } else { char });
+    visible.take(300).collect()
+}

@@ -1,0 +1,170 @@
+//! The client: writing. Every write begins and ends with a query, because the original's answers to writes prove nothing.
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use serde_json::Value;
+
+use super::client::Registry;
+use super::wire::{Answer, Request};
+use super::{RegistryError, Written, row};
+use crate::id::SystemId;
+use crate::observe::observed::Record;
+
+/// Rounds of query and write before somebody else is taken to write the same record.
+const ROUNDS: usize = 6;
+/// More duplicates than this are left for the next write.
+const MOST_DUPLICATES: usize = 64;
+
+impl Registry {
+    /// Makes the registry hold exactly this record under its key, once.
+    pub async fn put_record(&self, record: &Record) -> Result<Written, RegistryError> {
+        let id: SystemId = record.system_id.parse()?;
+        let writer = self.writer(&id).await;
+        let written = self.put(&id, record).await;
+        drop(writer);
+        written
+    }
+
+    /// Sets `metadata.natsx.state` of our record.
+    pub async fn set_state(&self, id: &SystemId, state: &str) -> Result<Written, RegistryError> {
+        let writer = self.writer(id).await;
+        let written = self.put_state(id, state).await;
+        drop(writer);
+        written
+    }
+
+    /// Removes the record and its duplicates until a query shows none.
+    pub async fn delete_record(&self, id: &SystemId) -> Result<Written, RegistryError> {
+        let writer = self.writer(id).await;
+        let mut written = Written::Absent;
+        let outcome = self
+            .persist(&mut written, async |written| self.remove(id, written).await)
+            .await;
+        drop(writer);
+        outcome.map(|()| written)
+    }
+
+    async fn put(&self, id: &SystemId, record: &Record) -> Result<Written, RegistryError> {
+        let body = row::body(record);
+        // Compared as it comes back from text, where numbers may have another form.
+        let wanted = row::parse(body.to_string().as_bytes())
+            .ok()
+            .as_ref()
+            .and_then(row::read);
+        let wanted = wanted.unwrap_or_else(|| record.clone());
+        let mut written = Written::Unchanged;
+        self.persist(&mut written, async |written| {
+            self.settle(id, &body, &wanted, written).await
+        })
+        .await?;
+        Ok(written)
+    }
+
+    async fn put_state(&self, id: &SystemId, state: &str) -> Result<Written, RegistryError> {
+        let mut records = Vec::new();
+        self.persist(&mut records, async |records| {
+            *records = self.find(id).await?;
+            Ok(())
+        })
+        .await?;
+        if records.is_empty() {
+            return Ok(Written::Absent);
+        }
+        let Some(mut record) = records.into_iter().find(row::is_marked) else {
+            return Err(RegistryError::NotOurs {
+                system_id: id.to_string(),
+            });
+        };
+        if let Some(mark) = record
+            .metadata
+            .get_mut("natsx")
+            .and_then(Value::as_object_mut)
+        {
+            mark.insert("state".to_owned(), Value::from(state));
+        }
+        self.put(id, &record).await
+    }
+
+    /// Repeats an attempt of unknown outcome with growing pauses. Each attempt begins with a query, or is one that may
+    /// be repeated blindly.
+    async fn persist<T>(
+        &self,
+        progress: &mut T,
+        mut attempt: impl AsyncFnMut(&mut T) -> Result<(), RegistryError>,
+    ) -> Result<(), RegistryError> {
+        let mut pauses = ExponentialBuilder::default()
+            .with_min_delay(self.pace.delay)
+            .with_max_times(self.pace.retries)
+            .with_jitter()
+            .build();
+        loop {
+            let error = match attempt(progress).await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            match pauses.next().filter(|_| error.is_unknown()) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return Err(error),
+            }
+        }
+    }
+
+    async fn settle(
+        &self,
+        id: &SystemId,
+        body: &Value,
+        wanted: &Record,
+        written: &mut Written,
+    ) -> Result<(), RegistryError> {
+        for _ in 0..ROUNDS {
+            match self.find(id).await?.as_slice() {
+                [] => {
+                    *written = Written::Created;
+                    self.wire.send(Request::Create(body)).await?;
+                }
+                [one] if one == wanted => return Ok(()),
+                [_] => {
+                    if *written == Written::Unchanged {
+                        *written = Written::Updated;
+                    }
+                    // 404 is said of a change that changed nothing and of one that created: the next query tells.
+                    self.wire.send(Request::Change(id, body)).await?;
+                }
+                // Which duplicate a DELETE takes is not defined; the one that is left is then made as wanted.
+                [_, surplus @ ..] => {
+                    *written = Written::Updated;
+                    self.take_away(id, surplus.len().min(MOST_DUPLICATES))
+                        .await?;
+                }
+            }
+        }
+        Err(RegistryError::Unsettled {
+            system_id: id.to_string(),
+            rounds: ROUNDS,
+        })
+    }
+
+    async fn take_away(&self, id: &SystemId, count: usize) -> Result<(), RegistryError> {
+        for _ in 0..count {
+            if self.wire.send(Request::Delete(id)).await? == Answer::Absent {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, id: &SystemId, written: &mut Written) -> Result<(), RegistryError> {
+        for _ in 0..ROUNDS {
+            let rows = self.find(id).await?.len();
+            if rows == 0 {
+                return Ok(());
+            }
+            *written = Written::Deleted;
+            // One more than was seen, so that the last answer is the exact "nothing there".
+            self.take_away(id, rows.min(MOST_DUPLICATES) + 1).await?;
+        }
+        Err(RegistryError::Unsettled {
+            system_id: id.to_string(),
+            rounds: ROUNDS,
+        })
+    }
+}

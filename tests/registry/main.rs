@@ -1,0 +1,1 @@
+//! The registry's client against a twin of the original and against our own server.
