@@ -1,0 +1,81 @@
+//! libgit2, set up once so that nothing outside the repository itself steers it.
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+use git2::{ConfigLevel, Repository, RepositoryOpenFlags};
+
+use super::error::SourceError;
+
+static SET_UP: OnceLock<Result<(), String>> = OnceLock::new();
+
+/// Sets libgit2 up; the first call does it, later ones repeat its outcome.
+fn set_up() -> Result<(), git2::Error> {
+    SET_UP
+        .get_or_init(|| configure().map_err(|error| error.message().to_owned()))
+        .clone()
+        .map_err(|text| git2::Error::from_str(&text))
+}
+
+fn configure() -> Result<(), git2::Error> {
+    for level in [
+        ConfigLevel::ProgramData,
+        ConfigLevel::System,
+        ConfigLevel::XDG,
+        ConfigLevel::Global,
+    ] {
+        search_nowhere(level)?;
+    }
+    trust_every_owner()
+}
+
+#[expect(
+    unsafe_code,
+    reason = "a global of libgit2, set once under a lock before its first use here"
+)]
+fn search_nowhere(level: ConfigLevel) -> Result<(), git2::Error> {
+    // SAFETY: only called from `SET_UP`, which lets one thread in and comes before every repository.
+    unsafe { git2::opts::set_search_path(level, "") }
+}
+
+#[expect(
+    unsafe_code,
+    reason = "a global of libgit2; the owner does not matter where nothing of a repository is ever run"
+)]
+fn trust_every_owner() -> Result<(), git2::Error> {
+    // SAFETY: only called from `SET_UP`, which lets one thread in and comes before every repository.
+    unsafe { git2::opts::set_verify_owner_validation(false) }
+}
+
+/// Opens the repository at or around `path`; none where there is no repository.
+pub(super) fn open_around(path: &Path) -> Result<Option<Repository>, git2::Error> {
+    set_up()?;
+    let nowhere: [&str; 0] = [];
+    match Repository::open_ext(path, RepositoryOpenFlags::empty(), nowhere) {
+        Ok(repository) => Ok(Some(repository)),
+        Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Opens exactly the repository whose git folder is `path`.
+pub(super) fn open_exactly(path: &Path) -> Result<Repository, git2::Error> {
+    set_up()?;
+    Repository::open_ext(
+        path,
+        RepositoryOpenFlags::NO_SEARCH | RepositoryOpenFlags::NO_DOTGIT,
+        [] as [&str; 0],
+    )
+}
+
+/// Turns libgit2's errors into ours.
+pub(super) fn failed<'a>(
+    repository: &'a str,
+    doing: &'a str,
+) -> impl Fn(git2::Error) -> SourceError + 'a {
+    move |source| SourceError::Git {
+        repository: repository.to_owned(),
+        doing: doing.to_owned(),
+        source,
+    }
+}

@@ -1,0 +1,198 @@
+//! Proof from git that a release was declared and is no longer.
+
+use std::collections::HashMap;
+
+use git2::Oid;
+
+use super::history::{History, Membership, oid};
+use super::steps::{Step, files, step_back};
+use crate::exchange::desired::Terms;
+use crate::id::{CommitId, ExchangeId};
+use crate::observe::observed::{Proof, Unreadable};
+use crate::reason::Reason;
+
+/// Reads one exchange file: what it declares, if it is without error.
+pub type Declares<'d> = dyn Fn(&str, &[u8]) -> Option<(ExchangeId, Terms)> + 'd;
+
+/// What each exchange last said, as far as the first parents were walked.
+#[derive(Debug)]
+pub(super) struct Removals {
+    last: HashMap<ExchangeId, Declaration>,
+    at: Oid,
+    end: Option<End>,
+}
+
+#[derive(Debug, Clone)]
+struct Declaration {
+    terms: Terms,
+    file: String,
+    removed_in: Option<CommitId>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Root,
+    Lost,
+}
+
+impl Removals {
+    pub(super) fn new(head: Oid) -> Self {
+        Self {
+            last: HashMap::new(),
+            at: head,
+            end: None,
+        }
+    }
+}
+
+impl History {
+    /// Proves that an exchange the head does not declare was declared by the commit stamped on it, and finds its last
+    /// terms on the first-parent line.
+    pub fn prove(
+        &self,
+        id: &ExchangeId,
+        stamped: Option<&CommitId>,
+        declares: &Declares<'_>,
+    ) -> Proof {
+        let Some((commit, stamped)) = stamped.and_then(|commit| Some((commit, oid(commit)?)))
+        else {
+            return elsewhere("no commit is stamped on it".to_owned());
+        };
+        match self.membership(stamped) {
+            Membership::Inside => {}
+            Membership::Outside => {
+                return elsewhere(format!(
+                    "commit {}, stamped on it, is not in the history of {}",
+                    commit.short(),
+                    short(self.head)
+                ));
+            }
+            Membership::Unknown => {
+                return incomplete(format!(
+                    "commit {}, stamped on it, is not in the part of the history that is here",
+                    commit.short()
+                ));
+            }
+        }
+        let last = match self.last_of(id, declares) {
+            Ok(Ok(last)) => last,
+            Ok(Err(End::Lost)) => {
+                return incomplete(
+                    "no commit of the history that is here declares it: fetch the whole history"
+                        .to_owned(),
+                );
+            }
+            Ok(Err(End::Root)) => {
+                return elsewhere(
+                    "no commit on the branch's first-parent line declares it: add the file again, then remove it in a later commit"
+                        .to_owned(),
+                );
+            }
+            Err(error) => {
+                return incomplete(format!("the history cannot be read: {}", error.message()));
+            }
+        };
+        match self.declared_at(stamped, id, &last.file, declares) {
+            Ok(true) => Proof::Declared {
+                terms: last.terms,
+                file: last.file,
+                removed_in: last.removed_in,
+            },
+            Ok(false) => elsewhere(format!(
+                "commit {}, stamped on it, does not declare it",
+                commit.short()
+            )),
+            Err(error) => incomplete(format!(
+                "the files of commit {}, stamped on it, cannot be read: {}",
+                commit.short(),
+                error.message()
+            )),
+        }
+    }
+
+    /// The newest declaration on the first-parent line. Every exchange met on the way is remembered, so that one walk
+    /// serves all that are asked for.
+    fn last_of(
+        &self,
+        id: &ExchangeId,
+        declares: &Declares<'_>,
+    ) -> Result<Result<Declaration, End>, git2::Error> {
+        let mut known = self.removals.borrow_mut();
+        loop {
+            if let Some(found) = known.last.get(id) {
+                return Ok(Ok(found.clone()));
+            }
+            if let Some(end) = known.end {
+                return Ok(Err(end));
+            }
+            match step_back(&self.repository, &self.layout, known.at)? {
+                Step::Root => known.end = Some(End::Root),
+                Step::Lost => known.end = Some(End::Lost),
+                Step::Parent { commit, changes } => {
+                    let removed_in = known.at.to_string().parse().ok();
+                    for change in changes {
+                        let said = change
+                            .parent
+                            .and_then(|blob| self.content(blob))
+                            .and_then(|blob| declares(&change.path, blob.content()));
+                        if let Some((id, terms)) = said {
+                            known.last.entry(id).or_insert_with(|| Declaration {
+                                terms,
+                                file: change.path,
+                                removed_in: Option::clone(&removed_in),
+                            });
+                        }
+                    }
+                    known.at = commit;
+                }
+            }
+        }
+    }
+
+    /// Whether the tree of `commit` declares the exchange; `likely` is looked at first.
+    fn declared_at(
+        &self,
+        commit: Oid,
+        id: &ExchangeId,
+        likely: &str,
+        declares: &Declares<'_>,
+    ) -> Result<bool, git2::Error> {
+        let mut files = files(&self.repository, &self.layout, commit)?;
+        files.sort_by_key(|(path, _)| path != likely);
+        for (path, blob) in files {
+            let known = self.blobs.borrow().get(&blob).cloned();
+            let found = if let Some(found) = known {
+                found
+            } else {
+                let found = self
+                    .content(blob)
+                    .and_then(|blob| declares(&path, blob.content()))
+                    .map(|(id, _)| id);
+                self.blobs.borrow_mut().insert(blob, found.clone());
+                found
+            };
+            if found.as_ref() == Some(id) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+fn elsewhere(text: String) -> Proof {
+    Proof::NotProved(Unreadable {
+        reason: Reason::NotFromThisHistory,
+        text,
+    })
+}
+
+fn incomplete(text: String) -> Proof {
+    Proof::NotProved(Unreadable {
+        reason: Reason::HistoryIncomplete,
+        text,
+    })
+}
+
+fn short(id: Oid) -> String {
+    id.to_string().chars().take(9).collect()
+}

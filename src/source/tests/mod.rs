@@ -1,0 +1,5 @@
+//! Sources read from real repositories and folders.
+
+mod asking;
+mod fixture;
+mod reading;
