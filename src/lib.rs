@@ -9,6 +9,7 @@
 //! The middle of the road (`id`, `reason`, `diagnostic`, `exchange`, `observe::observed`, `plan`, `report`, the step function of
 //! `apply`) knows no tokio, kube, git2, files, processes, clocks or environment; a test holds it to that.
 
+pub mod apply;
 pub mod chart;
 pub mod cluster;
 pub mod command;

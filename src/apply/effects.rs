@@ -1,0 +1,29 @@
+//! Everything that can change the world, and what it answers. The step function decides, [`Effects`] does.
+
+use std::future::Future;
+
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use super::effect::{Effect, Reply};
+use super::subject::Subject;
+
+/// The world. Each effect is idempotent: performed twice it leaves what it leaves performed once.
+pub trait Effects: Send + Sync + 'static {
+    /// Performs one effect; ends early, in an orderly way, when `cancel` fires.
+    fn perform(
+        &self,
+        subject: &Subject,
+        effect: &Effect,
+        cancel: &CancellationToken,
+    ) -> impl Future<Output = Reply> + Send;
+}
+
+/// A helm of ours, as the journal names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// Its id.
+    pub pid: u32,
+    /// When it started, in ticks since boot; another process may get its id.
+    pub started: u64,
+}

@@ -1,0 +1,139 @@
+//! The order of effects of each action. Pure.
+
+use std::collections::VecDeque;
+
+use super::effect::Effect;
+use crate::observe::observed::{ObjectRef, SecretIdentity};
+use crate::plan::action::{Action, PlannedExchange, StepKind};
+
+/// What an unfinished removal left in the journal.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Leftover {
+    /// The objects of the removed release.
+    pub objects: Vec<ObjectRef>,
+    /// Its volumes were to go, too.
+    pub purge: bool,
+}
+
+/// The effects of an entry, in order. Readings before each change are part of it, so that no caller can forget one.
+pub fn order(entry: &PlannedExchange, leftover: Option<&Leftover>) -> VecDeque<Effect> {
+    let steps = if entry.steps.is_empty() {
+        usual(entry.action)
+    } else {
+        entry.steps.as_slice()
+    };
+    let mut effects = VecDeque::new();
+    let releases = |kind: &StepKind| matches!(kind, StepKind::HelmInstall | StepKind::HelmUpgrade);
+    if steps.iter().any(releases) {
+        effects.push_back(Effect::FetchChart);
+    }
+    let mut watched = true;
+    for kind in steps {
+        match kind {
+            StepKind::HelmUninstall => watched = false,
+            StepKind::WaitGone => watched = true,
+            // Whatever follows a removal relies on its end.
+            StepKind::HelmInstall | StepKind::DeleteVolumes | StepKind::Deregister if !watched => {
+                effects.push_back(gone(None));
+                watched = true;
+            }
+            _ => {}
+        }
+        push(&mut effects, *kind, entry, leftover);
+    }
+    if !watched {
+        effects.push_back(gone(None));
+    }
+    effects
+}
+
+fn usual(action: Action) -> &'static [StepKind] {
+    match action {
+        Action::Install => &[
+            StepKind::CreateNamespace,
+            StepKind::HelmInstall,
+            StepKind::WaitReady,
+            StepKind::Register,
+        ],
+        Action::Upgrade | Action::Adopt => &[
+            StepKind::HelmUpgrade,
+            StepKind::WaitReady,
+            StepKind::Register,
+        ],
+        Action::Uninstall => &[
+            StepKind::MarkDeleting,
+            StepKind::HelmUninstall,
+            StepKind::WaitGone,
+            StepKind::Deregister,
+        ],
+        Action::Repair => &[StepKind::PatchStamp],
+        Action::Register => &[StepKind::Register],
+        Action::Deregister => &[StepKind::Deregister],
+        Action::None | Action::Blocked | Action::Conflict | Action::Unreadable => &[],
+    }
+}
+
+fn push(
+    effects: &mut VecDeque<Effect>,
+    kind: StepKind,
+    entry: &PlannedExchange,
+    leftover: Option<&Leftover>,
+) {
+    let nowhere = SecretIdentity {
+        name: String::new(),
+        uid: String::new(),
+        resource_version: String::new(),
+        created: None,
+    };
+    match kind {
+        StepKind::Unlock => {
+            let secret = entry.precondition.secret.clone().unwrap_or(nowhere);
+            effects.extend([Effect::Fence, Effect::Unlock { secret }]);
+        }
+        StepKind::CreateNamespace => effects.push_back(Effect::EnsureNamespace),
+        // The revision is filled in from what the fence reads.
+        StepKind::HelmInstall => effects.extend([
+            Effect::AwaitClear,
+            Effect::Fence,
+            Effect::Install { revision: 1 },
+        ]),
+        StepKind::HelmUpgrade => effects.extend([
+            Effect::DryRun,
+            Effect::AwaitClear,
+            Effect::Fence,
+            Effect::Upgrade { revision: 1 },
+        ]),
+        StepKind::PatchStamp => effects.extend([
+            Effect::Fence,
+            Effect::PatchStamp {
+                secret: nowhere,
+                revision: 1,
+            },
+        ]),
+        StepKind::WaitReady => effects.push_back(Effect::AwaitReady),
+        StepKind::Register => effects.push_back(Effect::WriteRecord),
+        StepKind::MarkDeleting => effects.extend([Effect::Fence, Effect::MarkDeleting]),
+        StepKind::HelmUninstall => {
+            effects.extend([Effect::Fence, Effect::SaveManifest, Effect::Uninstall]);
+        }
+        StepKind::WaitGone => effects.push_back(gone(leftover)),
+        StepKind::DeleteVolumes => effects.push_back(Effect::DeleteClaims),
+        StepKind::Deregister => {
+            if entry.action == Action::Deregister {
+                effects.push_back(gone(leftover));
+                if leftover.is_some_and(|left| left.purge) {
+                    effects.push_back(Effect::DeleteClaims);
+                }
+            }
+            effects.push_back(Effect::DeleteRecord);
+        }
+    }
+}
+
+fn gone(leftover: Option<&Leftover>) -> Effect {
+    Effect::AwaitGone {
+        objects: leftover
+            .map(|left| left.objects.clone())
+            .unwrap_or_default(),
+    }
+}

@@ -1,0 +1,90 @@
+//! What applying an entry did.
+
+use serde::{Deserialize, Serialize};
+
+use super::effect::Why;
+use crate::id::ExchangeId;
+use crate::plan::action::Action;
+
+/// How a task ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// The world is as wanted now.
+    Done,
+    /// It was already.
+    Unchanged,
+    /// Tried, and it did not work.
+    Failed(Why),
+    /// What it relied on changed under it; it is planned anew.
+    Fenced(Why),
+    /// Told to stop.
+    Cancelled,
+    /// Held back before anything was changed.
+    Blocked(Why),
+}
+
+/// The word for how it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OutcomeResult {
+    /// The world is as wanted now.
+    Done,
+    /// It was already.
+    Unchanged,
+    /// Tried, and it did not work.
+    Failed,
+    /// Planned anew.
+    Fenced,
+    /// Told to stop.
+    Cancelled,
+    /// Held back before anything was changed.
+    Blocked,
+}
+
+/// One effect that was performed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepTaken {
+    /// The word of the effect.
+    pub step: String,
+    /// Seconds it took, repeats of a wait included.
+    pub seconds: f64,
+    /// Whether it came to its end.
+    pub done: bool,
+}
+
+/// What applying one entry did: an element of `apply --format json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The exchange.
+    pub id: ExchangeId,
+    /// What was to be done.
+    pub action: Action,
+    /// How it ended.
+    pub result: OutcomeResult,
+    /// Why, if it is not `done` or `unchanged`.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Why>,
+    /// In order.
+    pub steps: Vec<StepTaken>,
+}
+
+impl Outcome {
+    /// The outcome of a task that ended so.
+    pub fn new(id: ExchangeId, action: Action, verdict: Verdict, steps: Vec<StepTaken>) -> Self {
+        let (result, why) = match verdict {
+            Verdict::Done => (OutcomeResult::Done, None),
+            Verdict::Unchanged => (OutcomeResult::Unchanged, None),
+            Verdict::Failed(why) => (OutcomeResult::Failed, Some(why)),
+            Verdict::Fenced(why) => (OutcomeResult::Fenced, Some(why)),
+            Verdict::Cancelled => (OutcomeResult::Cancelled, None),
+            Verdict::Blocked(why) => (OutcomeResult::Blocked, Some(why)),
+        };
+        Self {
+            id,
+            action,
+            result,
+            why,
+            steps,
+        }
+    }
+}

@@ -1,0 +1,284 @@
+use super::*;
+use crate::observe::observed::SecretIdentity;
+use crate::plan::action::{Action, ChartChange, Precondition, StepKind};
+
+fn secret(revision: u32) -> SecretIdentity {
+    SecretIdentity {
+        name: format!("sh.helm.release.v1.a.v{revision}"),
+        uid: format!("uid{revision}"),
+        resource_version: "1".to_owned(),
+        created: None,
+    }
+}
+
+fn seen(revision: u32, status: ReleaseStatus) -> Seen {
+    Seen {
+        secret: secret(revision),
+        revision,
+        status,
+        is_ours: true,
+        is_untouched: true,
+        is_wanted: true,
+        last_deployed: None,
+    }
+}
+
+fn entry(action: Action, steps: &[StepKind], revision: Option<u32>) -> PlannedExchange {
+    PlannedExchange {
+        id: None,
+        name: String::new(),
+        file: String::new(),
+        line: 0,
+        action,
+        reason: Reason::FileAdded,
+        text: String::new(),
+        destructive: false,
+        effects: vec![],
+        steps: steps.to_vec(),
+        chart: ChartChange::default(),
+        values: vec![],
+        registry: None,
+        guard: None,
+        diagnostics: vec![],
+        precondition: Precondition {
+            secret: revision.map(secret),
+            revision,
+            record: None,
+        },
+        fingerprint: String::new(),
+    }
+}
+
+fn why(reason: Reason) -> Why {
+    Why::new(reason, "x")
+}
+
+/// Runs a task against scripted answers (`Done` when the script has none for an effect): what was asked, how it ended.
+fn play(entry: &PlannedExchange, script: &[(&str, Reply)]) -> (Vec<String>, Verdict) {
+    let mut script: Vec<_> = script.iter().cloned().collect();
+    let mut task = Task::new(entry, None);
+    let (mut reply, mut asked) = (None, Vec::new());
+    for _ in 0..50 {
+        let (after, next) = step(task, reply.take());
+        task = after;
+        let effect = match next {
+            Next::End(verdict) => return (asked, verdict),
+            Next::Do(effect) | Next::Again(effect, ..) => effect,
+        };
+        asked.push(effect.word().to_owned());
+        let found = script.iter().position(|(word, _)| *word == effect.word());
+        let usual = match (&effect, entry.precondition.revision) {
+            (Effect::Fence | Effect::Inspect, None) => Reply::Release(None),
+            (Effect::Fence | Effect::Inspect, Some(revision)) => {
+                Reply::Release(Some(seen(revision, ReleaseStatus::Deployed)))
+            }
+            (Effect::SaveManifest, _) => Reply::Objects(vec![]),
+            _ => Reply::Done,
+        };
+        reply = Some(found.map_or(usual, |at| script.remove(at).1));
+    }
+    panic!("no end: {asked:?}");
+}
+
+#[rstest::rstest]
+#[case(
+    Action::Install,
+    None,
+    "fetch_chart ensure_namespace await_clear fence helm_install wait_ready register"
+)]
+#[case(
+    Action::Upgrade,
+    Some(1),
+    "fetch_chart dry_run await_clear fence helm_upgrade wait_ready register"
+)]
+#[case(
+    Action::Uninstall,
+    Some(1),
+    "fence mark_deleting fence save_manifest helm_uninstall wait_gone deregister"
+)]
+#[case(Action::Repair, Some(1), "fence patch_stamp")]
+#[case(Action::Register, Some(1), "register")]
+#[case(Action::Deregister, None, "wait_gone deregister")]
+fn each_action_has_its_order(
+    #[case] action: Action,
+    #[case] revision: Option<u32>,
+    #[case] order: &str,
+) {
+    let (asked, verdict) = play(&entry(action, &[], revision), &[]);
+    assert_eq!(asked.join(" "), order);
+    assert_eq!(verdict, Verdict::Done);
+}
+
+#[test]
+fn what_is_no_change_does_nothing() {
+    for action in Action::ALL.into_iter().filter(|action| !action.is_change()) {
+        let (asked, verdict) = play(&entry(action, &[], None), &[]);
+        assert_eq!((asked.len(), verdict), (0, Verdict::Unchanged));
+    }
+}
+
+#[test]
+fn a_moved_release_is_fenced() {
+    let moved = Reply::Release(Some(seen(2, ReleaseStatus::Deployed)));
+    let (asked, verdict) = play(&entry(Action::Upgrade, &[], Some(1)), &[("fence", moved)]);
+    assert_eq!(asked.last().map(String::as_str), Some("fence"));
+    assert!(matches!(verdict, Verdict::Fenced(_)), "{verdict:?}");
+}
+
+#[test]
+fn a_refused_dry_run_starts_no_helm() {
+    let refused = Reply::Blocked(why(Reason::StatefulSetImmutable));
+    let (asked, verdict) = play(
+        &entry(Action::Upgrade, &[], Some(1)),
+        &[("dry_run", refused)],
+    );
+    assert!(!asked.iter().any(|word| word == "helm_upgrade"));
+    assert_eq!(verdict, Verdict::Blocked(why(Reason::StatefulSetImmutable)));
+}
+
+#[test]
+fn a_refused_upgrade_is_put_back() {
+    let mut broken = seen(2, ReleaseStatus::Failed);
+    broken.last_deployed = Some(1);
+    let (asked, verdict) = play(
+        &entry(Action::Upgrade, &[], Some(1)),
+        &[
+            ("helm_upgrade", Reply::Refused(why(Reason::HelmFailed))),
+            ("inspect", Reply::Release(Some(broken))),
+            (
+                "inspect",
+                Reply::Release(Some(seen(3, ReleaseStatus::Deployed))),
+            ),
+        ],
+    );
+    assert!(
+        asked
+            .join(" ")
+            .ends_with("helm_upgrade inspect helm_rollback inspect restore_stamp")
+    );
+    assert_eq!(verdict, Verdict::Failed(why(Reason::HelmFailed)));
+}
+
+#[test]
+fn a_refused_first_install_stays_for_inspection() {
+    let refused = Reply::Refused(why(Reason::HelmFailed));
+    let (asked, verdict) = play(
+        &entry(Action::Install, &[], None),
+        &[("helm_install", refused)],
+    );
+    assert_eq!(asked.last().map(String::as_str), Some("helm_install"));
+    assert!(matches!(verdict, Verdict::Failed(_)));
+}
+
+#[rstest::rstest]
+#[case::nothing_happened(None, "inspect helm_install wait_ready register")]
+#[case::it_succeeded(Some(seen(1, ReleaseStatus::Deployed)), "inspect wait_ready register")]
+#[case::it_failed(
+    Some(seen(1, ReleaseStatus::Failed)),
+    "inspect helm_upgrade wait_ready register"
+)]
+#[case::it_is_locked(
+    Some(seen(1, ReleaseStatus::PendingInstall)),
+    "inspect unlock inspect helm_install wait_ready register"
+)]
+fn a_lost_answer_is_looked_up(#[case] found: Option<Seen>, #[case] rest: &str) {
+    let lost = Reply::Lost(why(Reason::ClusterUnreachable));
+    let (asked, verdict) = play(
+        &entry(Action::Install, &[], None),
+        &[("helm_install", lost), ("inspect", Reply::Release(found))],
+    );
+    assert_eq!(asked.join(" ").split_once("helm_install ").unwrap().1, rest);
+    assert_eq!(verdict, Verdict::Done);
+}
+
+#[test]
+fn a_lost_upgrade_to_the_same_values_is_not_taken_for_done() {
+    let lost = Reply::Lost(why(Reason::ClusterUnreachable));
+    let (asked, _) = play(
+        &entry(Action::Upgrade, &[], Some(1)),
+        &[("helm_upgrade", lost)],
+    );
+    assert_eq!(
+        asked.iter().filter(|word| *word == "helm_upgrade").count(),
+        2
+    );
+}
+
+#[test]
+fn attempts_are_bounded() {
+    let lost = || ("helm_install", Reply::Lost(why(Reason::ClusterUnreachable)));
+    let script = [lost(), lost(), lost(), lost(), lost()];
+    let (asked, verdict) = play(&entry(Action::Install, &[], None), &script);
+    assert_eq!(
+        asked.iter().filter(|word| *word == "helm_install").count(),
+        3
+    );
+    assert!(matches!(verdict, Verdict::Failed(_)));
+}
+
+#[test]
+fn a_record_goes_only_after_everything_else() {
+    let stays = Reply::TimedOut(why(Reason::Terminating));
+    for steps in [
+        &[][..],
+        &[StepKind::HelmUninstall, StepKind::Deregister],
+        &[
+            StepKind::HelmUninstall,
+            StepKind::DeleteVolumes,
+            StepKind::Deregister,
+        ],
+    ] {
+        let entry = entry(Action::Uninstall, steps, Some(1));
+        let (asked, verdict) = play(&entry, &[("wait_gone", stays.clone())]);
+        assert_eq!(asked.last().map(String::as_str), Some("wait_gone"));
+        assert!(matches!(verdict, Verdict::Failed(_)));
+    }
+}
+
+#[test]
+fn a_release_somebody_removed_is_only_watched() {
+    let steps = [
+        StepKind::HelmUninstall,
+        StepKind::WaitGone,
+        StepKind::Deregister,
+    ];
+    let entry = entry(Action::Uninstall, &steps, Some(1));
+    let (asked, verdict) = play(&entry, &[("fence", Reply::Release(None))]);
+    assert_eq!(asked.join(" "), "fence wait_gone deregister");
+    assert_eq!(verdict, Verdict::Done);
+}
+
+#[test]
+fn an_unlocked_release_is_installed_or_upgraded_as_found() {
+    let steps = [StepKind::Unlock, StepKind::HelmUpgrade];
+    let pending = Reply::Release(Some(seen(1, ReleaseStatus::PendingInstall)));
+    let (asked, _) = play(
+        &entry(Action::Repair, &steps, Some(1)),
+        &[("fence", pending), ("fence", Reply::Release(None))],
+    );
+    assert_eq!(
+        asked.join(" "),
+        "fetch_chart fence unlock dry_run await_clear fence helm_install"
+    );
+}
+
+#[test]
+fn waiting_asks_again() {
+    let not_yet = Reply::NotYet(why(Reason::RollingOut));
+    let (asked, verdict) = play(
+        &entry(Action::Install, &[], None),
+        &[("wait_ready", not_yet.clone()), ("wait_ready", not_yet)],
+    );
+    assert_eq!(asked.iter().filter(|word| *word == "wait_ready").count(), 3);
+    assert_eq!(verdict, Verdict::Done);
+}
+
+#[test]
+fn cancelled_is_the_end_of_it() {
+    let (asked, verdict) = play(
+        &entry(Action::Upgrade, &[], Some(1)),
+        &[("helm_upgrade", Reply::Cancelled)],
+    );
+    assert_eq!(asked.last().map(String::as_str), Some("helm_upgrade"));
+    assert_eq!(verdict, Verdict::Cancelled);
+}
