@@ -2,16 +2,25 @@
 
 mod access;
 mod assemble;
+mod claims;
+mod dry_run;
 mod error;
 mod exec;
 mod helm_access;
 mod kubeconfig;
+mod permissions;
+mod present;
 mod stamp;
 mod stored;
 mod view;
+mod write;
 
 pub use access::{Cluster, ClusterAccess};
 pub use assemble::latest_releases;
+pub use claims::Claim;
+pub use dry_run::DryRun;
 pub use error::ClusterError;
+pub use permissions::MissingRule;
+pub use present::Present;
 pub use stamp::{parse_stamp, stamp_labels};
 pub use view::ViewWants;

@@ -1,0 +1,104 @@
+//! Whether the objects of a manifest are there, read one by one.
+
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use kube::api::{ApiResource, GroupVersionKind};
+use kube::core::DynamicObject;
+use kube::discovery::{Scope, pinned_kind};
+use kube::{Api, Error};
+
+use super::access::Cluster;
+use super::error::ClusterError;
+use crate::id::Namespace;
+use crate::observe::observed::ObjectRef;
+
+const PARALLEL: usize = 8;
+
+/// What the chart renders, so that the usual look needs no discovery.
+const KNOWN: &[(&str, &str, &str)] = &[
+    ("v1", "ConfigMap", "configmaps"),
+    ("v1", "Secret", "secrets"),
+    ("v1", "Service", "services"),
+    ("v1", "ServiceAccount", "serviceaccounts"),
+    ("v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
+    ("v1", "Pod", "pods"),
+    ("apps/v1", "StatefulSet", "statefulsets"),
+    ("apps/v1", "Deployment", "deployments"),
+    ("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
+    ("networking.k8s.io/v1", "Ingress", "ingresses"),
+];
+
+/// An object that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Present {
+    /// Which.
+    pub object: ObjectRef,
+    /// It is being deleted.
+    pub terminating: bool,
+}
+
+impl Cluster {
+    /// Those of the objects that are there. A kind the API server does not know cannot be there.
+    pub async fn present(
+        &self,
+        namespace: &Namespace,
+        objects: &[ObjectRef],
+    ) -> Result<Vec<Present>, ClusterError> {
+        stream::iter(
+            objects
+                .iter()
+                .map(|object| self.look_for(namespace, object)),
+        )
+        .buffered(PARALLEL)
+        .try_filter_map(|present| async move { Ok(present) })
+        .try_collect()
+        .await
+    }
+
+    async fn look_for(
+        &self,
+        namespace: &Namespace,
+        object: &ObjectRef,
+    ) -> Result<Option<Present>, ClusterError> {
+        let within = object.namespace.as_deref().unwrap_or(namespace.as_str());
+        let Some(api) = self.api_of(object, within).await? else {
+            return Ok(None);
+        };
+        let found = api
+            .get_metadata_opt(&object.name)
+            .await
+            .map_err(|error| self.fail(&error))?;
+        Ok(found.map(|found| Present {
+            object: object.clone(),
+            terminating: found.metadata.deletion_timestamp.is_some(),
+        }))
+    }
+
+    async fn api_of(
+        &self,
+        object: &ObjectRef,
+        namespace: &str,
+    ) -> Result<Option<Api<DynamicObject>>, ClusterError> {
+        let (group, version) = object
+            .api_version
+            .rsplit_once('/')
+            .unwrap_or(("", object.api_version.as_str()));
+        let kind = GroupVersionKind::gvk(group, version, &object.kind);
+        let client = self.client().clone();
+        let known = KNOWN.iter().find(|(api_version, name, _)| {
+            *api_version == object.api_version && *name == object.kind
+        });
+        if let Some((_, _, plural)) = known {
+            let resource = ApiResource::from_gvk_with_plural(&kind, plural);
+            return Ok(Some(Api::namespaced_with(client, namespace, &resource)));
+        }
+        match pinned_kind(self.client(), &kind).await {
+            Ok((resource, capabilities)) => Ok(Some(match capabilities.scope {
+                Scope::Namespaced => Api::namespaced_with(client, namespace, &resource),
+                Scope::Cluster => Api::all_with(client, &resource),
+            })),
+            Err(Error::Api(status)) if status.is_not_found() => Ok(None),
+            Err(Error::Discovery(_)) => Ok(None),
+            Err(error) => Err(self.fail(&error)),
+        }
+    }
+}
