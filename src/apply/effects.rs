@@ -1,7 +1,5 @@
 //! Everything that can change the world, and what it answers. The step function decides, [`Effects`] does.
 
-use std::future::Future;
-
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 

@@ -2,12 +2,14 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::effect::Effect;
 use crate::observe::observed::{ObjectRef, SecretIdentity};
 use crate::plan::action::{Action, PlannedExchange, StepKind};
 
 /// What an unfinished removal left in the journal.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Leftover {
     /// The objects of the removed release.
     pub objects: Vec<ObjectRef>,

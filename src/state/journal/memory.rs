@@ -1,0 +1,153 @@
+//! What the journal says of each exchange: the sum of its lines, and the `state` line that begins each file.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Entry, Phase};
+use crate::apply::effect::Why;
+use crate::apply::order::Leftover;
+use crate::id::{CommitId, Digest, ExchangeId, SystemId};
+
+/// The step of the line that begins each file.
+pub(super) const STATE: &str = "state";
+
+/// The last successful install or upgrade.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Installed {
+    /// The commit it was made for; none from a plain folder.
+    pub commit: Option<CommitId>,
+    /// Its file.
+    pub file: String,
+    /// The key of its record.
+    pub system_id: Option<SystemId>,
+    /// When.
+    pub time: Timestamp,
+}
+
+/// Something begun without an outcome.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Open {
+    /// The line.
+    pub seq: u64,
+    /// The word of the effect.
+    pub step: String,
+    /// What belongs to it.
+    pub detail: Value,
+}
+
+/// What was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// Of these values and this chart.
+    pub digest: Option<Digest>,
+    /// Why.
+    pub why: Why,
+    /// How often.
+    pub count: u32,
+    /// Not tried again before; none = not before something changes.
+    pub until: Option<Timestamp>,
+}
+
+/// What is known of an exchange.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Memory {
+    /// The last install, while it is there.
+    pub installed: Option<Installed>,
+    /// Begun without an outcome.
+    pub open: Option<Open>,
+    /// Refused.
+    pub refused: Option<Refused>,
+    /// What a removal that was begun has still to see gone.
+    pub leftover: Option<Leftover>,
+    /// This host began to change its release at least once.
+    pub acted: bool,
+}
+
+/// Of all exchanges.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Memories(BTreeMap<ExchangeId, Memory>);
+
+impl Memories {
+    pub(super) fn get(&self, id: &ExchangeId) -> Memory {
+        self.0.get(id).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn each<T>(&self, of: impl Fn(&Memory) -> Option<T>) -> BTreeMap<ExchangeId, T> {
+        let known = self.0.iter();
+        known
+            .filter_map(|(id, memory)| Some((id.clone(), of(memory)?)))
+            .collect()
+    }
+
+    pub(super) fn take(&mut self, entry: &Entry) {
+        let Some(id) = &entry.id else {
+            if entry.step == STATE
+                && let Ok(all) = serde_json::from_value(entry.detail.clone())
+            {
+                *self = all;
+            }
+            return;
+        };
+        let memory = self.0.entry(id.clone()).or_default();
+        memory.take(entry);
+        if *memory == Memory::default() {
+            self.0.remove(id);
+        }
+    }
+}
+
+impl Memory {
+    fn take(&mut self, entry: &Entry) {
+        match entry.phase {
+            Phase::Intent => {
+                self.acted |= entry.step.starts_with("helm_");
+                self.open = Some(Open {
+                    seq: entry.seq,
+                    step: entry.step.clone(),
+                    detail: entry.detail.clone(),
+                });
+            }
+            Phase::Done => {
+                self.open = None;
+                self.take_done(entry);
+            }
+            Phase::Failed => {
+                self.open = None;
+                if entry.step == "finished" {
+                    self.refused = serde_json::from_value(entry.detail.clone()).ok();
+                }
+            }
+        }
+    }
+
+    fn take_done(&mut self, entry: &Entry) {
+        let text = |key: &str| entry.detail.get(key).and_then(Value::as_str);
+        match entry.step.as_str() {
+            "helm_install" | "helm_upgrade" => {
+                self.installed = Some(Installed {
+                    commit: entry.commit.clone(),
+                    file: text("file").unwrap_or_default().to_owned(),
+                    system_id: text("system_id").and_then(|id| id.parse().ok()),
+                    time: entry.time,
+                });
+                self.leftover = None;
+            }
+            "save_manifest" => {
+                self.leftover = serde_json::from_value(entry.detail.clone()).ok();
+            }
+            "finished" => {
+                self.refused = None;
+                if matches!(text("action"), Some("uninstall" | "deregister")) {
+                    *self = Self::default();
+                }
+            }
+            "forgive" => self.refused = None,
+            _ => {}
+        }
+    }
+}

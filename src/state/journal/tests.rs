@@ -1,0 +1,135 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn id(name: &str) -> ExchangeId {
+    format!("east/ns/{name}").parse().unwrap()
+}
+
+fn line(name: &str, step: &str, phase: Phase, detail: Value) -> Line {
+    Line {
+        pass: 1,
+        commit: None,
+        id: Some(id(name)),
+        step: step.to_owned(),
+        phase,
+        detail,
+    }
+}
+
+#[test]
+fn an_intent_is_open_until_its_outcome() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path()).unwrap();
+    let append = |phase| {
+        let detail = json!({"file": "exchanges/a.yaml", "system_id": "x"});
+        journal
+            .append(line("a", "helm_install", phase, detail))
+            .unwrap()
+    };
+    append(Phase::Intent);
+    assert_eq!(journal.open_intents().len(), 1);
+    assert_eq!(journal.installed(&id("a")), None);
+    append(Phase::Done);
+    assert!(journal.open_intents().is_empty());
+    drop(journal);
+    let journal = Journal::open(folder.path()).unwrap();
+    assert_eq!(
+        journal.installed(&id("a")).unwrap().file,
+        "exchanges/a.yaml"
+    );
+    assert!(journal.journalled().contains(&id("a")));
+    let gone = json!({"action": "uninstall"});
+    journal
+        .append(line("a", "finished", Phase::Done, gone))
+        .unwrap();
+    assert_eq!(journal.memory(&id("a")), Memory::default());
+}
+
+#[test]
+fn a_torn_last_line_is_cut_and_the_rest_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path()).unwrap();
+    journal
+        .append(line("a", "helm_install", Phase::Intent, Value::Null))
+        .unwrap();
+    drop(journal);
+    let path = file::path(folder.path(), 1);
+    let whole = std::fs::read(&path).unwrap();
+    for cut in 1..60 {
+        let mut torn = whole.clone();
+        torn.extend_from_slice(&whole[..cut]);
+        std::fs::write(&path, torn).unwrap();
+        let journal = Journal::open(folder.path()).unwrap();
+        assert_eq!(journal.open_intents().len(), 1);
+        assert_eq!(std::fs::read(&path).unwrap(), whole);
+    }
+    let journal = Journal::open(folder.path()).unwrap();
+    journal
+        .append(line("a", "helm_install", Phase::Failed, Value::Null))
+        .unwrap();
+    assert_eq!(Journal::entries(folder.path()).unwrap().len(), 3);
+}
+
+#[test]
+fn a_change_in_the_middle_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path()).unwrap();
+    for name in ["a", "b", "c"] {
+        journal
+            .append(line(name, "register", Phase::Done, Value::Null))
+            .unwrap();
+    }
+    drop(journal);
+    let path = file::path(folder.path(), 1);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    for changed in [
+        text.replace("east/ns/b", "east/ns/x"),
+        [lines[0], lines[1], lines[3], ""].join("\n"),
+    ] {
+        std::fs::write(&path, changed).unwrap();
+        assert!(matches!(
+            Journal::open(folder.path()),
+            Err(JournalError::Chain { .. })
+        ));
+    }
+    std::fs::write(&path, text.replacen("{\"seq\":2", "{seq:2", 1)).unwrap();
+    assert!(matches!(
+        Journal::open(folder.path()),
+        Err(JournalError::Line { .. })
+    ));
+}
+
+#[test]
+fn nothing_is_forgotten_when_files_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open_with(folder.path(), 2000).unwrap();
+    let refused = Refused {
+        digest: Some(Digest::of(b"x")),
+        why: crate::apply::effect::Why::new(crate::reason::Reason::HelmFailed, "no"),
+        count: 1,
+        until: None,
+    };
+    journal
+        .append(line("a", "helm_install", Phase::Done, json!({"file": "f"})))
+        .unwrap();
+    journal
+        .append(line("a", "finished", Phase::Failed, json!(refused)))
+        .unwrap();
+    for _ in 0..30 {
+        journal
+            .append(line("b", "register", Phase::Done, Value::Null))
+            .unwrap();
+    }
+    drop(journal);
+    let numbers = file::numbers(folder.path()).unwrap();
+    assert!(numbers.len() > 2, "{numbers:?}");
+    Journal::entries(folder.path()).unwrap();
+    for number in &numbers[..numbers.len() - 1] {
+        std::fs::remove_file(file::path(folder.path(), *number)).unwrap();
+    }
+    let journal = Journal::open(folder.path()).unwrap();
+    assert_eq!(journal.installed(&id("a")).unwrap().file, "f");
+    assert_eq!(journal.refusals()[&id("a")], refused);
+}
