@@ -16,6 +16,7 @@ pub mod command;
 pub mod config;
 pub mod diagnostic;
 pub mod exchange;
+pub mod health;
 pub mod helm;
 pub mod id;
 pub mod observe;

@@ -1,0 +1,190 @@
+//! Whether an exchange works: its `StatefulSet` is rolled out and NATS says so itself (design 4.5).
+
+mod judge;
+mod monitor;
+mod reload;
+mod rollout;
+mod shape;
+mod urls;
+
+use std::collections::BTreeMap;
+
+use futures::future::{join_all, try_join_all};
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use serde_json::Value;
+
+use crate::cluster::{Cluster, ClusterError};
+use crate::id::{Namespace, ReleaseName};
+use crate::observe::observed::StoredRelease;
+use crate::reason::Reason;
+use shape::Shape;
+
+pub use urls::client_urls;
+
+/// Whose health is asked for.
+#[derive(Debug, Clone)]
+pub struct HealthTarget {
+    /// Its namespace.
+    pub namespace: Namespace,
+    /// Its release, for texts.
+    pub release: ReleaseName,
+    /// The `StatefulSet`s of the stored manifest.
+    pub stateful_sets: Vec<Value>,
+    /// Set when the rendered configuration changed: then every server has to have loaded it.
+    pub change: Option<ConfigChange>,
+}
+
+impl HealthTarget {
+    /// The target of a stored release whose configuration is in force already.
+    pub fn of(namespace: Namespace, release: ReleaseName, stored: &StoredRelease) -> Self {
+        Self {
+            namespace,
+            release,
+            stateful_sets: stored.stateful_sets.clone(),
+            change: None,
+        }
+    }
+}
+
+/// A configuration that is to be loaded.
+#[derive(Debug, Clone)]
+pub struct ConfigChange {
+    /// When it was written, by the clock of the cluster (the release Secret's creation): ours may differ.
+    pub at: Timestamp,
+    /// What `nats-server -t` prints for it, by pod, where that is known: the only proof that needs no clock.
+    pub digests: BTreeMap<String, String>,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// Rolled out, and NATS says so.
+    Ready,
+    /// Not yet.
+    Waiting {
+        /// `RollingOut`, `ReloadPending` or `ClusterNotFormed`.
+        reason: Reason,
+        /// For people.
+        text: String,
+    },
+    /// It will not get there by waiting.
+    Failed {
+        /// `ReloadRefused`.
+        reason: Reason,
+        /// For people.
+        text: String,
+    },
+    /// Rolled out; the monitor is off, so NATS cannot be asked.
+    Limited,
+    /// It could not be read.
+    Unknown {
+        /// For people.
+        text: String,
+    },
+}
+
+impl Health {
+    /// How much it outweighs another finding of the same exchange.
+    fn weight(&self) -> u8 {
+        match self {
+            Self::Ready => 0,
+            Self::Limited => 1,
+            Self::Waiting { .. } => 2,
+            Self::Unknown { .. } => 3,
+            Self::Failed { .. } => 4,
+        }
+    }
+
+    /// The stable word for it.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Ready | Self::Limited => Reason::Ready,
+            Self::Waiting { reason, .. } | Self::Failed { reason, .. } => *reason,
+            Self::Unknown { .. } => Reason::HealthUnknown,
+        }
+    }
+}
+
+/// Asks Kubernetes and, through the API server's pod proxy, every server.
+pub async fn check(cluster: &Cluster, target: &HealthTarget) -> Health {
+    let shapes: Option<Vec<Shape>> = target.stateful_sets.iter().map(Shape::read).collect();
+    let shapes = match shapes {
+        Some(shapes) if !shapes.is_empty() => shapes,
+        _ => {
+            return Health::Unknown {
+                text: format!(
+                    "the manifest of {} has no StatefulSet that could be asked",
+                    target.release
+                ),
+            };
+        }
+    };
+    let checks = shapes.iter().map(|shape| check_one(cluster, target, shape));
+    join_all(checks)
+        .await
+        .into_iter()
+        .map(|outcome| outcome.unwrap_or_else(|error| unknown(&error)))
+        .max_by_key(Health::weight)
+        .unwrap_or(Health::Ready)
+}
+
+fn unknown(error: &ClusterError) -> Health {
+    Health::Unknown {
+        text: error.to_string(),
+    }
+}
+
+async fn check_one(
+    cluster: &Cluster,
+    target: &HealthTarget,
+    shape: &Shape,
+) -> Result<Health, ClusterError> {
+    let sets: Api<StatefulSet> = cluster.namespaced(&target.namespace);
+    let live = sets
+        .get_opt(&shape.name)
+        .await
+        .map_err(|error| cluster.fail(&error))?;
+    let Some(live) = live else {
+        return Ok(Health::Waiting {
+            reason: Reason::RollingOut,
+            text: format!("StatefulSet {} is not there", shape.name),
+        });
+    };
+    let pods = rollout::pods(cluster, &target.namespace, shape, &live).await?;
+    if let Some(behind) = rollout::behind(&live) {
+        let why = rollout::hindrance(cluster, &target.namespace, &live, &pods).await;
+        return Ok(Health::Waiting {
+            reason: Reason::RollingOut,
+            text: match why {
+                Some(why) => format!("{behind}: {why}"),
+                None => behind,
+            },
+        });
+    }
+    if shape.monitor.is_none() || pods.is_empty() {
+        return Ok(Health::Limited);
+    }
+    ask_servers(cluster, target, shape, &pods).await
+}
+
+async fn ask_servers(
+    cluster: &Cluster,
+    target: &HealthTarget,
+    shape: &Shape,
+    pods: &[Pod],
+) -> Result<Health, ClusterError> {
+    let asked = pods
+        .iter()
+        .map(|pod| monitor::ask(cluster, target, shape, pod));
+    let servers = try_join_all(asked).await?;
+    if let Some(waiting) = judge::formed(shape, &servers) {
+        return Ok(waiting);
+    }
+    match &target.change {
+        None => Ok(Health::Ready),
+        Some(change) => reload::check(cluster, &target.namespace, shape, &servers, change).await,
+    }
+}

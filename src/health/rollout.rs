@@ -1,0 +1,219 @@
+//! Whether Kubernetes has rolled a `StatefulSet` out, and what keeps it from doing so.
+
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::{Event, Pod};
+use kube::Api;
+use kube::api::ListParams;
+
+use super::shape::Shape;
+use crate::cluster::{Cluster, ClusterError, shorten};
+use crate::id::Namespace;
+
+/// The pods the `StatefulSet` owns; a selector alone may catch others.
+pub(super) async fn pods(
+    cluster: &Cluster,
+    namespace: &Namespace,
+    shape: &Shape,
+    live: &StatefulSet,
+) -> Result<Vec<Pod>, ClusterError> {
+    let api: Api<Pod> = cluster.namespaced(namespace);
+    let found = api
+        .list(&ListParams::default().labels(&shape.selector))
+        .await
+        .map_err(|error| cluster.fail(&error))?;
+    let mut pods: Vec<Pod> = found
+        .items
+        .into_iter()
+        .filter(|pod| {
+            pod.metadata
+                .owner_references
+                .iter()
+                .flatten()
+                .any(|owner| Some(&owner.uid) == live.metadata.uid.as_ref())
+        })
+        .collect();
+    pods.sort_by(|left, right| left.metadata.name.cmp(&right.metadata.name));
+    Ok(pods)
+}
+
+/// How far it is behind, or `None` when it is rolled out.
+pub(super) fn behind(live: &StatefulSet) -> Option<String> {
+    let status = live.status.as_ref();
+    let wanted = live.spec.replicas.unwrap_or(1);
+    let seen = status
+        .and_then(|status| status.observed_generation)
+        .unwrap_or(0);
+    if live.metadata.deletion_timestamp.is_some() {
+        return Some("the StatefulSet is being deleted".to_owned());
+    }
+    if seen < live.metadata.generation.unwrap_or(0) {
+        return Some("the change has not been seen by the StatefulSet controller".to_owned());
+    }
+    let count = |number: Option<i32>| number.unwrap_or(0);
+    let updated = count(status.and_then(|status| status.updated_replicas));
+    let ready = count(status.and_then(|status| status.ready_replicas));
+    let present = status.map_or(0, |status| status.replicas);
+    if updated < to_update(live, wanted) {
+        return Some(format!("{updated} of {wanted} pods updated"));
+    }
+    if ready < wanted {
+        return Some(format!("{ready} of {wanted} pods ready"));
+    }
+    (present > wanted).then(|| format!("{} pods too many are being removed", present - wanted))
+}
+
+/// Pods the controller replaces by itself.
+fn to_update(live: &StatefulSet, wanted: i32) -> i32 {
+    let Some(strategy) = live.spec.update_strategy.as_ref() else {
+        return wanted;
+    };
+    if strategy.type_.as_deref() == Some("OnDelete") {
+        return 0;
+    }
+    let partition = strategy
+        .rolling_update
+        .as_ref()
+        .and_then(|rolling| rolling.partition)
+        .unwrap_or(0);
+    (wanted - partition).max(0)
+}
+
+/// What a pod says itself, else the last warning about it. Only a hint, so a refusal to tell is no error.
+pub(super) async fn hindrance(
+    cluster: &Cluster,
+    namespace: &Namespace,
+    live: &StatefulSet,
+    pods: &[Pod],
+) -> Option<String> {
+    if let Some(said) = pods.iter().find_map(complaint) {
+        return Some(said);
+    }
+    let waiting = pods.iter().find(|pod| !is_ready(pod));
+    let (kind, name) = match waiting {
+        Some(pod) => ("Pod", pod.metadata.name.as_deref()?),
+        None => ("StatefulSet", live.metadata.name.as_deref()?),
+    };
+    let api: Api<Event> = cluster.namespaced(namespace);
+    let fields = format!("involvedObject.kind={kind},involvedObject.name={name},type=Warning");
+    let events = api
+        .list(&ListParams::default().fields(&fields).limit(50))
+        .await
+        .ok()?;
+    let last = events.items.into_iter().max_by_key(|event| {
+        event
+            .last_timestamp
+            .as_ref()
+            .map(|time| time.0)
+            .or_else(|| event.event_time.as_ref().map(|time| time.0))
+    })?;
+    let message = shorten(&last.message.unwrap_or_default(), 300);
+    Some(format!("{name}: {message}"))
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    pod.status
+        .iter()
+        .flat_map(|status| status.conditions.iter().flatten())
+        .any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+/// A container that waits for more than its start, or a pod that fits on no node.
+fn complaint(pod: &Pod) -> Option<String> {
+    let name = pod.metadata.name.as_deref()?;
+    let status = pod.status.as_ref()?;
+    let containers = status
+        .init_container_statuses
+        .iter()
+        .flatten()
+        .chain(status.container_statuses.iter().flatten());
+    for container in containers {
+        let Some(waiting) = container
+            .state
+            .as_ref()
+            .and_then(|state| state.waiting.as_ref())
+        else {
+            continue;
+        };
+        let reason = waiting.reason.as_deref().unwrap_or_default();
+        if matches!(reason, "" | "ContainerCreating" | "PodInitializing") {
+            continue;
+        }
+        let message = shorten(waiting.message.as_deref().unwrap_or_default(), 300);
+        return Some(
+            format!("{name}/{}: {reason} {message}", container.name)
+                .trim_end()
+                .to_owned(),
+        );
+    }
+    status
+        .conditions
+        .iter()
+        .flatten()
+        .find(|condition| condition.type_ == "PodScheduled" && condition.status == "False")
+        .map(|condition| {
+            let message = condition
+                .message
+                .as_deref()
+                .unwrap_or("cannot be scheduled");
+            format!("{name}: {}", shorten(message, 300))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn live(spec: Value, status: Value) -> StatefulSet {
+        let mut spec = spec;
+        spec["selector"] = json!({});
+        spec["template"] = json!({});
+        serde_json::from_value(json!({
+            "metadata": {"name": "nats", "generation": 3}, "spec": spec, "status": status,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn rolled_out_means_seen_updated_ready_and_not_more() {
+        let spec = json!({"replicas": 3});
+        let done = json!({"observedGeneration": 3, "replicas": 3, "updatedReplicas": 3, "readyReplicas": 3});
+        assert_eq!(behind(&live(spec.clone(), done.clone())), None);
+        for (key, value) in [
+            ("observedGeneration", 2),
+            ("updatedReplicas", 1),
+            ("readyReplicas", 2),
+            ("replicas", 4),
+        ] {
+            let mut status = done.clone();
+            status[key] = json!(value);
+            assert!(behind(&live(spec.clone(), status)).is_some(), "{key}");
+        }
+    }
+
+    #[test]
+    fn pods_that_wait_to_be_deleted_by_a_person_do_not_hold_it_up() {
+        let spec = json!({"replicas": 3, "updateStrategy": {"type": "OnDelete"}});
+        let status = json!({"observedGeneration": 3, "replicas": 3, "updatedReplicas": 0, "readyReplicas": 3});
+        assert_eq!(behind(&live(spec, status)), None);
+    }
+
+    #[test]
+    fn a_container_that_cannot_start_says_why() {
+        let pod: Pod = serde_json::from_value(json!({
+            "metadata": {"name": "nats-0"},
+            "status": {"containerStatuses": [
+                {"name": "reloader", "image": "", "imageID": "", "ready": false, "restartCount": 0,
+                 "state": {"waiting": {"reason": "ContainerCreating"}}},
+                {"name": "nats", "image": "", "imageID": "", "ready": false, "restartCount": 0,
+                 "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}},
+            ]},
+        }))
+        .unwrap();
+        assert_eq!(
+            complaint(&pod).as_deref(),
+            Some("nats-0/nats: ImagePullBackOff no such image")
+        );
+    }
+}
