@@ -1,6 +1,6 @@
 //! The client: connecting and reading.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ use crate::reason::Reason;
 pub struct Registry {
     pub(super) wire: Arc<Wire>,
     pub(super) pace: Pace,
-    writers: Arc<Mutex<HashMap<SystemId, Weak<tokio::sync::Mutex<()>>>>>,
+    writers: Arc<Mutex<BTreeMap<SystemId, Weak<tokio::sync::Mutex<()>>>>>,
 }
 
 impl std::fmt::Debug for Registry {

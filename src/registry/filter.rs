@@ -35,7 +35,7 @@ enum Test {
     In(Vec<Value>),
     Exists(bool),
     Matches(Regex),
-    Not(Vec<Test>),
+    Not(Vec<Self>),
 }
 
 impl Filter {

@@ -1,6 +1,6 @@
 //! What the server answers to each path; statuses and words are those of the original where it is right.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::error::Error;
 
 use axum::body::Bytes;
@@ -129,7 +129,7 @@ pub(super) async fn remove(
 
 pub(super) async fn query(
     State(shared): State<Shared>,
-    Query(page): Query<HashMap<String, String>>,
+    Query(page): Query<BTreeMap<String, String>>,
     headers: HeaderMap,
     body: Body,
 ) -> Answered {

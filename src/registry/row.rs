@@ -1,6 +1,6 @@
 //! Rows on the wire: read leniently, written completely.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::observe::observed::Record;
 
@@ -65,12 +65,7 @@ pub(super) fn body(record: &Record) -> Value {
 
 /// Whether the record carries our mark.
 pub(super) fn is_marked(record: &Record) -> bool {
-    mark(record).is_some()
-}
-
-/// Our part of the metadata.
-pub(super) fn mark(record: &Record) -> Option<&Map<String, Value>> {
-    record.metadata.get("natsx").and_then(Value::as_object)
+    record.metadata.get("natsx").is_some_and(Value::is_object)
 }
 
 #[cfg(test)]

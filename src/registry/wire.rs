@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use axum::http::header::CONTENT_TYPE;
 use reqwest::{Certificate, Client, Method, Response, StatusCode, redirect, retry};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use url::{Host, Url};
@@ -294,7 +294,7 @@ fn words(answer: Option<&Value>, body: Option<&[u8]>, token: Option<&SecretStrin
         None => String::from_utf8_lossy(body).into_owned(),
     };
     if let Some(secret) = token
-        .map(|token| token.expose_secret())
+        .map(ExposeSecret::expose_secret)
         .filter(|text| !text.is_empty())
     {
         text = text.replace(secret, "***");

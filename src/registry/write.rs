@@ -1,6 +1,6 @@
 //! The client: writing. Every write begins and ends with a query, because the original's answers to writes prove nothing.
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use serde_json::Value;
 
 use super::client::Registry;
@@ -35,37 +35,32 @@ impl Registry {
     /// Removes the record and its duplicates until a query shows none.
     pub async fn delete_record(&self, id: &SystemId) -> Result<Written, RegistryError> {
         let writer = self.writer(id).await;
-        let mut written = Written::Absent;
-        let outcome = self
-            .persist(&mut written, async |written| self.remove(id, written).await)
-            .await;
+        let removed = self.remove(id).await;
         drop(writer);
-        outcome.map(|()| written)
+        removed
     }
 
     async fn put(&self, id: &SystemId, record: &Record) -> Result<Written, RegistryError> {
         let body = row::body(record);
         // Compared as it comes back from text, where numbers may have another form.
-        let wanted = row::parse(body.to_string().as_bytes())
-            .ok()
-            .as_ref()
-            .and_then(row::read);
+        let wanted = row::parse(body.to_string().as_bytes()).ok();
+        let wanted = wanted.as_ref().and_then(row::read);
         let wanted = wanted.unwrap_or_else(|| record.clone());
-        let mut written = Written::Unchanged;
-        self.persist(&mut written, async |written| {
-            self.settle(id, &body, &wanted, written).await
-        })
-        .await?;
+        let (mut written, mut patience) = (Written::Unchanged, self.patience());
+        while let Err(error) = self.settle(id, &body, &wanted, &mut written).await {
+            patience.after(error).await?;
+        }
         Ok(written)
     }
 
     async fn put_state(&self, id: &SystemId, state: &str) -> Result<Written, RegistryError> {
-        let mut records = Vec::new();
-        self.persist(&mut records, async |records| {
-            *records = self.find(id).await?;
-            Ok(())
-        })
-        .await?;
+        let mut patience = self.patience();
+        let records = loop {
+            match self.find(id).await {
+                Ok(records) => break records,
+                Err(error) => patience.after(error).await?,
+            }
+        };
         if records.is_empty() {
             return Ok(Written::Absent);
         }
@@ -74,38 +69,29 @@ impl Registry {
                 system_id: id.to_string(),
             });
         };
-        if let Some(mark) = record
-            .metadata
-            .get_mut("natsx")
-            .and_then(Value::as_object_mut)
-        {
+        let mark = record.metadata.get_mut("natsx");
+        if let Some(mark) = mark.and_then(Value::as_object_mut) {
             mark.insert("state".to_owned(), Value::from(state));
         }
         self.put(id, &record).await
     }
 
-    /// Repeats an attempt of unknown outcome with growing pauses. Each attempt begins with a query, or is one that may
-    /// be repeated blindly.
-    async fn persist<T>(
-        &self,
-        progress: &mut T,
-        mut attempt: impl AsyncFnMut(&mut T) -> Result<(), RegistryError>,
-    ) -> Result<(), RegistryError> {
-        let mut pauses = ExponentialBuilder::default()
-            .with_min_delay(self.pace.delay)
-            .with_max_times(self.pace.retries)
-            .with_jitter()
-            .build();
-        loop {
-            let error = match attempt(progress).await {
-                Ok(()) => return Ok(()),
-                Err(error) => error,
-            };
-            match pauses.next().filter(|_| error.is_unknown()) {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => return Err(error),
-            }
+    async fn remove(&self, id: &SystemId) -> Result<Written, RegistryError> {
+        let (mut written, mut patience) = (Written::Absent, self.patience());
+        while let Err(error) = self.clear(id, &mut written).await {
+            patience.after(error).await?;
         }
+        Ok(written)
+    }
+
+    fn patience(&self) -> Patience {
+        Patience(
+            ExponentialBuilder::default()
+                .with_min_delay(self.pace.delay)
+                .with_max_times(self.pace.retries)
+                .with_jitter()
+                .build(),
+        )
     }
 
     async fn settle(
@@ -152,7 +138,7 @@ impl Registry {
         Ok(())
     }
 
-    async fn remove(&self, id: &SystemId, written: &mut Written) -> Result<(), RegistryError> {
+    async fn clear(&self, id: &SystemId, written: &mut Written) -> Result<(), RegistryError> {
         for _ in 0..ROUNDS {
             let rows = self.find(id).await?.len();
             if rows == 0 {
@@ -166,5 +152,21 @@ impl Registry {
             system_id: id.to_string(),
             rounds: ROUNDS,
         })
+    }
+}
+
+/// The pauses before an operation of unknown outcome is begun again, always by a query.
+struct Patience(ExponentialBackoff);
+
+impl Patience {
+    /// Pauses, or gives the error back when it is certain or there were enough tries.
+    async fn after(&mut self, error: RegistryError) -> Result<(), RegistryError> {
+        match self.0.next().filter(|_| error.is_unknown()) {
+            Some(pause) => {
+                tokio::time::sleep(pause).await;
+                Ok(())
+            }
+            None => Err(error),
+        }
     }
 }
