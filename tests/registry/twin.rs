@@ -1,6 +1,7 @@
 //! A twin of the original registry, traps included, as observed on the wire. The numbers are those of the traps.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -150,7 +151,9 @@ fn respond(
         .strip_prefix("/backbone/")
         .filter(|id| !id.is_empty() && !id.contains('/'));
     match (method.as_str(), path, id) {
-        ("POST", "/backbones", _) => guarded(world, headers, body, true, query),
+        ("POST", "/backbones", _) => guarded(world, headers, body, true, |world, body| {
+            query(world, &body)
+        }),
         ("POST", "/backbone", _) => guarded(world, headers, body, true, create),
         ("GET", _, Some(id)) if !world.is_dead => read(world, id),
         ("PUT", _, Some(id)) => guarded(world, headers, body, false, |world, body| {
@@ -241,29 +244,23 @@ fn put(world: &mut World, id: &str, body: Value) -> Response {
         for (key, value) in &body {
             match key.strip_prefix("metadata.") {
                 Some(inner) => {
-                    document.entry("metadata").or_insert_with(|| json!({}))[inner] = value.clone()
+                    document.entry("metadata").or_insert_with(|| json!({}))[inner] = value.clone();
                 }
                 None => drop(document.insert(key.clone(), value.clone())),
             }
         }
     };
-    match world
-        .documents
-        .iter_mut()
-        .find(|document| document["system_id"] == id)
-    {
-        Some(document) => {
-            let before = document.clone();
-            set(document);
-            if *document != before {
-                return success(200, &json!({"message": "BackboneData updated"}));
-            }
+    let mut documents = world.documents.iter_mut();
+    if let Some(document) = documents.find(|document| document["system_id"] == id) {
+        let before = document.clone();
+        set(document);
+        if *document != before {
+            return success(200, &json!({"message": "BackboneData updated"}));
         }
-        None => {
-            let mut document = Map::from_iter([("system_id".to_owned(), json!(id))]);
-            set(&mut document);
-            world.documents.push(document);
-        }
+    } else {
+        let mut document = Map::from_iter([("system_id".to_owned(), json!(id))]);
+        set(&mut document);
+        world.documents.push(document);
     }
     failure(404, "No document found to update")
 }
@@ -282,8 +279,8 @@ fn delete(world: &mut World, id: &str) -> Response {
 }
 
 /// 8, 9, 10: a falsy filter lists everything, in any order; operators other than equality are refused here.
-fn query(world: &mut World, filter: Value) -> Response {
-    let is_falsy = match &filter {
+fn query(world: &mut World, filter: &Value) -> Response {
+    let is_falsy = match filter {
         Value::Null | Value::Bool(false) => true,
         Value::Number(number) => number.as_f64() == Some(0.0),
         Value::String(text) => text.is_empty(),
@@ -329,7 +326,7 @@ fn answer(status: u16, body: &Value) -> Response {
         } else {
             let mut units = [0; 2];
             for unit in char.encode_utf16(&mut units) {
-                text.push_str(&format!("\\u{unit:04x}"));
+                write!(text, "\\u{unit:04x}").unwrap();
             }
         }
     }
