@@ -1,0 +1,407 @@
+//! Exchanges a file declares.
+
+use super::action::{Action, Effect, PlannedExchange, RegistryAction, StepKind};
+use super::effects::foresee;
+use super::registry::{Standing, change_of, marked, standing};
+use super::scene::{Held, Scene, release_key, suspension_text};
+use super::state::{State, release_state};
+use super::values::{difference, is_same};
+use crate::diagnostic::Diagnostic;
+use crate::exchange::desired::{DesiredExchange, SyncMode};
+use crate::observe::observed::{Ancestry, ClusterView, ReleaseView, Stamp, StoredRelease};
+use crate::reason::Reason;
+
+/// Plans one declared exchange.
+pub(super) fn plan_declared(scene: &Scene<'_>, exchange: &DesiredExchange) -> PlannedExchange {
+    let mut entry = PlannedExchange::declared(exchange);
+    let view = match scene.view(&exchange.id) {
+        Ok(view) => view,
+        Err(held) => {
+            held.hold(&mut entry);
+            return entry;
+        }
+    };
+    let release = view.releases.get(&release_key(&exchange.id));
+    entry.precondition = scene.precondition(release, Some(&exchange.system_id));
+    let case = Case {
+        scene,
+        exchange,
+        view,
+    };
+    case.decide(&mut entry, release);
+    warn_of_former_records(scene, exchange, &mut entry);
+    if let Some(suspend) = scene.suspension(&exchange.id, exchange.terms.suspend.as_ref()) {
+        let text = suspension_text(suspend);
+        Held::blocked(Reason::Suspended, text).hold(&mut entry);
+        return entry;
+    }
+    keep_to_mode(exchange, release, &mut entry);
+    entry
+}
+
+struct Case<'a> {
+    scene: &'a Scene<'a>,
+    exchange: &'a DesiredExchange,
+    view: &'a ClusterView,
+}
+
+impl Case<'_> {
+    fn decide(&self, entry: &mut PlannedExchange, release: Option<&ReleaseView>) {
+        let scene = self.scene;
+        match release_state(release, &self.exchange.id, scene.policy, scene.now) {
+            State::Absent => self.install(entry, "no release of it exists"),
+            State::Uninstalled(_) => {
+                self.install(entry, "only the history of a removed release exists")
+            }
+            State::Foreign(reason) => {
+                let text = if reason == Reason::OtherInstance {
+                    "a release of that name belongs to another instance"
+                } else {
+                    "a release of that name exists without our mark"
+                };
+                entry.decide(Action::Conflict, reason, text);
+            }
+            State::Locked(_, text) => {
+                Held::blocked(Reason::ReleaseLocked, text).hold(entry);
+            }
+            State::Stuck(_) => {
+                let text = "an interrupted helm operation of ours holds the release";
+                entry.decide(Action::Repair, Reason::ReleaseStuck, text);
+                entry.steps = vec![StepKind::Unlock];
+            }
+            State::Uninstalling(_) => self.finish_uninstall(entry),
+            State::Unclear(_) => {
+                let text = "helm stores the release in an unknown state";
+                unreadable(entry, text);
+            }
+            State::Failed(release) => self.retry(entry, release),
+            State::Deployed(release) => self.compare(entry, release),
+        }
+    }
+
+    fn install(&self, entry: &mut PlannedExchange, text: &str) {
+        entry.decide(Action::Install, Reason::FileAdded, text);
+        let empty = serde_json::Value::Null;
+        entry.values = difference(&empty, &self.exchange.values, &self.exchange.provenance);
+        if self.view.scope.is_none() {
+            entry.steps.push(StepKind::CreateNamespace);
+        }
+        entry
+            .steps
+            .extend([StepKind::HelmInstall, StepKind::WaitReady]);
+        self.finish_helm(entry);
+    }
+
+    fn finish_uninstall(&self, entry: &mut PlannedExchange) {
+        self.install(entry, "");
+        let text = "an interrupted uninstall is finished, then the exchange is installed";
+        if entry.action.is_change() {
+            entry.decide(Action::Repair, Reason::ReleaseUninstalling, text);
+            entry.destructive = true;
+            entry.effects = vec![Effect::KeepsVolumes];
+            entry
+                .steps
+                .splice(0..0, [StepKind::HelmUninstall, StepKind::WaitGone]);
+        }
+    }
+
+    fn retry(&self, entry: &mut PlannedExchange, release: &ReleaseView) {
+        if let Some(text) = &release.undecodable {
+            return unreadable(entry, text);
+        }
+        let by_us = release
+            .stamp
+            .as_ref()
+            .is_some_and(|stamp| stamp.revision == release.revision);
+        let reason = if by_us {
+            Reason::ReleaseFailed
+        } else {
+            Reason::ChangedByOthers
+        };
+        entry.decide(
+            Action::Upgrade,
+            reason,
+            "the last helm operation on it failed",
+        );
+        self.upgrade(entry, release.stored.as_ref());
+    }
+
+    fn compare(&self, entry: &mut PlannedExchange, release: &ReleaseView) {
+        let Some(stamp) = &release.stamp else {
+            return;
+        };
+        let by_us = stamp.revision == release.revision;
+        if by_us && stamp.digest == self.exchange.digest.label() {
+            return self.settle(entry, stamp);
+        }
+        if let Some(text) = &release.undecodable {
+            return unreadable(entry, text);
+        }
+        let Some(stored) = &release.stored else {
+            if by_us {
+                let text = "chart or values changed; what was released is not shown here";
+                entry.decide(Action::Upgrade, Reason::ValuesChanged, text);
+                return self.upgrade(entry, None);
+            }
+            return unreadable(
+                entry,
+                "somebody else changed it, and what is stored was not read",
+            );
+        };
+        let same_chart = stored.chart == self.exchange.chart.name
+            && stored.chart_version == self.exchange.chart.version;
+        let same_values = is_same(&stored.values, &self.exchange.values)
+            || difference(
+                &stored.values,
+                &self.exchange.values,
+                &self.exchange.provenance,
+            )
+            .is_empty();
+        if same_chart && same_values {
+            return patch(
+                entry,
+                "released as wanted by somebody else; our labels are brought up to date",
+            );
+        }
+        let (reason, text) = match (by_us, same_chart, same_values) {
+            (false, _, _) => (
+                Reason::ChangedByOthers,
+                "somebody else changed the release; it is put back",
+            ),
+            (true, true, _) => (Reason::ValuesChanged, "values changed"),
+            (true, false, true) => (Reason::ChartVersionChanged, "chart version changed"),
+            (true, false, false) => (
+                Reason::ChartAndValuesChanged,
+                "chart version and values changed",
+            ),
+        };
+        entry.decide(Action::Upgrade, reason, text);
+        self.upgrade(entry, Some(stored));
+    }
+
+    fn upgrade(&self, entry: &mut PlannedExchange, stored: Option<&StoredRelease>) {
+        entry.steps = vec![StepKind::HelmUpgrade, StepKind::WaitReady];
+        if let Some(stored) = stored {
+            entry.chart.old = Some(stored.chart_version.clone());
+            entry.values = difference(
+                &stored.values,
+                &self.exchange.values,
+                &self.exchange.provenance,
+            );
+            let render = self.scene.observed.renders.get(&self.exchange.id);
+            if let Err(held) = foresee(entry, stored, &self.exchange.values, render) {
+                return held.hold(entry);
+            }
+        }
+        self.finish_helm(entry);
+    }
+
+    /// What every helm operation needs and ends with.
+    fn finish_helm(&self, entry: &mut PlannedExchange) {
+        if let Some(held) = self.obstacle() {
+            return held.hold(entry);
+        }
+        let standing = standing(self.scene, self.exchange);
+        entry.registry = change_of(&standing, &self.exchange.system_id);
+        match standing {
+            Standing::Foreign(reason) => entry
+                .diagnostics
+                .push(record_warning(self.exchange, reason)),
+            Standing::Unread => entry
+                .text
+                .push_str("; the registry could not be read, its record waits"),
+            Standing::Missing | Standing::Same | Standing::Differs(_) => {
+                entry.steps.push(StepKind::Register);
+            }
+        }
+    }
+
+    fn obstacle(&self) -> Option<Held> {
+        let namespace = &self.exchange.id.namespace;
+        if self.view.terminating_namespaces.contains(namespace) {
+            let text = format!("namespace {namespace} is being deleted; waited for");
+            return Some(Held::blocked(Reason::Terminating, text));
+        }
+        if self.view.missing_namespaces.contains(namespace) {
+            let text =
+                format!("namespace {namespace} does not exist, and the settings limit us to it");
+            return Some(Held::blocked(Reason::NamespaceMissing, text));
+        }
+        let missing = self.missing_secrets();
+        (!missing.is_empty()).then(|| {
+            let text = format!(
+                "missing in namespace {namespace}: Secret {}",
+                missing.join(", ")
+            );
+            Held::blocked(Reason::SecretMissing, text)
+        })
+    }
+
+    fn missing_secrets(&self) -> Vec<String> {
+        let namespace = &self.exchange.id.namespace;
+        let all = &self.view.missing_secrets;
+        let missing = self.exchange.secrets.iter().filter(|wanted| {
+            all.iter().any(|(place, secret)| {
+                place == namespace
+                    && secret.name == wanted.name
+                    && (secret.key.is_none() || secret.key == wanted.key)
+            })
+        });
+        missing
+            .map(|secret| match &secret.key {
+                Some(key) => format!("{} key {key}", secret.name),
+                None => secret.name.clone(),
+            })
+            .collect()
+    }
+
+    /// The release is as wanted; what is left is labels and record.
+    fn settle(&self, entry: &mut PlannedExchange, stamp: &Stamp) {
+        entry.chart.old.clone_from(&entry.chart.new);
+        if let Some(text) = self.outdated(stamp) {
+            return patch(entry, text);
+        }
+        for missing in self.missing_secrets() {
+            let text = format!("running, but Secret {missing} is not there for its next restart");
+            let warning = Diagnostic::warning(Reason::SecretMissing, text);
+            entry
+                .diagnostics
+                .push(warning.in_file(self.exchange.file.clone()));
+        }
+        let standing = standing(self.scene, self.exchange);
+        entry.registry = change_of(&standing, &self.exchange.system_id);
+        let (reason, text) = match standing {
+            Standing::Same => return,
+            Standing::Unread => {
+                entry.text = "the release matches; the registry could not be read".to_owned();
+                return;
+            }
+            Standing::Foreign(reason) => {
+                let text = "the release matches, but its record is not marked as ours";
+                entry
+                    .diagnostics
+                    .push(record_warning(self.exchange, reason));
+                return entry.decide(Action::Conflict, reason, text);
+            }
+            Standing::Missing => (Reason::RecordMissing, "the registry has no record of it"),
+            Standing::Differs(_) => (Reason::RecordDiffers, "its record differs from the file"),
+        };
+        entry.decide(Action::Register, reason, text);
+        entry.steps = vec![StepKind::Register];
+        entry.effects = vec![Effect::RegistryOnly];
+    }
+
+    fn outdated(&self, stamp: &Stamp) -> Option<&'static str> {
+        if stamp.system_id != self.exchange.system_id {
+            return Some("the file names another system_id than the release's label");
+        }
+        let desired = self.scene.desired;
+        // A head that is not what was read proves nothing later on.
+        if desired.dirty || desired.commit.is_none() {
+            return None;
+        }
+        match &stamp.commit {
+            None => Some("the release carries no commit to prove a removal with"),
+            Some(commit) => match self.scene.observed.ancestry.get(commit) {
+                Some(Ancestry::Elsewhere) => {
+                    Some("the commit on the release is not in this branch's history")
+                }
+                Some(Ancestry::HeadOrAncestor) | None => None,
+            },
+        }
+    }
+}
+
+fn patch(entry: &mut PlannedExchange, text: &str) {
+    entry.decide(Action::Repair, Reason::StampOutdated, text);
+    entry.steps = vec![StepKind::PatchStamp];
+}
+
+fn unreadable(entry: &mut PlannedExchange, text: &str) {
+    entry.decide(Action::Unreadable, Reason::ReleaseUnreadable, text);
+    entry.disarm();
+}
+
+fn record_warning(exchange: &DesiredExchange, reason: Reason) -> Diagnostic {
+    let text = format!(
+        "record {} is not written: it is not marked as ours",
+        exchange.system_id
+    );
+    let warning = Diagnostic::warning(reason, text).at(exchange.file.clone(), exchange.line, 1);
+    if reason == Reason::RecordNotOurs {
+        warning.hint(format!(
+            "write `system_id: {}` into the file to take it over",
+            exchange.system_id
+        ))
+    } else {
+        warning
+    }
+}
+
+/// A record under a former `system_id` is never found by readers of the new one.
+fn warn_of_former_records(
+    scene: &Scene<'_>,
+    exchange: &DesiredExchange,
+    entry: &mut PlannedExchange,
+) {
+    for (id, record) in marked(scene) {
+        if id == exchange.id && record.system_id != exchange.system_id.as_str() {
+            let text = format!(
+                "record {} still names this exchange under its former system_id",
+                record.system_id
+            );
+            let warning = Diagnostic::warning(Reason::RecordOrphaned, text);
+            entry
+                .diagnostics
+                .push(warning.in_file(exchange.file.clone()));
+        }
+    }
+}
+
+/// Lets a mode that holds changes back hold them, and keeps what would have been done visible.
+fn keep_to_mode(
+    exchange: &DesiredExchange,
+    release: Option<&ReleaseView>,
+    entry: &mut PlannedExchange,
+) {
+    let reason = match exchange.terms.sync_mode {
+        SyncMode::Continuous | SyncMode::ContinuousWithDriftDetection => return,
+        SyncMode::DryRun => Reason::SyncModeDryRun,
+        SyncMode::OneTime => {
+            let registers = entry
+                .registry
+                .as_ref()
+                .is_some_and(|change| change.action == RegistryAction::Create);
+            let first = match entry.action {
+                Action::Install => registers || entry.registry.is_none(),
+                Action::Register => registers,
+                // A first install that was interrupted or failed has not happened yet.
+                Action::Upgrade | Action::Repair => release.is_some_and(|release| {
+                    release.last_deployed.is_none()
+                        && release.status != crate::observe::observed::ReleaseStatus::Deployed
+                }),
+                Action::Uninstall
+                | Action::Adopt
+                | Action::Deregister
+                | Action::None
+                | Action::Blocked
+                | Action::Conflict
+                | Action::Unreadable => true,
+            };
+            if first {
+                return;
+            }
+            Reason::SyncModeOneTime
+        }
+    };
+    if entry.action.is_change() {
+        let text = format!(
+            "would {} ({}): {}",
+            entry.action.word(),
+            entry.reason,
+            entry.text
+        );
+        entry.decide(Action::None, reason, text);
+        entry.disarm();
+    }
+}

@@ -1,0 +1,148 @@
+//! Holds back removals that look like a mistake.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::action::{Action, Guard, PlannedExchange};
+use super::registry::marked;
+use super::scene::{Held, Scene};
+use crate::diagnostic::Diagnostic;
+use crate::id::{ClusterId, ExchangeId};
+use crate::reason::Reason;
+
+/// Below this a share says nothing: one of three is already a third.
+const FEWEST: usize = 5;
+
+/// Blocks removals the guard does not let through; says how to approve them all.
+pub(super) fn hold_mass_removals(
+    scene: &Scene<'_>,
+    entries: &mut BTreeMap<ExchangeId, PlannedExchange>,
+) -> Option<Diagnostic> {
+    let mut held = BTreeMap::new();
+    for action in [Action::Uninstall, Action::Deregister] {
+        let removed: BTreeSet<ExchangeId> = entries
+            .iter()
+            .filter(|(_, entry)| entry.action == action)
+            .map(|(id, _)| id.clone())
+            .collect();
+        held.extend(excess(&removed, &owned(scene, action), &Limits::of(scene)));
+    }
+    hold(&held, entries)
+}
+
+/// What the guard measures against.
+pub(super) struct Limits<'a> {
+    /// The commit declares no exchange at all.
+    pub(super) empty: bool,
+    /// In percent.
+    pub(super) share: u32,
+    /// Let through.
+    pub(super) allowed: &'a BTreeSet<ExchangeId>,
+    /// Under way.
+    pub(super) removing: &'a BTreeSet<ExchangeId>,
+}
+
+impl<'a> Limits<'a> {
+    fn of(scene: &Scene<'a>) -> Self {
+        Self {
+            empty: scene.desired.exchanges.is_empty(),
+            share: scene.policy.max_delete_percent,
+            allowed: &scene.policy.allow_delete,
+            removing: &scene.policy.removing,
+        }
+    }
+}
+
+/// The removals that are too many, with why.
+pub(super) fn excess(
+    removed: &BTreeSet<ExchangeId>,
+    owned: &BTreeSet<ExchangeId>,
+    limits: &Limits<'_>,
+) -> BTreeMap<ExchangeId, String> {
+    let mut held = BTreeMap::new();
+    for id in removed.difference(limits.allowed) {
+        if limits.empty {
+            held.insert(
+                id.clone(),
+                "the repository declares no exchange at all".to_owned(),
+            );
+        } else if let Some(text) = too_many(&id.cluster, removed, owned, limits) {
+            held.insert(id.clone(), text);
+        }
+    }
+    held
+}
+
+fn too_many(
+    cluster: &ClusterId,
+    removed: &BTreeSet<ExchangeId>,
+    owned: &BTreeSet<ExchangeId>,
+    limits: &Limits<'_>,
+) -> Option<String> {
+    let here = |id: &&ExchangeId| id.cluster == *cluster;
+    let gone = removed.union(limits.removing).filter(here).count();
+    let all = owned.union(limits.removing).filter(here).count();
+    let share = u32::try_from(gone.saturating_mul(100)).unwrap_or(u32::MAX);
+    let most = u32::try_from(all)
+        .unwrap_or(u32::MAX)
+        .saturating_mul(limits.share);
+    (gone > 1 && all >= FEWEST && share > most).then(|| {
+        format!(
+            "{gone} of {all} in cluster {cluster} would be removed, the limit is {} %",
+            limits.share
+        )
+    })
+}
+
+/// Holds what is too many.
+pub(super) fn hold(
+    held: &BTreeMap<ExchangeId, String>,
+    entries: &mut BTreeMap<ExchangeId, PlannedExchange>,
+) -> Option<Diagnostic> {
+    for (id, text) in held {
+        let Some(entry) = entries.get_mut(id) else {
+            continue;
+        };
+        let text = format!("{}; {text}", entry.text);
+        let guard = Guard {
+            name: Reason::MassRemoval,
+            needs: format!("natsx-sync approve {id}"),
+        };
+        Held {
+            guard: Some(guard),
+            ..Held::blocked(Reason::MassRemoval, text)
+        }
+        .hold(entry);
+    }
+    let ids: Vec<String> = held.keys().map(ToString::to_string).collect();
+    (!ids.is_empty()).then(|| {
+        Diagnostic::note(
+            Reason::MassRemoval,
+            format!(
+                "{} removals are held until someone approves them",
+                ids.len()
+            ),
+        )
+        .hint(format!("natsx-sync approve {}", ids.join(" ")))
+    })
+}
+
+fn owned(scene: &Scene<'_>, action: Action) -> BTreeSet<ExchangeId> {
+    if action == Action::Deregister {
+        return marked(scene).map(|(id, _)| id).collect();
+    }
+    let mut owned = BTreeSet::new();
+    for (cluster, view) in &scene.observed.clusters {
+        let Ok(view) = view else { continue };
+        for (key, release) in &view.releases {
+            let stamp = release.stamp.as_ref();
+            if stamp.is_some_and(|stamp| stamp.instance == scene.policy.instance) {
+                owned.insert(ExchangeId {
+                    cluster: cluster.clone(),
+                    namespace: key.namespace.clone(),
+                    release: key.release.clone(),
+                });
+            }
+        }
+    }
+    owned
+}

@@ -1,0 +1,238 @@
+//! A plan from git alone: what a branch changes against its base. No cluster is seen, so it says what git asks for, not
+//! what will be found.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::action::{Action, Effect, Guard, Plan, PlannedExchange, StepKind};
+use super::effects::foresee;
+use super::guard::{Limits, excess, hold};
+use super::scene::Held;
+use super::values::difference;
+use super::{broken_entry, fingerprint, general_diagnostics};
+use crate::diagnostic::Severity;
+use crate::exchange::desired::{DeletionPolicy, Desired, DesiredExchange, SyncMode};
+use crate::id::ExchangeId;
+use crate::observe::observed::StoredRelease;
+use crate::reason::Reason;
+
+/// Largest share removed unasked where no settings say otherwise, in percent.
+const SHARE: u32 = 30;
+
+/// Compares `head` with `base`; without one, everything is new.
+pub fn plan_offline(head: &Desired, base: Option<&Desired>) -> Plan {
+    let nothing = Desired::default();
+    let before = base.unwrap_or(&nothing);
+    let mut entries = BTreeMap::new();
+    for (id, exchange) in &head.exchanges {
+        let entry = match before.exchanges.get(id) {
+            None => added(exchange),
+            Some(old) => changed(old, exchange),
+        };
+        entries.insert(id.clone(), entry);
+    }
+    for (id, old) in &before.exchanges {
+        if !head.exchanges.contains_key(id) {
+            entries.insert(id.clone(), removed(head, old));
+        }
+    }
+    let mut diagnostics = general_diagnostics(head);
+    let unattributed = block_broken(head, before, &mut entries);
+    diagnostics.extend(guard(head, before, &mut entries));
+    let mut exchanges: Vec<PlannedExchange> = entries.into_values().collect();
+    exchanges.extend(unattributed);
+    for entry in &mut exchanges {
+        entry.fingerprint = fingerprint::of(entry, head);
+    }
+    Plan {
+        commit: head.commit.clone(),
+        exchanges,
+        unreadable: BTreeMap::new(),
+        diagnostics,
+    }
+}
+
+fn added(exchange: &DesiredExchange) -> PlannedExchange {
+    let mut entry = PlannedExchange::declared(exchange);
+    entry.decide(
+        Action::Install,
+        Reason::FileAdded,
+        format!("{} declares it", exchange.file),
+    );
+    entry.values = difference(&Value::Null, &exchange.values, &exchange.provenance);
+    entry.steps = vec![
+        StepKind::HelmInstall,
+        StepKind::WaitReady,
+        StepKind::Register,
+    ];
+    keep_to_terms(exchange, &mut entry);
+    entry
+}
+
+fn changed(old: &DesiredExchange, exchange: &DesiredExchange) -> PlannedExchange {
+    let mut entry = PlannedExchange::declared(exchange);
+    "git asks for what it asked for before".clone_into(&mut entry.text);
+    entry.chart.old = Some(old.chart.version.clone());
+    entry.values = difference(&old.values, &exchange.values, &exchange.provenance);
+    let (reason, text) = match (old.chart == exchange.chart, entry.values.is_empty()) {
+        (true, true) => {
+            if is_record_changed(old, exchange) {
+                entry.decide(
+                    Action::Register,
+                    Reason::RecordDiffers,
+                    "its record changes",
+                );
+                entry.steps = vec![StepKind::Register];
+                entry.effects = vec![Effect::RegistryOnly];
+                keep_to_terms(exchange, &mut entry);
+            }
+            return entry;
+        }
+        (true, false) => (Reason::ValuesChanged, "values changed"),
+        (false, true) => (Reason::ChartVersionChanged, "chart version changed"),
+        (false, false) => (
+            Reason::ChartAndValuesChanged,
+            "chart version and values changed",
+        ),
+    };
+    entry.decide(Action::Upgrade, reason, text);
+    entry.steps = vec![
+        StepKind::HelmUpgrade,
+        StepKind::WaitReady,
+        StepKind::Register,
+    ];
+    let stored = StoredRelease {
+        chart: old.chart.name.clone(),
+        chart_version: old.chart.version.clone(),
+        values: old.values.clone(),
+        stateful_sets: Vec::new(),
+        objects: Vec::new(),
+    };
+    match foresee(&mut entry, &stored, &exchange.values, None) {
+        Ok(()) => keep_to_terms(exchange, &mut entry),
+        Err(held) => held.hold(&mut entry),
+    }
+    entry
+}
+
+fn removed(head: &Desired, old: &DesiredExchange) -> PlannedExchange {
+    let mut entry = PlannedExchange::declared(old);
+    entry.diagnostics.clear();
+    entry.chart.old = entry.chart.new.take();
+    entry.decide(
+        Action::Uninstall,
+        Reason::FileRemoved,
+        format!("{} does not declare it any more", old.file),
+    );
+    entry.destructive = true;
+    let purges = old.terms.deletion_policy == DeletionPolicy::Purge;
+    entry.effects = vec![if purges {
+        Effect::DeletesVolumes
+    } else {
+        Effect::KeepsVolumes
+    }];
+    entry.steps = vec![
+        StepKind::MarkDeleting,
+        StepKind::HelmUninstall,
+        StepKind::WaitGone,
+    ];
+    if purges {
+        entry.steps.push(StepKind::DeleteVolumes);
+    }
+    entry.steps.push(StepKind::Deregister);
+    if let Some(first) = head.incomplete.first() {
+        Held::blocked(Reason::SourceIncomplete, first.text.clone()).hold(&mut entry);
+    } else if old.terms.protect {
+        let guard = Guard {
+            name: Reason::Protected,
+            needs: "take `protect` away in a commit of its own first".to_owned(),
+        };
+        Held {
+            guard: Some(guard),
+            ..Held::blocked(Reason::Protected, "the base protects it")
+        }
+        .hold(&mut entry);
+    } else {
+        keep_to_terms(old, &mut entry);
+    }
+    entry
+}
+
+/// Suspensions with an end count as in force: there is no clock here to say otherwise.
+fn keep_to_terms(exchange: &DesiredExchange, entry: &mut PlannedExchange) {
+    if let Some(suspend) = &exchange.terms.suspend {
+        Held::blocked(Reason::Suspended, super::scene::suspension_text(suspend)).hold(entry);
+        return;
+    }
+    let reason = match exchange.terms.sync_mode {
+        SyncMode::DryRun => Reason::SyncModeDryRun,
+        SyncMode::OneTime if entry.action != Action::Install => Reason::SyncModeOneTime,
+        SyncMode::OneTime | SyncMode::Continuous | SyncMode::ContinuousWithDriftDetection => return,
+    };
+    let text = format!("would {}: {}", entry.action.word(), entry.text);
+    entry.decide(Action::None, reason, text);
+    entry.disarm();
+}
+
+fn is_record_changed(old: &DesiredExchange, new: &DesiredExchange) -> bool {
+    old.system_id != new.system_id
+        || old.name != new.name
+        || old.org_ids != new.org_ids
+        || old.public_url != new.public_url
+        || old.metadata != new.metadata
+}
+
+fn block_broken(
+    head: &Desired,
+    base: &Desired,
+    entries: &mut BTreeMap<ExchangeId, PlannedExchange>,
+) -> Vec<PlannedExchange> {
+    let mut unattributed = Vec::new();
+    for broken in &head.broken {
+        let known = base
+            .broken
+            .iter()
+            .any(|old| old.file == broken.file && old.diagnostics == broken.diagnostics);
+        let entry = |id: Option<&ExchangeId>| {
+            let mut entry = broken_entry(broken, id.cloned());
+            if known {
+                // Whoever broke it is not who asks now.
+                let text = "the file has errors, as it has at the base";
+                entry.decide(Action::None, Reason::FileInvalid, text);
+                for diagnostic in &mut entry.diagnostics {
+                    diagnostic.severity = diagnostic.severity.max(Severity::Warning);
+                }
+            }
+            entry
+        };
+        if broken.blocks.is_empty() {
+            unattributed.push(entry(None));
+        }
+        for id in &broken.blocks {
+            entries.insert(id.clone(), entry(Some(id)));
+        }
+    }
+    unattributed
+}
+
+fn guard(
+    head: &Desired,
+    base: &Desired,
+    entries: &mut BTreeMap<ExchangeId, PlannedExchange>,
+) -> Option<crate::diagnostic::Diagnostic> {
+    let removed: BTreeSet<ExchangeId> = entries
+        .iter()
+        .filter(|(_, entry)| entry.action == Action::Uninstall)
+        .map(|(id, _)| id.clone())
+        .collect();
+    let owned = base.exchanges.keys().cloned().collect();
+    let nobody = BTreeSet::new();
+    let limits = Limits {
+        empty: head.exchanges.is_empty(),
+        share: SHARE,
+        allowed: &nobody,
+        removing: &nobody,
+    };
+    hold(&excess(&removed, &owned, &limits), entries)
+}

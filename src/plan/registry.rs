@@ -1,0 +1,248 @@
+//! The record of an exchange: what it should say, and what it says.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::action::{RegistryAction, RegistryChange};
+use super::scene::Scene;
+use super::sensitive::is_sensitive;
+use super::values::is_same;
+use crate::exchange::desired::DesiredExchange;
+use crate::id::{CommitId, Digest, ExchangeId, Instance, SystemId};
+use crate::observe::observed::Record;
+use crate::reason::Reason;
+
+/// Parts of our mark that change without the exchange changing: moving a file is no change, and health writes `state`.
+const VOLATILE: [&str; 3] = ["commit", "file", "state"];
+
+/// How a record compares with what is wanted.
+pub(super) enum Standing {
+    /// The registry was not read.
+    Unread,
+    /// Not there.
+    Missing,
+    /// As wanted.
+    Same,
+    /// Ours to write, and different; the fields.
+    Differs(Vec<String>),
+    /// Not ours to write: `RecordNotOurs` or `OtherInstance`.
+    Foreign(Reason),
+}
+
+/// The record of an exchange as the registry should have it.
+pub fn wanted_record(
+    exchange: &DesiredExchange,
+    instance: &Instance,
+    commit: Option<&CommitId>,
+    state: &str,
+) -> Record {
+    let mut mark = Map::new();
+    let mut set = |key: &str, value: &str| mark.insert(key.to_owned(), Value::from(value));
+    set("instance", instance.as_str());
+    set("namespace", exchange.id.namespace.as_str());
+    set("release", exchange.id.release.as_str());
+    set("file", &exchange.file);
+    set("digest", exchange.digest.label());
+    set(
+        "chart",
+        &format!("{}-{}", exchange.chart.name, exchange.chart.version),
+    );
+    set("state", state);
+    if let Some(commit) = commit {
+        set("commit", commit.as_str());
+    }
+    let mut metadata = exchange.metadata.clone();
+    metadata.insert("natsx".to_owned(), Value::Object(mark));
+    Record {
+        system_id: exchange.system_id.to_string(),
+        org_ids: Some(exchange.org_ids.join(",")),
+        cluster_id: Some(exchange.id.cluster.to_string()),
+        public_url: exchange.public_url.clone(),
+        name: Some(exchange.name.clone()),
+        metadata,
+    }
+}
+
+/// SHA-256 (hex) of a record as it was read, for fences.
+pub fn record_digest(record: &Record) -> String {
+    let value = serde_json::to_value(record).unwrap_or(Value::Null);
+    Digest::of(canonical(&value).as_bytes()).to_string()
+}
+
+/// JSON with sorted keys, whatever order the map keeps.
+fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            let keys: BTreeSet<&String> = fields.keys().collect();
+            let parts: Vec<String> = keys
+                .into_iter()
+                .filter_map(|key| Some((key, fields.get(key)?)))
+                .map(|(key, value)| format!("{}:{}", Value::from(key.as_str()), canonical(value)))
+                .collect();
+            format!("{{{}}}", parts.join(","))
+        }
+        Value::Array(items) => {
+            let parts: Vec<String> = items.iter().map(canonical).collect();
+            format!("[{}]", parts.join(","))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.to_string(),
+    }
+}
+
+/// Our mark in a record: which instance wrote it, and for which exchange.
+pub(super) struct Mark {
+    /// Who wrote it.
+    pub(super) instance: String,
+    /// For which exchange; none when its parts are no names.
+    pub(super) id: Option<ExchangeId>,
+}
+
+/// Reads `metadata.natsx`.
+pub(super) fn mark_of(record: &Record) -> Option<Mark> {
+    let mark = record.metadata.get("natsx")?.as_object()?;
+    let text = |key: &str| mark.get(key).and_then(Value::as_str);
+    let id = match (
+        record.cluster_id.as_deref(),
+        text("namespace"),
+        text("release"),
+    ) {
+        (Some(cluster), Some(namespace), Some(release)) => {
+            format!("{cluster}/{namespace}/{release}").parse().ok()
+        }
+        (_, _, _) => None,
+    };
+    Some(Mark {
+        instance: text("instance")?.to_owned(),
+        id,
+    })
+}
+
+/// Compares the record of a declared exchange.
+pub(super) fn standing(scene: &Scene<'_>, exchange: &DesiredExchange) -> Standing {
+    let Ok(view) = &scene.observed.registry else {
+        return Standing::Unread;
+    };
+    let none = Vec::new();
+    let records = view
+        .records
+        .get(exchange.system_id.as_str())
+        .unwrap_or(&none);
+    let Some(first) = records.first() else {
+        return Standing::Missing;
+    };
+    for record in records {
+        match mark_of(record) {
+            Some(mark) if mark.instance == scene.policy.instance.as_str() => {}
+            Some(_) => return Standing::Foreign(Reason::OtherInstance),
+            None if exchange.adopts_record => {}
+            None => return Standing::Foreign(Reason::RecordNotOurs),
+        }
+    }
+    let wanted = wanted_record(exchange, &scene.policy.instance, None, "");
+    let mut changes = changes(first, &wanted);
+    if records.len() > 1 {
+        changes.push(format!("{} records -> 1", records.len()));
+    }
+    if changes.is_empty() {
+        Standing::Same
+    } else {
+        Standing::Differs(changes)
+    }
+}
+
+/// What would be written, if anything may be.
+pub(super) fn change_of(standing: &Standing, system_id: &SystemId) -> Option<RegistryChange> {
+    let (action, changes) = match standing {
+        Standing::Unread | Standing::Foreign(_) => return None,
+        Standing::Missing => (RegistryAction::Create, Vec::new()),
+        Standing::Same => (RegistryAction::None, Vec::new()),
+        Standing::Differs(changes) => (RegistryAction::Update, changes.clone()),
+    };
+    Some(RegistryChange {
+        action,
+        system_id: system_id.clone(),
+        changes,
+    })
+}
+
+/// Our records, by the exchange they were written for.
+pub(super) fn marked<'a>(
+    scene: &Scene<'a>,
+) -> impl Iterator<Item = (ExchangeId, &'a Record)> + use<'a> {
+    let instance = scene.policy.instance.clone();
+    scene
+        .observed
+        .registry
+        .iter()
+        .flat_map(|view| view.records.values().flatten())
+        .filter_map(move |record| {
+            let mark = mark_of(record)?;
+            (mark.instance == instance.as_str())
+                .then_some(mark.id?)
+                .map(|id| (id, record))
+        })
+}
+
+fn changes(seen: &Record, wanted: &Record) -> Vec<String> {
+    let mut changes = Vec::new();
+    let fields = [
+        ("org_ids", &seen.org_ids, &wanted.org_ids),
+        ("cluster_id", &seen.cluster_id, &wanted.cluster_id),
+        ("public_url", &seen.public_url, &wanted.public_url),
+        ("name", &seen.name, &wanted.name),
+    ];
+    for (field, old, new) in fields {
+        if old.as_deref().unwrap_or_default() != new.as_deref().unwrap_or_default() {
+            let value = |text: &Option<String>| text.as_deref().map(Value::from);
+            changes.push(change(
+                &[field.to_owned()],
+                value(old).as_ref(),
+                value(new).as_ref(),
+            ));
+        }
+    }
+    compare(
+        &["metadata".to_owned()],
+        &seen.metadata,
+        &wanted.metadata,
+        &mut changes,
+    );
+    changes
+}
+
+fn compare(
+    path: &[String],
+    old: &Map<String, Value>,
+    new: &Map<String, Value>,
+    changes: &mut Vec<String>,
+) {
+    let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let in_mark = path.last().is_some_and(|last| last == "natsx");
+    for key in keys {
+        if in_mark && VOLATILE.contains(&key.as_str()) {
+            continue;
+        }
+        let inner: Vec<String> = path.iter().chain([key]).cloned().collect();
+        match (old.get(key), new.get(key)) {
+            (Some(Value::Object(old)), Some(Value::Object(new))) if path.len() == 1 => {
+                compare(&inner, old, new, changes);
+            }
+            (Some(old), Some(new)) if is_same(old, new) => {}
+            (old, new) => changes.push(change(&inner, old, new)),
+        }
+    }
+}
+
+fn change(path: &[String], old: Option<&Value>, new: Option<&Value>) -> String {
+    let hidden = [old, new]
+        .into_iter()
+        .flatten()
+        .any(|value| is_sensitive(path, value));
+    let name = path.join(".");
+    if hidden {
+        return format!("{name}: (sensitive)");
+    }
+    let shown = |value: Option<&Value>| value.map_or_else(|| "(none)".to_owned(), Value::to_string);
+    format!("{name}: {} -> {}", shown(old), shown(new))
+}

@@ -1,0 +1,264 @@
+//! Releases and records with our mark that nothing declares any more.
+
+use std::collections::BTreeSet;
+
+use super::action::{
+    Action, Effect, Guard, PlannedExchange, RegistryAction, RegistryChange, StepKind,
+};
+use super::registry::marked;
+use super::scene::{Held, Scene, release_key, suspension_text};
+use super::state::{State, release_state};
+use crate::exchange::desired::{DeletionPolicy, SyncMode, Terms};
+use crate::id::{ExchangeId, SystemId};
+use crate::observe::observed::{Proof, ReleaseView};
+use crate::reason::Reason;
+
+/// Every exchange known only from a cluster or the registry.
+pub(super) fn undeclared(scene: &Scene<'_>) -> BTreeSet<ExchangeId> {
+    let mut found = BTreeSet::new();
+    for (cluster, view) in &scene.observed.clusters {
+        let Ok(view) = view else { continue };
+        for (key, release) in &view.releases {
+            let stamp = release.stamp.as_ref();
+            if stamp.is_some_and(|stamp| stamp.instance == scene.policy.instance) {
+                found.insert(ExchangeId {
+                    cluster: cluster.clone(),
+                    namespace: key.namespace.clone(),
+                    release: key.release.clone(),
+                });
+            }
+        }
+    }
+    found.extend(marked(scene).map(|(id, _)| id));
+    found.retain(|id| !scene.desired.exchanges.contains_key(id));
+    found
+}
+
+/// Plans the removal of one of them, if every condition holds.
+pub(super) fn plan_removal(scene: &Scene<'_>, id: &ExchangeId) -> PlannedExchange {
+    let mut entry = PlannedExchange::undeclared(
+        Some(id.clone()),
+        Action::None,
+        Reason::FileRemoved,
+        "no file declares it any more",
+    );
+    if let Err(held) = decide(scene, id, &mut entry) {
+        held.hold(&mut entry);
+    }
+    entry
+}
+
+fn decide(scene: &Scene<'_>, id: &ExchangeId, entry: &mut PlannedExchange) -> Result<(), Held> {
+    let view = scene.view(id)?;
+    let release = view.releases.get(&release_key(id));
+    let system_id = record_key(scene, id);
+    entry.precondition = scene.precondition(release, system_id.as_ref());
+    entry.chart.old = release
+        .and_then(|release| release.stored.as_ref())
+        .map(|stored| stored.chart_version.clone());
+    if let Some(record) = system_id.as_ref().and_then(|key| record_name(scene, key)) {
+        entry.name = record;
+    }
+    if !scene.policy.prune {
+        "no file declares it any more; policy.prune is off, so it stays"
+            .clone_into(&mut entry.text);
+        return Ok(());
+    }
+    check_source(scene)?;
+    let Some(terms) = proven_terms(scene, id, entry)? else {
+        return Ok(());
+    };
+    if let Err(unreadable) = &scene.observed.registry {
+        return Err(Held::blocked(
+            Reason::RegistryUnreadable,
+            unreadable.text.clone(),
+        ));
+    }
+    remove(scene, id, release, system_id, &terms, entry)
+}
+
+fn check_source(scene: &Scene<'_>) -> Result<(), Held> {
+    if let Some(first) = scene.desired.incomplete.first() {
+        let place = first.file.as_deref().unwrap_or("the repository");
+        let text = format!(
+            "nothing is removed while {place} cannot be read: {}",
+            first.text
+        );
+        return Err(Held::blocked(Reason::SourceIncomplete, text));
+    }
+    if scene
+        .desired
+        .broken
+        .iter()
+        .any(|broken| broken.blocks.is_empty())
+    {
+        let text = "nothing is removed while a broken file cannot be attributed";
+        return Err(Held::blocked(Reason::SourceIncomplete, text));
+    }
+    if scene.desired.dirty {
+        let text = "nothing is removed from a work tree with uncommitted changes";
+        return Err(Held::blocked(Reason::SourceDirty, text));
+    }
+    Ok(())
+}
+
+/// The last terms git knows, unless they hold the exchange.
+fn proven_terms(
+    scene: &Scene<'_>,
+    id: &ExchangeId,
+    entry: &mut PlannedExchange,
+) -> Result<Option<Terms>, Held> {
+    let (terms, file, removed_in) = match scene.observed.proofs.get(id) {
+        None => {
+            let text = "nothing in git or the journal proves that it was ever declared here";
+            return Err(Held::blocked(Reason::NotFromThisHistory, text));
+        }
+        Some(Proof::NotProved(unproved)) => {
+            return Err(Held::blocked(unproved.reason, unproved.text.clone()));
+        }
+        Some(Proof::Declared {
+            terms,
+            file,
+            removed_in,
+        }) => (terms, file, removed_in),
+    };
+    entry.file.clone_from(file);
+    entry.text = match removed_in {
+        Some(commit) => format!("{file} was removed in {}", commit.short()),
+        None => format!("{file} does not declare it any more"),
+    };
+    if let Some(suspend) = scene.suspension(id, terms.suspend.as_ref()) {
+        return Err(Held::blocked(Reason::Suspended, suspension_text(suspend)));
+    }
+    if terms.protect {
+        let text = format!(
+            "{}, but the last commit that declared it protects it",
+            entry.text
+        );
+        return Err(Held {
+            guard: Some(Guard {
+                name: Reason::Protected,
+                needs:
+                    "declare it again with `protect: false` in a commit of its own, then remove it"
+                        .to_owned(),
+            }),
+            ..Held::blocked(Reason::Protected, text)
+        });
+    }
+    let (reason, word) = match terms.sync_mode {
+        SyncMode::Continuous | SyncMode::ContinuousWithDriftDetection => {
+            return Ok(Some(terms.clone()));
+        }
+        SyncMode::OneTime => (Reason::SyncModeOneTime, "one_time"),
+        SyncMode::DryRun => (Reason::SyncModeDryRun, "dry_run"),
+    };
+    let text = format!("{}; its sync_mode was {word}, so it stays", entry.text);
+    entry.decide(Action::None, reason, text);
+    Ok(None)
+}
+
+fn remove(
+    scene: &Scene<'_>,
+    id: &ExchangeId,
+    release: Option<&ReleaseView>,
+    record: Option<SystemId>,
+    terms: &Terms,
+    entry: &mut PlannedExchange,
+) -> Result<(), Held> {
+    let why = entry.text.clone();
+    match release_state(release, id, scene.policy, scene.now) {
+        State::Absent => {
+            entry.decide(
+                Action::Deregister,
+                Reason::RecordOrphaned,
+                format!("{why}; its release is gone"),
+            );
+            entry.steps = vec![StepKind::Deregister];
+            entry.effects = vec![Effect::RegistryOnly];
+            entry.destructive = true;
+            if record.is_none() {
+                let text =
+                    format!("{why}; its release is gone, its record is now another exchange's");
+                entry.decide(Action::None, Reason::FileRemoved, text);
+                entry.disarm();
+            }
+        }
+        State::Foreign(reason) => {
+            let text = "a release of that name exists that is not ours; its record stays";
+            entry.decide(Action::Conflict, reason, text);
+            return Ok(());
+        }
+        State::Locked(_, text) => return Err(Held::blocked(Reason::ReleaseLocked, text)),
+        State::Stuck(_) => {
+            let text = format!("{why}; an interrupted helm operation of ours holds the release");
+            entry.decide(Action::Repair, Reason::ReleaseStuck, text);
+            entry.steps = vec![StepKind::Unlock];
+            return Ok(());
+        }
+        State::Unclear(_) => {
+            return Err(unreadable("helm stores the release in an unknown state"));
+        }
+        State::Failed(release)
+        | State::Uninstalling(release)
+        | State::Uninstalled(release)
+        | State::Deployed(release) => {
+            if let Some(text) = &release.undecodable {
+                return Err(unreadable(text));
+            }
+            entry.decide(Action::Uninstall, Reason::FileRemoved, why);
+            entry.destructive = true;
+            entry.steps = steps(record.is_some(), terms.deletion_policy);
+            entry.effects = vec![match terms.deletion_policy {
+                DeletionPolicy::Retain => Effect::KeepsVolumes,
+                DeletionPolicy::Purge => Effect::DeletesVolumes,
+            }];
+        }
+    }
+    entry.registry = record.map(|system_id| RegistryChange {
+        action: RegistryAction::Delete,
+        system_id,
+        changes: Vec::new(),
+    });
+    Ok(())
+}
+
+fn unreadable(text: &str) -> Held {
+    Held {
+        action: Action::Unreadable,
+        ..Held::blocked(Reason::ReleaseUnreadable, text)
+    }
+}
+
+fn steps(has_record: bool, policy: DeletionPolicy) -> Vec<StepKind> {
+    let mut steps = Vec::new();
+    if has_record {
+        steps.push(StepKind::MarkDeleting);
+    }
+    steps.extend([StepKind::HelmUninstall, StepKind::WaitGone]);
+    if policy == DeletionPolicy::Purge {
+        steps.push(StepKind::DeleteVolumes);
+    }
+    if has_record {
+        steps.push(StepKind::Deregister);
+    }
+    steps
+}
+
+/// The key of the record written for `id`, unless a declared exchange uses that key now.
+fn record_key(scene: &Scene<'_>, id: &ExchangeId) -> Option<SystemId> {
+    let key: SystemId = marked(scene)
+        .find(|(marked, _)| marked == id)
+        .and_then(|(_, record)| record.system_id.parse().ok())?;
+    let is_used = scene
+        .desired
+        .exchanges
+        .values()
+        .any(|exchange| exchange.system_id == key);
+    (!is_used).then_some(key)
+}
+
+fn record_name(scene: &Scene<'_>, key: &SystemId) -> Option<String> {
+    let view = scene.observed.registry.as_ref().ok()?;
+    let record = view.records.get(key.as_str())?.first()?;
+    record.name.clone()
+}

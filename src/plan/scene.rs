@@ -1,0 +1,157 @@
+//! What a decision may look at.
+
+use jiff::Timestamp;
+
+use super::action::{Action, Guard, PlannedExchange, Precondition};
+use super::policy::Policy;
+use super::registry::record_digest;
+use crate::exchange::desired::{Desired, Suspend};
+use crate::id::{ExchangeId, SystemId};
+use crate::observe::observed::{ClusterView, Observed, ReleaseKey, ReleaseView};
+use crate::reason::Reason;
+
+/// The arguments of a plan, together.
+pub(super) struct Scene<'a> {
+    /// What git says.
+    pub(super) desired: &'a Desired,
+    /// What is seen.
+    pub(super) observed: &'a Observed,
+    /// What is allowed.
+    pub(super) policy: &'a Policy,
+    /// The time of the plan.
+    pub(super) now: Timestamp,
+}
+
+/// Why nothing can be done at a place.
+pub(super) struct Held {
+    /// `blocked` or `unreadable`.
+    pub(super) action: Action,
+    /// The stable word.
+    pub(super) reason: Reason,
+    /// In words.
+    pub(super) text: String,
+    /// What lets it through.
+    pub(super) guard: Option<Guard>,
+}
+
+impl Held {
+    /// Held back, and nobody can approve it.
+    pub(super) fn blocked(reason: Reason, text: impl Into<String>) -> Self {
+        Self {
+            action: Action::Blocked,
+            reason,
+            text: text.into(),
+            guard: None,
+        }
+    }
+
+    /// Turns `entry` into one that does nothing.
+    pub(super) fn hold(self, entry: &mut PlannedExchange) {
+        entry.action = self.action;
+        entry.reason = self.reason;
+        entry.text = self.text;
+        entry.guard = self.guard;
+        entry.disarm();
+    }
+}
+
+impl<'a> Scene<'a> {
+    /// The view that covers an exchange, or why there is none.
+    pub(super) fn view(&self, id: &ExchangeId) -> Result<&'a ClusterView, Held> {
+        let cluster = &id.cluster;
+        let view = match self.observed.clusters.get(cluster) {
+            None => {
+                return Err(Held::blocked(
+                    Reason::ClusterNotInInventory,
+                    format!("cluster {cluster} is not in the inventory; nothing there is touched"),
+                ));
+            }
+            Some(Err(unreadable)) => {
+                return Err(Held {
+                    action: Action::Unreadable,
+                    reason: unreadable.reason,
+                    text: unreadable.text.clone(),
+                    guard: None,
+                });
+            }
+            Some(Ok(view)) => view,
+        };
+        if let Some(first) = &view.replaced
+            && !self.policy.allow_cluster.contains(cluster)
+        {
+            let now = view.uid.as_deref().unwrap_or("unknown");
+            return Err(Held {
+                guard: Some(Guard {
+                    name: Reason::ClusterReplaced,
+                    needs: format!("natsx-sync approve {cluster}"),
+                }),
+                ..Held::blocked(
+                    Reason::ClusterReplaced,
+                    format!("the kubeconfig leads to another cluster: uid was {first}, is {now}"),
+                )
+            });
+        }
+        let covered = view
+            .scope
+            .as_ref()
+            .is_none_or(|scope| scope.contains(&id.namespace));
+        if covered {
+            Ok(view)
+        } else {
+            Err(Held::blocked(
+                Reason::NamespaceNotObserved,
+                format!(
+                    "namespace {} is outside clusters.{cluster}.namespaces",
+                    id.namespace
+                ),
+            ))
+        }
+    }
+
+    /// The suspension in force, of the terms or by command.
+    pub(super) fn suspension<'b>(
+        &'b self,
+        id: &ExchangeId,
+        terms: Option<&'b Suspend>,
+    ) -> Option<&'b Suspend> {
+        let in_force = |suspend: &&'b Suspend| suspend.until.is_none_or(|until| until > self.now);
+        terms
+            .filter(in_force)
+            .or_else(|| self.policy.suspended.get(id).filter(in_force))
+    }
+
+    /// What an entry about `id` relies on.
+    pub(super) fn precondition(
+        &self,
+        release: Option<&ReleaseView>,
+        system_id: Option<&SystemId>,
+    ) -> Precondition {
+        let records = match (&self.observed.registry, system_id) {
+            (Ok(view), Some(key)) => view.records.get(key.as_str()),
+            (Ok(_), None) | (Err(_), _) => None,
+        };
+        Precondition {
+            secret: release.map(|release| release.secret.clone()),
+            revision: release.map(|release| release.revision),
+            record: records
+                .and_then(|records| records.first())
+                .map(record_digest),
+        }
+    }
+}
+
+/// The key of an exchange's release within its cluster.
+pub(super) fn release_key(id: &ExchangeId) -> ReleaseKey {
+    ReleaseKey {
+        namespace: id.namespace.clone(),
+        release: id.release.clone(),
+    }
+}
+
+/// A suspension, in words.
+pub(super) fn suspension_text(suspend: &Suspend) -> String {
+    match suspend.until {
+        Some(until) => format!("suspended until {until}: {}", suspend.reason),
+        None => format!("suspended: {}", suspend.reason),
+    }
+}

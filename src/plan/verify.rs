@@ -1,0 +1,346 @@
+//! An independent look at a finished plan. It shares no decision with the planner, so that one mistake in one of them
+//! removes nothing; whatever it refuses is not applied.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::action::{Action, Plan, PlannedExchange, RegistryAction, StepKind};
+use super::policy::Policy;
+use crate::exchange::desired::{DeletionPolicy, Desired, SyncMode, Terms};
+use crate::id::{ClusterId, ExchangeId};
+use crate::observe::observed::{
+    ClusterView, Observed, Proof, Record, ReleaseKey, ReleaseStatus, ReleaseView,
+};
+
+/// A rule a plan breaks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {rule}", id.as_ref().map_or_else(|| "a file".to_owned(), ToString::to_string))]
+pub struct Violation {
+    /// Whose entry; none where it has no id.
+    pub id: Option<ExchangeId>,
+    /// The rule.
+    pub rule: &'static str,
+}
+
+/// Accepts a plan, or says every rule it breaks.
+pub fn verify(
+    plan: &Plan,
+    desired: &Desired,
+    observed: &Observed,
+    policy: &Policy,
+) -> Result<(), Vec<Violation>> {
+    let mut check = Check {
+        desired,
+        observed,
+        policy,
+        broken: Vec::new(),
+    };
+    let mut seen = BTreeSet::new();
+    for entry in &plan.exchanges {
+        if entry.id.as_ref().is_some_and(|id| !seen.insert(id)) {
+            check.refuse(entry, "has two entries");
+        }
+        check.entry(entry);
+    }
+    check.mass(plan);
+    if check.broken.is_empty() {
+        Ok(())
+    } else {
+        Err(check.broken)
+    }
+}
+
+struct Check<'a> {
+    desired: &'a Desired,
+    observed: &'a Observed,
+    policy: &'a Policy,
+    broken: Vec<Violation>,
+}
+
+impl<'a> Check<'a> {
+    fn refuse(&mut self, entry: &PlannedExchange, rule: &'static str) {
+        self.broken.push(Violation {
+            id: entry.id.clone(),
+            rule,
+        });
+    }
+
+    fn require(&mut self, entry: &PlannedExchange, holds: bool, rule: &'static str) {
+        if !holds {
+            self.refuse(entry, rule);
+        }
+    }
+
+    fn entry(&mut self, entry: &PlannedExchange) {
+        let changes = !matches!(
+            entry.action,
+            Action::None | Action::Blocked | Action::Conflict | Action::Unreadable
+        );
+        if !changes {
+            return self.require(entry, entry.steps.is_empty(), "does nothing and has steps");
+        }
+        self.require(entry, !entry.steps.is_empty(), "is a change without steps");
+        let Some(id) = &entry.id else {
+            return self.refuse(entry, "is a change to something without an id");
+        };
+        let blocked = self
+            .desired
+            .broken
+            .iter()
+            .any(|file| file.blocks.contains(id));
+        self.require(entry, !blocked, "is named by a broken file");
+        self.require(
+            entry,
+            !self.policy.suspended.contains_key(id) || self.lapsed(id),
+            "is suspended by command",
+        );
+        let Some(view) = self.seen(id) else {
+            return self.refuse(entry, "changes where nothing was seen");
+        };
+        let release = release_of(view, id);
+        if touches_release(entry)
+            && let Some(release) = release
+        {
+            self.require(
+                entry,
+                self.is_ours(release),
+                "touches a release without our mark",
+            );
+        }
+        let secret = release.map(|release| &release.secret);
+        self.require(
+            entry,
+            entry.precondition.secret.as_ref() == secret,
+            "relies on another release than was seen",
+        );
+        if entry.steps.contains(&StepKind::Unlock) {
+            let locked = release.is_some_and(|release| {
+                matches!(
+                    release.status,
+                    ReleaseStatus::PendingInstall
+                        | ReleaseStatus::PendingUpgrade
+                        | ReleaseStatus::PendingRollback
+                ) && release
+                    .stamp
+                    .as_ref()
+                    .is_some_and(|stamp| stamp.revision == release.revision)
+            });
+            self.require(entry, locked, "unlocks what we did not lock");
+        }
+        let declared = self.desired.exchanges.get(id);
+        let removes = entry.steps.iter().any(|step| {
+            matches!(
+                step,
+                StepKind::HelmUninstall
+                    | StepKind::Deregister
+                    | StepKind::DeleteVolumes
+                    | StepKind::MarkDeleting
+            )
+        });
+        match declared {
+            Some(exchange) => {
+                self.record_is_ours(entry, exchange.adopts_record);
+                let finishing =
+                    release.is_some_and(|release| release.status == ReleaseStatus::Uninstalling);
+                self.require(entry, !removes || finishing, "removes something declared");
+                let kept = exchange.terms.sync_mode == SyncMode::DryRun;
+                self.require(entry, !kept, "changes a dry_run exchange");
+            }
+            None => {
+                let allowed = matches!(entry.action, Action::Uninstall | Action::Deregister)
+                    || entry.steps == [StepKind::Unlock];
+                self.require(entry, allowed, "adds something undeclared");
+                self.removal(entry, id, release);
+            }
+        }
+    }
+
+    /// Suspensions with an end are the planner's to judge: here is no clock.
+    fn lapsed(&self, id: &ExchangeId) -> bool {
+        let suspend = self.policy.suspended.get(id);
+        suspend.is_some_and(|suspend| suspend.until.is_some())
+    }
+
+    fn removal(&mut self, entry: &PlannedExchange, id: &ExchangeId, release: Option<&ReleaseView>) {
+        let attributed = self
+            .desired
+            .broken
+            .iter()
+            .all(|file| !file.blocks.is_empty());
+        self.require(
+            entry,
+            self.desired.incomplete.is_empty() && attributed,
+            "removes while the source is incomplete",
+        );
+        self.require(entry, !self.desired.dirty, "removes from a dirty tree");
+        self.require(entry, self.policy.prune, "removes while prune is off");
+        self.require(
+            entry,
+            self.observed.registry.is_ok(),
+            "removes while the registry is unread",
+        );
+        match self.observed.proofs.get(id) {
+            Some(Proof::Declared { terms, .. }) => self.terms(entry, terms),
+            Some(Proof::NotProved(_)) | None => self.refuse(entry, "removes without proof"),
+        }
+        if entry.action == Action::Uninstall {
+            self.require(entry, release.is_some(), "uninstalls what was not seen");
+        }
+        if entry.action == Action::Deregister {
+            self.require(
+                entry,
+                release.is_none(),
+                "deregisters while the release is there",
+            );
+        }
+        let deletes = entry
+            .registry
+            .as_ref()
+            .filter(|change| change.action == RegistryAction::Delete);
+        if let Some(change) = deletes {
+            self.record_is_ours(entry, false);
+            let used = self
+                .desired
+                .exchanges
+                .values()
+                .any(|exchange| exchange.system_id == change.system_id);
+            self.require(
+                entry,
+                !used,
+                "deletes a record that a declared exchange uses",
+            );
+        }
+        let steps = entry.steps.contains(&StepKind::Deregister);
+        self.require(
+            entry,
+            steps == deletes.is_some(),
+            "deregisters without naming the record",
+        );
+    }
+
+    fn terms(&mut self, entry: &PlannedExchange, terms: &Terms) {
+        self.require(entry, !terms.protect, "removes what is protected");
+        let stays = matches!(terms.sync_mode, SyncMode::OneTime | SyncMode::DryRun);
+        self.require(entry, !stays, "removes what its sync_mode keeps");
+        let held = terms
+            .suspend
+            .as_ref()
+            .is_some_and(|suspend| suspend.until.is_none());
+        self.require(entry, !held, "removes what is suspended");
+        let purges = entry.steps.contains(&StepKind::DeleteVolumes);
+        self.require(
+            entry,
+            !purges || terms.deletion_policy == DeletionPolicy::Purge,
+            "deletes volumes that are retained",
+        );
+    }
+
+    fn record_is_ours(&mut self, entry: &PlannedExchange, adopts: bool) {
+        let (Some(change), Ok(registry)) = (&entry.registry, &self.observed.registry) else {
+            let writes = entry.steps.contains(&StepKind::Register);
+            return self.require(entry, !writes, "writes a record that was not read");
+        };
+        let records: &[Record] = registry
+            .records
+            .get(change.system_id.as_str())
+            .map_or(&[], Vec::as_slice);
+        let instance = self.policy.instance.as_str();
+        let ours = records
+            .iter()
+            .all(|record| match record.metadata.get("natsx") {
+                Some(mark) => mark.get("instance").and_then(|name| name.as_str()) == Some(instance),
+                None => adopts,
+            });
+        self.require(entry, ours, "touches a record without our mark");
+    }
+
+    fn is_ours(&self, release: &ReleaseView) -> bool {
+        let stamp = release.stamp.as_ref();
+        stamp.is_some_and(|stamp| stamp.instance == self.policy.instance)
+    }
+
+    /// The view that shows `id`: of a cluster that was read, is the one it was, and covers the namespace.
+    fn seen(&self, id: &ExchangeId) -> Option<&'a ClusterView> {
+        let view = self.observed.clusters.get(&id.cluster)?.as_ref().ok()?;
+        let same = view.replaced.is_none() || self.policy.allow_cluster.contains(&id.cluster);
+        let covered = view
+            .scope
+            .as_ref()
+            .is_none_or(|scope| scope.contains(&id.namespace));
+        (same && covered).then_some(view)
+    }
+
+    fn mass(&mut self, plan: &Plan) {
+        let mut gone: BTreeMap<&ClusterId, BTreeSet<&ExchangeId>> = BTreeMap::new();
+        for id in &self.policy.removing {
+            gone.entry(&id.cluster).or_default().insert(id);
+        }
+        let uninstalls = || {
+            plan.exchanges
+                .iter()
+                .filter(|entry| entry.action == Action::Uninstall)
+        };
+        for id in uninstalls().filter_map(|entry| entry.id.as_ref()) {
+            gone.entry(&id.cluster).or_default().insert(id);
+        }
+        for entry in &plan.exchanges {
+            let Some(id) = &entry.id else { continue };
+            let removes = matches!(entry.action, Action::Uninstall | Action::Deregister);
+            if !removes || self.policy.allow_delete.contains(id) {
+                continue;
+            }
+            self.require(
+                entry,
+                !self.desired.exchanges.is_empty(),
+                "empties everything unasked",
+            );
+            if entry.action == Action::Uninstall {
+                let count = gone.get(&id.cluster).map_or(0, BTreeSet::len);
+                let owned = self.owned(&id.cluster);
+                let most = owned
+                    .saturating_mul(usize::try_from(self.policy.max_delete_percent).unwrap_or(0));
+                let fits = count <= 1 || owned < 5 || count.saturating_mul(100) <= most;
+                self.require(entry, fits, "removes more than the guard lets through");
+            }
+        }
+    }
+
+    fn owned(&self, cluster: &ClusterId) -> usize {
+        let Some(Ok(view)) = self.observed.clusters.get(cluster) else {
+            return 0;
+        };
+        let ours = view
+            .releases
+            .values()
+            .filter(|release| self.is_ours(release))
+            .count();
+        let leaving = self.policy.removing.iter().filter(|id| {
+            id.cluster == *cluster
+                && !release_of(view, id).is_some_and(|release| self.is_ours(release))
+        });
+        ours.saturating_add(leaving.count())
+    }
+}
+
+fn touches_release(entry: &PlannedExchange) -> bool {
+    entry.steps.iter().any(|step| match step {
+        StepKind::Unlock
+        | StepKind::HelmInstall
+        | StepKind::HelmUpgrade
+        | StepKind::PatchStamp
+        | StepKind::HelmUninstall
+        | StepKind::DeleteVolumes => true,
+        StepKind::CreateNamespace
+        | StepKind::WaitReady
+        | StepKind::Register
+        | StepKind::MarkDeleting
+        | StepKind::WaitGone
+        | StepKind::Deregister => false,
+    })
+}
+
+fn release_of<'a>(view: &'a ClusterView, id: &ExchangeId) -> Option<&'a ReleaseView> {
+    view.releases.get(&ReleaseKey {
+        namespace: id.namespace.clone(),
+        release: id.release.clone(),
+    })
+}
