@@ -61,16 +61,16 @@ impl Case<'_> {
                 };
                 entry.decide(Action::Conflict, reason, text);
             }
-            State::Locked(_, text) => {
+            State::Locked(text) => {
                 Held::blocked(Reason::ReleaseLocked, text).hold(entry);
             }
-            State::Stuck(_) => {
+            State::Stuck => {
                 let text = "an interrupted helm operation of ours holds the release";
                 entry.decide(Action::Repair, Reason::ReleaseStuck, text);
                 entry.steps = vec![StepKind::Unlock];
             }
             State::Uninstalling(_) => self.finish_uninstall(entry),
-            State::Unclear(_) => {
+            State::Unclear => {
                 let text = "helm stores the release in an unknown state";
                 unreadable(entry, text);
             }

@@ -188,14 +188,14 @@ fn remove(
             entry.decide(Action::Conflict, reason, text);
             return Ok(());
         }
-        State::Locked(_, text) => return Err(Held::blocked(Reason::ReleaseLocked, text)),
-        State::Stuck(_) => {
+        State::Locked(text) => return Err(Held::blocked(Reason::ReleaseLocked, text)),
+        State::Stuck => {
             let text = format!("{why}; an interrupted helm operation of ours holds the release");
             entry.decide(Action::Repair, Reason::ReleaseStuck, text);
             entry.steps = vec![StepKind::Unlock];
             return Ok(());
         }
-        State::Unclear(_) => {
+        State::Unclear => {
             return Err(unreadable("helm stores the release in an unknown state"));
         }
         State::Failed(release)

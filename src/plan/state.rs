@@ -17,9 +17,9 @@ pub(super) enum State<'a> {
     /// Somebody else's: `NotOurs` or `OtherInstance`.
     Foreign(Reason),
     /// Ours, held by an operation that may be alive.
-    Locked(&'a ReleaseView, String),
+    Locked(&'static str),
     /// Ours, held by an operation that ended without letting go.
-    Stuck(&'a ReleaseView),
+    Stuck,
     /// Ours; the last operation failed.
     Failed(&'a ReleaseView),
     /// Ours; an uninstall was begun.
@@ -29,7 +29,7 @@ pub(super) enum State<'a> {
     /// Ours and in force.
     Deployed(&'a ReleaseView),
     /// Ours, in a state we do not know.
-    Unclear(&'a ReleaseView),
+    Unclear,
 }
 
 /// Classifies the latest revision of a release.
@@ -54,20 +54,20 @@ pub(super) fn release_state<'a>(
         ReleaseStatus::Failed | ReleaseStatus::Superseded => State::Failed(release),
         ReleaseStatus::Uninstalling => State::Uninstalling(release),
         ReleaseStatus::Uninstalled => State::Uninstalled(release),
-        ReleaseStatus::Unknown => State::Unclear(release),
+        ReleaseStatus::Unknown => State::Unclear,
         ReleaseStatus::PendingInstall
         | ReleaseStatus::PendingUpgrade
         | ReleaseStatus::PendingRollback => {
             // Helm copies our labels to a person's operation, so only the stamped revision tells whose it is.
             if stamp.revision != release.revision {
                 let text = "a helm operation of somebody else holds the release";
-                return State::Locked(release, text.to_owned());
+                return State::Locked(text);
             }
             if policy.journalled.contains(id) || is_overdue(release, policy, now) {
-                return State::Stuck(release);
+                return State::Stuck;
             }
             let text = "a helm operation of ours on another host may still hold the release";
-            State::Locked(release, text.to_owned())
+            State::Locked(text)
         }
     }
 }
