@@ -91,6 +91,18 @@ pub enum SourceError {
         /// The limit, with its unit.
         limit: String,
     },
+    /// A commit that the branch does not have.
+    #[error(
+        "{repository}: commit {commit} is not on the branch, whose head is {head}: name that head to follow it"
+    )]
+    NotOnBranch {
+        /// The repository.
+        repository: String,
+        /// The commit named.
+        commit: String,
+        /// The branch's head.
+        head: String,
+    },
     /// The fetch failed.
     #[error("cannot fetch {repository}: {text}")]
     Fetch {
@@ -123,6 +135,7 @@ impl SourceError {
             | Self::NoBranch { .. }
             | Self::NoRevision { .. }
             | Self::NoHistory { .. }
+            | Self::NotOnBranch { .. }
             | Self::Fetch { .. }
             | Self::Watch { .. } => Reason::SourceUnreadable,
         }

@@ -68,6 +68,12 @@ pub(super) fn open_exactly(path: &Path) -> Result<Repository, git2::Error> {
     )
 }
 
+/// Makes a bare repository.
+pub(super) fn init_bare(path: &Path) -> Result<Repository, git2::Error> {
+    set_up()?;
+    Repository::init_bare(path)
+}
+
 /// Turns libgit2's errors into ours.
 pub(super) fn failed<'a>(
     repository: &'a str,

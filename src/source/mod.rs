@@ -2,25 +2,37 @@
 
 mod attribution;
 pub mod checkout;
+mod commits;
 mod error;
+mod fetch;
 mod folder;
 mod gather;
+mod git_settings;
 mod history;
+mod leftovers;
 mod library;
+mod mirror;
 mod missing;
 mod open;
 mod options;
+mod place;
 mod proof;
+mod read;
+mod remote;
 mod steps;
 mod tree;
+mod watch;
 mod work_tree;
 
 pub use attribution::{Identifies, LastDeclared};
 pub use error::SourceError;
 pub use history::History;
-pub use open::{Source, discover};
+pub use open::Source;
 pub use options::{Credentials, Limits, Location, Revision, SourceOptions};
+pub use place::discover;
 pub use proof::Declares;
+
+pub use watch::Watch;
 
 #[cfg(test)]
 mod tests;

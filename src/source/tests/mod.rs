@@ -1,5 +1,7 @@
 //! Sources read from real repositories and folders.
 
 mod asking;
+mod fetching;
 mod fixture;
+mod following;
 mod reading;

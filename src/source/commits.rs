@@ -1,0 +1,144 @@
+//! The commits of a source: its head, what a revision names, and the history behind them.
+
+use std::path::Path;
+
+use git2::{ErrorCode, Oid, Repository};
+
+use super::checkout::HeadMove;
+use super::error::SourceError;
+use super::history::{History, oid};
+use super::library::{failed, open_exactly};
+use super::mirror::Mirror;
+use super::open::{Place, Source};
+use crate::id::CommitId;
+
+impl Source {
+    /// The commit a revision names.
+    pub fn commit(&self, revision: &str) -> Result<CommitId, SourceError> {
+        self.commit_id(self.named(revision)?.1)
+    }
+
+    /// The newest commit that is in the history of both.
+    pub fn merge_base(&self, one: &CommitId, other: &str) -> Result<Option<CommitId>, SourceError> {
+        let (repository, other) = self.named(other)?;
+        let one = oid(one).ok_or_else(|| self.no_revision(one.as_str()))?;
+        match repository.merge_base(one, other) {
+            Ok(base) => self.commit_id(base).map(Some),
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(failed(&self.shown, "find a common commit")(error)),
+        }
+    }
+
+    /// The history up to `head`.
+    pub fn history(&self, head: &CommitId) -> Result<History, SourceError> {
+        let (repository, id) = self.named(head.as_str())?;
+        let (layout, limits) = (self.layout.clone(), self.options.limits);
+        Ok(History::new(repository, id, layout, limits))
+    }
+
+    /// The repository to read the head from, and the head: the mirror's once there was a fetch.
+    pub(super) fn followed(&self) -> Result<(Repository, Oid, Option<HeadMove>), SourceError> {
+        if let Some(mirror) = &self.mirror
+            && (mirror.path().exists() || matches!(self.place, Place::Remote(_)))
+        {
+            let repository = mirror.open()?;
+            if let Some(last) = Mirror::last(&repository) {
+                let moved = mirror.moved(&repository)?;
+                return Ok((repository, last, moved));
+            }
+        }
+        let repository = self.local()?;
+        let head = self.head(&repository)?;
+        Ok((repository, head, None))
+    }
+
+    /// The commit a revision names, and the repository that has it: the mirror first, whose history was compared.
+    pub(super) fn named(&self, revision: &str) -> Result<(Repository, Oid), SourceError> {
+        if let Some(mirror) = &self.mirror
+            && let Ok(repository) = mirror.open()
+        {
+            let branch = self.options.branch.as_deref() == Some(revision);
+            let name = if branch { "HEAD" } else { revision };
+            if let Ok(commit) = self.resolve(&repository, name) {
+                return Ok((repository, commit));
+            }
+        }
+        if matches!(self.place, Place::Remote(_)) {
+            return Err(self.no_revision(revision));
+        }
+        let repository = self.local()?;
+        let commit = self.resolve(&repository, revision)?;
+        Ok((repository, commit))
+    }
+
+    fn local(&self) -> Result<Repository, SourceError> {
+        match &self.place {
+            Place::Repository { git, .. } => self.open_local(git),
+            Place::Folder(_) => Err(SourceError::NoHistory {
+                path: self.shown.clone(),
+            }),
+            Place::Remote(_) => Err(SourceError::Fetch {
+                repository: self.shown.clone(),
+                text: "nothing was fetched yet".to_owned(),
+            }),
+        }
+    }
+
+    pub(super) fn open_local(&self, git: &Path) -> Result<Repository, SourceError> {
+        open_exactly(git).map_err(failed(&self.shown, "open the git repository"))
+    }
+
+    /// The head of the branch of a local repository.
+    pub(super) fn head(&self, repository: &Repository) -> Result<Oid, SourceError> {
+        let found = match &self.options.branch {
+            Some(branch) => {
+                let names = [
+                    format!("refs/heads/{branch}"),
+                    format!("refs/remotes/origin/{branch}"),
+                ];
+                let found = names
+                    .iter()
+                    .find_map(|name| repository.find_reference(name).ok());
+                found.ok_or_else(|| SourceError::NoBranch {
+                    repository: self.shown.clone(),
+                    branch: branch.clone(),
+                })?
+            }
+            None => match repository.head() {
+                Ok(head) => head,
+                Err(error) if error.code() == ErrorCode::UnbornBranch => {
+                    return Err(SourceError::Empty {
+                        repository: self.shown.clone(),
+                    });
+                }
+                Err(error) => return Err(failed(&self.shown, "find its head")(error)),
+            },
+        };
+        let commit = found
+            .peel_to_commit()
+            .map_err(failed(&self.shown, "read the commit of its head"))?;
+        Ok(commit.id())
+    }
+
+    pub(super) fn resolve(&self, repository: &Repository, name: &str) -> Result<Oid, SourceError> {
+        let found = repository
+            .revparse_single(name)
+            .and_then(|object| object.peel_to_commit());
+        match found {
+            Ok(commit) => Ok(commit.id()),
+            Err(_) => Err(self.no_revision(name)),
+        }
+    }
+
+    pub(super) fn no_revision(&self, name: &str) -> SourceError {
+        SourceError::NoRevision {
+            repository: self.shown.clone(),
+            revision: name.to_owned(),
+        }
+    }
+
+    pub(super) fn commit_id(&self, id: Oid) -> Result<CommitId, SourceError> {
+        let text = id.to_string();
+        text.parse().map_err(|_| self.no_revision(&text))
+    }
+}

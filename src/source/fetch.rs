@@ -1,0 +1,155 @@
+//! Brings the mirror up to date: one fetch at a time, and a mirror that cannot take one is rebuilt.
+
+use std::fs::{File, TryLockError};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::error::SourceError;
+use super::library::{failed, open_exactly};
+use super::mirror::{FETCHED, copy};
+use super::open::{Place, Source};
+use super::remote::Remote;
+use crate::id::CommitId;
+
+/// How long another process may hold the mirror before we give up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+impl Source {
+    /// Brings the mirror up to date; what is read in place needs none.
+    pub async fn fetch(&self) -> Result<(), SourceError> {
+        self.fetch_until(&CancellationToken::new()).await
+    }
+
+    /// As [`fetch`](Self::fetch), ended by `cancel`.
+    pub async fn fetch_until(&self, cancel: &CancellationToken) -> Result<(), SourceError> {
+        let Some(mirror) = &self.mirror else {
+            return Ok(());
+        };
+        let _turn = self.turn.lock().await;
+        let _lock = self.lock_mirror().await?;
+        let here = Arc::clone(mirror);
+        self.aside(move || here.prepare()).await?;
+        match &self.place {
+            Place::Remote(remote) => self.fetch_remote(remote, cancel).await?,
+            Place::Repository { .. } => self.fetch_local()?,
+            Place::Folder(_) => return Ok(()),
+        }
+        let here = Arc::clone(mirror);
+        self.aside(move || here.advance(&here.open()?)).await
+    }
+
+    /// Follows the branch to `commit`'s line although it went back: what `reconcile --commit` says.
+    pub fn accept(&self, commit: &CommitId) -> Result<CommitId, SourceError> {
+        let id = super::history::oid(commit).ok_or_else(|| self.no_revision(commit.as_str()))?;
+        match &self.mirror {
+            Some(mirror) => self.commit_id(mirror.accept(&mirror.open()?, id)?),
+            None => Ok(commit.clone()),
+        }
+    }
+
+    async fn fetch_remote(
+        &self,
+        remote: &Remote,
+        cancel: &CancellationToken,
+    ) -> Result<(), SourceError> {
+        let Some(mirror) = &self.mirror else {
+            return Ok(());
+        };
+        let first = remote.fetch(mirror.path(), FETCHED, cancel).await;
+        let Err(SourceError::Fetch { text, .. }) = &first else {
+            return first;
+        };
+        if !speaks_of_damage(text) {
+            return first;
+        }
+        tracing::warn!(repository = self.shown, text, "the mirror is rebuilt");
+        let here = Arc::clone(mirror);
+        self.aside(move || here.rebuild()).await?;
+        remote.fetch(mirror.path(), FETCHED, cancel).await
+    }
+
+    fn fetch_local(&self) -> Result<(), SourceError> {
+        let (Place::Repository { git, .. }, Some(mirror)) = (&self.place, &self.mirror) else {
+            return Ok(());
+        };
+        let failed = failed(&self.shown, "copy its history into the mirror");
+        let local = open_exactly(git).map_err(&failed)?;
+        let head = self.head(&local)?;
+        let here = mirror.open()?;
+        copy(&local, &here, head).map_err(&failed)?;
+        here.reference(FETCHED, head, true, "fetched")
+            .map(drop)
+            .map_err(&failed)
+    }
+
+    /// Runs what blocks where it may.
+    async fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, SourceError> + Send + 'static,
+    ) -> Result<T, SourceError> {
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|_| SourceError::Fetch {
+                repository: self.shown.clone(),
+                text: "it was interrupted".to_owned(),
+            })?
+    }
+
+    /// Keeps other processes with the same state folder out of the mirror.
+    async fn lock_mirror(&self) -> Result<Option<File>, SourceError> {
+        let Some(state) = &self.state else {
+            return Ok(None);
+        };
+        let path = state.join("mirror.lock");
+        let wrong = |source| SourceError::Write {
+            path: path.clone(),
+            source,
+        };
+        std::fs::create_dir_all(state).map_err(wrong)?;
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(wrong)?;
+        let began = std::time::Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(file)),
+                Err(TryLockError::Error(source)) => return Err(wrong(source)),
+                Err(TryLockError::WouldBlock) if began.elapsed() > PATIENCE => {
+                    return Err(SourceError::Fetch {
+                        repository: self.shown.clone(),
+                        text: format!(
+                            "another process has held {} for {} s",
+                            path.display(),
+                            PATIENCE.as_secs()
+                        ),
+                    });
+                }
+                Err(TryLockError::WouldBlock) => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+    }
+}
+
+/// Whether git complains about the mirror rather than about the other side.
+fn speaks_of_damage(text: &str) -> bool {
+    [
+        "cannot lock ref",
+        "unable to update local ref",
+        "cannot update ref",
+        "not a git repository",
+        "bad object",
+        "corrupt",
+        "unable to read tree",
+        "did not send all necessary objects",
+        ".lock': File exists",
+    ]
+    .iter()
+    .any(|sign| text.contains(sign))
+}

@@ -1,0 +1,222 @@
+//! The bare mirror below the state folder: which commit was fetched, which one is followed, and how the branch moved.
+
+use std::path::{Path, PathBuf};
+
+use git2::{Oid, Repository};
+
+use super::checkout::HeadMove;
+use super::error::SourceError;
+use super::library::{failed, init_bare, open_exactly};
+
+/// Where the branch was at the last fetch.
+pub(super) const FETCHED: &str = "refs/natsx/fetched";
+/// The commit that is followed.
+const LAST: &str = "refs/natsx/last";
+/// The commit followed before the history was rewritten.
+const BEFORE: &str = "refs/natsx/before";
+
+/// A bare repository of our own.
+#[derive(Debug)]
+pub(super) struct Mirror {
+    path: PathBuf,
+    shown: String,
+}
+
+impl Mirror {
+    pub(super) fn new(state: &Path, shown: &str) -> Self {
+        Self {
+            path: state.join("mirror.git"),
+            shown: shown.to_owned(),
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens it, afresh each time: what a fetch brought is always seen.
+    pub(super) fn open(&self) -> Result<Repository, SourceError> {
+        open_exactly(&self.path).map_err(failed(&self.shown, "open its mirror (fetch it first)"))
+    }
+
+    /// Makes it usable for a fetch: there, and without what an interrupted one left behind.
+    pub(super) fn prepare(&self) -> Result<(), SourceError> {
+        self.recover()?;
+        if !self.path.exists() {
+            init_bare(&self.path).map_err(failed(&self.shown, "make its mirror"))?;
+        } else if super::leftovers::hinder(&self.path) {
+            self.rebuild()?;
+        }
+        Ok(())
+    }
+
+    /// Builds it anew beside the old one, taking over what can be read there, and swaps the two.
+    pub(super) fn rebuild(&self) -> Result<(), SourceError> {
+        let new = self.beside("new");
+        let old = self.beside("old");
+        remove(&new)?;
+        remove(&old)?;
+        let failed = failed(&self.shown, "rebuild its mirror");
+        let fresh = init_bare(&new).map_err(&failed)?;
+        if let Ok(kept) = open_exactly(&self.path) {
+            for name in [LAST, BEFORE, FETCHED] {
+                let Ok(id) = kept.refname_to_id(name) else {
+                    continue;
+                };
+                let copied = copy(&kept, &fresh, id)
+                    .and_then(|()| fresh.reference(name, id, true, "rebuilt").map(drop));
+                if let Err(error) = copied {
+                    tracing::warn!(%error, name, "the old mirror is damaged; this is fetched again");
+                }
+            }
+        }
+        drop(fresh);
+        rename(&self.path, &old)?;
+        rename(&new, &self.path)?;
+        remove(&old)
+    }
+
+    /// After a crash between the two renames of a swap, the old mirror is the one there is.
+    fn recover(&self) -> Result<(), SourceError> {
+        let old = self.beside("old");
+        if !self.path.exists() && old.exists() {
+            rename(&old, &self.path)?;
+        }
+        remove(&old)?;
+        remove(&self.beside("new"))
+    }
+
+    fn beside(&self, end: &str) -> PathBuf {
+        self.path.with_extension(format!("git.{end}"))
+    }
+
+    /// The commit that is followed, if there was a fetch.
+    pub(super) fn last(repository: &Repository) -> Option<Oid> {
+        repository.refname_to_id(LAST).ok()
+    }
+
+    /// Follows what was fetched, unless it lies behind the commit followed so far.
+    pub(super) fn advance(&self, repository: &Repository) -> Result<(), SourceError> {
+        let failed = failed(&self.shown, "follow its branch in the mirror");
+        let fetched = repository.refname_to_id(FETCHED).map_err(&failed)?;
+        let Some(last) = Self::last(repository) else {
+            return self.follow(repository, fetched);
+        };
+        if fetched == last
+            || repository
+                .graph_descendant_of(last, fetched)
+                .map_err(&failed)?
+        {
+            return Ok(());
+        }
+        if repository
+            .graph_descendant_of(fetched, last)
+            .map_err(&failed)?
+        {
+            return self.follow(repository, fetched);
+        }
+        self.follow(repository, fetched)?;
+        repository
+            .reference(BEFORE, last, true, "rewritten")
+            .map_err(&failed)?;
+        Ok(())
+    }
+
+    /// How the branch moved to where it is.
+    pub(super) fn moved(&self, repository: &Repository) -> Result<Option<HeadMove>, SourceError> {
+        let failed = failed(&self.shown, "compare its branch in the mirror");
+        let fetched = repository.refname_to_id(FETCHED).map_err(&failed)?;
+        match Self::last(repository) {
+            Some(last)
+                if fetched != last
+                    && repository
+                        .graph_descendant_of(last, fetched)
+                        .map_err(&failed)? =>
+            {
+                Ok(Some(HeadMove::WentBack))
+            }
+            _ if repository.refname_to_id(BEFORE).is_ok() => Ok(Some(HeadMove::Rewritten)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Follows the branch to where it is although it lies behind. `commit` is what was agreed to: the branch's head or
+    /// an ancestor of it.
+    pub(super) fn accept(&self, repository: &Repository, commit: Oid) -> Result<Oid, SourceError> {
+        let failed = failed(&self.shown, "follow its branch in the mirror");
+        let fetched = repository.refname_to_id(FETCHED).map_err(&failed)?;
+        let inside = commit == fetched
+            || repository
+                .graph_descendant_of(fetched, commit)
+                .unwrap_or(false);
+        if !inside {
+            return Err(SourceError::NotOnBranch {
+                repository: self.shown.clone(),
+                commit: commit.to_string(),
+                head: fetched.to_string(),
+            });
+        }
+        self.follow(repository, fetched)?;
+        Ok(fetched)
+    }
+
+    fn follow(&self, repository: &Repository, commit: Oid) -> Result<(), SourceError> {
+        let failed = failed(&self.shown, "follow its branch in the mirror");
+        if let Ok(mut before) = repository.find_reference(BEFORE) {
+            before.delete().map_err(&failed)?;
+        }
+        repository
+            .reference(LAST, commit, true, "followed")
+            .map_err(&failed)?;
+        // So that `HEAD` and what is counted from it mean the commit that is followed.
+        repository.set_head_detached(commit).map_err(&failed)
+    }
+}
+
+/// Copies a commit with all its history from one object store to another.
+pub(super) fn copy(from: &Repository, to: &Repository, commit: Oid) -> Result<(), git2::Error> {
+    if to.find_commit(commit).is_ok() {
+        return Ok(());
+    }
+    let mut walk = from.revwalk()?;
+    walk.push(commit)?;
+    for known in [LAST, FETCHED] {
+        if let Ok(id) = to.refname_to_id(known)
+            && from.find_commit(id).is_ok()
+        {
+            walk.hide(id)?;
+        }
+    }
+    let mut pack = from.packbuilder()?;
+    pack.insert_walk(&mut walk)?;
+    let store = to.odb()?;
+    let mut writer = store.packwriter()?;
+    let mut outcome = Ok(());
+    pack.foreach(|bytes| {
+        outcome = std::io::Write::write_all(&mut writer, bytes);
+        outcome.is_ok()
+    })?;
+    outcome.map_err(|error| git2::Error::from_str(&error.to_string()))?;
+    writer.commit()?;
+    Ok(())
+}
+
+fn remove(path: &Path) -> Result<(), SourceError> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(SourceError::Write {
+            path: path.to_owned(),
+            source: error,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn rename(from: &Path, to: &Path) -> Result<(), SourceError> {
+    match std::fs::rename(from, to) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(SourceError::Write {
+            path: to.to_owned(),
+            source: error,
+        }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,156 @@
+//! Reads the wanted files of a source.
+
+use std::path::Path;
+use std::time::Duration;
+
+use git2::{ErrorCode, Oid, Repository};
+
+use super::checkout::{Checkout, HeadMove, UnreadableFile};
+use super::error::SourceError;
+use super::gather::Gathered;
+use super::library::failed;
+use super::missing::{self, InTree, OnDisk};
+use super::open::{Place, Source};
+use super::options::Revision;
+use super::{folder, tree, work_tree};
+
+impl Source {
+    /// Reads the wanted files.
+    pub fn read(&self, revision: &Revision) -> Result<Checkout, SourceError> {
+        match (&self.place, revision) {
+            (Place::Folder(_), Revision::Named(_)) => Err(SourceError::NoHistory {
+                path: self.shown.clone(),
+            }),
+            (Place::Folder(root), Revision::Files | Revision::Head) => self.read_folder(root),
+            (
+                Place::Repository {
+                    git,
+                    work: Some(root),
+                },
+                Revision::Files,
+            ) => self.read_work_tree(&self.open_local(git)?, root),
+            (Place::Repository { .. } | Place::Remote(_), Revision::Files | Revision::Head) => {
+                let (repository, head, moved) = self.followed()?;
+                self.read_commit(&repository, head, moved)
+            }
+            (Place::Repository { .. } | Place::Remote(_), Revision::Named(name)) => {
+                let (repository, commit) = self.named(name)?;
+                self.read_commit(&repository, commit, None)
+            }
+        }
+    }
+
+    /// Reads a plain folder twice; what one listing has and the other has not is unreadable, so that it is not removed
+    /// in this pass. Anything else is read once.
+    pub async fn read_settled(
+        &self,
+        revision: &Revision,
+        pause: Duration,
+    ) -> Result<Checkout, SourceError> {
+        let first = self.read(revision)?;
+        if self.is_git() {
+            return Ok(first);
+        }
+        tokio::time::sleep(pause).await;
+        let mut second = self.read(revision)?;
+        let lists = |checkout: &Checkout, path: &str| {
+            checkout.files.iter().any(|file| file.path == path)
+                || checkout.unreadable.iter().any(|file| file.path == path)
+        };
+        let gone = first
+            .files
+            .iter()
+            .filter(|file| !lists(&second, &file.path));
+        let gone: Vec<UnreadableFile> = gone
+            .map(|file| UnreadableFile {
+                path: file.path.clone(),
+                text: "it vanished between two listings".to_owned(),
+            })
+            .collect();
+        second.unreadable.extend(gone);
+        Ok(second)
+    }
+
+    fn read_folder(&self, root: &Path) -> Result<Checkout, SourceError> {
+        let files = folder::read(root, &self.layout, &self.shown, self.options.limits)?;
+        if !files.folder {
+            return Err(missing::error(&OnDisk(root), &self.layout, &self.shown));
+        }
+        Ok(self.checkout(files))
+    }
+
+    fn read_work_tree(
+        &self,
+        repository: &Repository,
+        root: &Path,
+    ) -> Result<Checkout, SourceError> {
+        let head = match repository.head().and_then(|head| head.peel_to_commit()) {
+            Ok(commit) => commit.id(),
+            Err(error) if error.code() == ErrorCode::UnbornBranch => {
+                let files = self.read_folder(root)?;
+                return Ok(Checkout {
+                    dirty: true,
+                    ..files
+                });
+            }
+            Err(error) => return Err(failed(&self.shown, "find its head")(error)),
+        };
+        let limits = self.options.limits;
+        let (files, dirty) =
+            work_tree::read(repository, head, root, &self.layout, &self.shown, limits)?;
+        if !files.folder && !self.was_there(repository, head)? {
+            return Err(missing::error(&OnDisk(root), &self.layout, &self.shown));
+        }
+        Ok(Checkout {
+            commit: Some(self.commit_id(head)?),
+            dirty,
+            has_history: true,
+            shallow: repository.is_shallow(),
+            ..self.checkout(files)
+        })
+    }
+
+    pub(super) fn read_commit(
+        &self,
+        repository: &Repository,
+        commit: Oid,
+        moved: Option<HeadMove>,
+    ) -> Result<Checkout, SourceError> {
+        let limits = self.options.limits;
+        let files = tree::read(repository, commit, &self.layout, &self.shown, limits)?;
+        if !files.folder && !self.was_there(repository, commit)? {
+            let listing = InTree {
+                repository,
+                commit,
+                layout: &self.layout,
+            };
+            return Err(missing::error(&listing, &self.layout, &self.shown));
+        }
+        Ok(Checkout {
+            commit: Some(self.commit_id(commit)?),
+            has_history: true,
+            shallow: repository.is_shallow(),
+            moved,
+            ..self.checkout(files)
+        })
+    }
+
+    fn was_there(&self, repository: &Repository, commit: Oid) -> Result<bool, SourceError> {
+        missing::was_there(repository, &self.layout, commit)
+            .map_err(failed(&self.shown, "read its history"))
+    }
+
+    fn checkout(&self, gathered: Gathered) -> Checkout {
+        Checkout {
+            repository: self.shown.clone(),
+            commit: None,
+            dirty: false,
+            has_history: false,
+            shallow: false,
+            files: gathered.files,
+            unreadable: gathered.unreadable,
+            folder: self.layout.folder.clone(),
+            moved: None,
+        }
+    }
+}

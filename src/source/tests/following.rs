@@ -1,0 +1,176 @@
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::fixture::{Fixture, declares, id, oid, open, write};
+use crate::id::CommitId;
+use crate::observe::observed::Proof;
+use crate::source::checkout::HeadMove;
+use crate::source::{Location, Revision, Source, SourceError, SourceOptions};
+
+fn mirrored(fixture: &Fixture) -> Source {
+    let mut options = SourceOptions::new(Location::Path(fixture.root()));
+    options.state = Some(fixture.folder.path().join("state"));
+    Source::open(options).unwrap()
+}
+
+async fn look(source: &Source) -> (CommitId, Option<HeadMove>) {
+    source.fetch().await.unwrap();
+    let checkout = source.read(&Revision::Head).unwrap();
+    (checkout.commit.unwrap(), checkout.moved)
+}
+
+#[tokio::test]
+async fn a_branch_that_goes_forward_is_followed() {
+    let fixture = Fixture::new();
+    let source = mirrored(&fixture);
+    let first = fixture.commit(&[("exchanges/a.yaml", Some("a"))]);
+    assert_eq!(look(&source).await, (first.clone(), None));
+    let second = fixture.commit(&[("exchanges/a.yaml", None)]);
+    assert_eq!(
+        source.read(&Revision::Head).unwrap().commit,
+        Some(first.clone()),
+        "only a fetch brings news"
+    );
+    assert_eq!(look(&source).await, (second.clone(), None));
+    assert_eq!(look(&source).await, (second.clone(), None));
+    let proof = source
+        .history(&second)
+        .unwrap()
+        .prove(&id("a"), Some(&first), &declares);
+    assert!(matches!(proof, Proof::Declared { .. }));
+    assert_eq!(source.commit("HEAD~1").unwrap(), first);
+    assert_eq!(
+        source.merge_base(&second, first.as_str()).unwrap(),
+        Some(first)
+    );
+}
+
+#[tokio::test]
+async fn a_branch_that_went_back_is_kept_until_it_is_accepted() {
+    let fixture = Fixture::new();
+    let source = mirrored(&fixture);
+    let first = fixture.commit(&[("exchanges/a.yaml", Some("a"))]);
+    let second = fixture.commit(&[("exchanges/b.yaml", Some("b"))]);
+    assert_eq!(look(&source).await, (second.clone(), None));
+    let back = |to: &CommitId| {
+        fixture
+            .git
+            .reference("refs/heads/main", oid(to), true, "back")
+            .unwrap();
+    };
+    back(&first);
+    assert_eq!(
+        look(&source).await,
+        (second.clone(), Some(HeadMove::WentBack))
+    );
+    // Another process sees the same.
+    assert_eq!(
+        look(&mirrored(&fixture)).await,
+        (second.clone(), Some(HeadMove::WentBack))
+    );
+    assert!(matches!(
+        source.accept(&second),
+        Err(SourceError::NotOnBranch { .. })
+    ));
+    assert_eq!(source.accept(&first).unwrap(), first);
+    assert_eq!(look(&source).await, (first, None));
+    back(&second);
+    assert_eq!(look(&source).await, (second, None));
+}
+
+#[tokio::test]
+async fn a_rewritten_branch_is_followed_and_says_so() {
+    let fixture = Fixture::new();
+    let source = mirrored(&fixture);
+    let first = fixture.commit(&[("exchanges/b.yaml", Some("b"))]);
+    let second = fixture.commit(&[("exchanges/a.yaml", Some("a"))]);
+    look(&source).await;
+    let file = fixture.git.blob(b"c").unwrap();
+    let other = fixture.commit_entries(
+        Some(oid(&first)),
+        &[("exchanges/c.yaml", Some((file, 0o100_644)))],
+    );
+    let seen = (other.clone(), Some(HeadMove::Rewritten));
+    assert_eq!(look(&source).await, seen);
+    assert_eq!(look(&source).await, seen);
+    let history = source.history(&other).unwrap();
+    let proof = history.prove(&id("a"), Some(&second), &declares);
+    assert!(matches!(proof, Proof::NotProved(_)));
+    let next = fixture.commit(&[("exchanges/d.yaml", Some("d"))]);
+    assert_eq!(look(&source).await, (next, None));
+}
+
+#[tokio::test]
+async fn an_interrupted_fetch_does_not_stop_the_next() {
+    let fixture = Fixture::new();
+    let source = mirrored(&fixture);
+    let first = fixture.commit(&[("exchanges/a.yaml", Some("a"))]);
+    let second = fixture.commit(&[("exchanges/a.yaml", Some("b"))]);
+    look(&source).await;
+    let state = fixture.folder.path().join("state");
+    let mirror = state.join("mirror.git");
+    fs::write(mirror.join("refs/natsx/fetched.lock"), "").unwrap();
+    let third = fixture.commit(&[("exchanges/a.yaml", Some("c"))]);
+    assert_eq!(look(&source).await, (third.clone(), None));
+    assert!(!mirror.join("refs/natsx/fetched.lock").exists());
+
+    // What was followed is still known after the rebuild, so going back is still noticed.
+    fs::write(mirror.join("packed-refs.lock"), "").unwrap();
+    let main = fixture
+        .git
+        .reference("refs/heads/main", oid(&second), true, "");
+    assert!(main.is_ok());
+    assert_eq!(
+        look(&source).await,
+        (third.clone(), Some(HeadMove::WentBack))
+    );
+
+    // A crash between the two renames of a swap.
+    fs::rename(&mirror, state.join("mirror.git.old")).unwrap();
+    assert_eq!(look(&source).await, (third, Some(HeadMove::WentBack)));
+    assert!(source.history(&first).is_ok());
+}
+
+#[tokio::test]
+async fn changes_wake_and_reading_does_not() {
+    let plain = tempfile::tempdir().unwrap();
+    let root = plain.path().join("source");
+    write(&root, "exchanges/a.yaml", "a");
+    let source = open(&root);
+    let activation = Arc::new(Notify::new());
+    let mut watch = source.watch(Arc::clone(&activation)).unwrap();
+    let woken = |seconds| {
+        let activation = Arc::clone(&activation);
+        async move {
+            tokio::time::timeout(Duration::from_secs(seconds), activation.notified())
+                .await
+                .is_ok()
+        }
+    };
+    source.read(&Revision::Files).unwrap();
+    assert!(!woken(2).await);
+    write(&root, "exchanges/team/b.yaml", "b");
+    assert!(woken(10).await);
+
+    fs::rename(&root, plain.path().join("old")).unwrap();
+    write(&root, "exchanges/a.yaml", "new");
+    assert!(woken(10).await);
+    watch.renew().unwrap();
+    while woken(1).await {}
+    write(&root, "exchanges/c.yaml", "c");
+    assert!(woken(10).await);
+}
+
+#[tokio::test]
+async fn a_commit_wakes() {
+    let fixture = Fixture::new();
+    fixture.commit(&[("exchanges/a.yaml", Some("a"))]);
+    let activation = Arc::new(Notify::new());
+    let _watch = fixture.source().watch(Arc::clone(&activation)).unwrap();
+    fixture.commit(&[("exchanges/a.yaml", Some("b"))]);
+    let woken = tokio::time::timeout(Duration::from_secs(10), activation.notified());
+    assert!(woken.await.is_ok());
+}
