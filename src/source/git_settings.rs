@@ -223,7 +223,10 @@ fn word(key: &'static str, path: Option<&PathBuf>) -> Result<String, SourceError
         Some(text) if path.is_absolute() && text.chars().all(plain) => Ok(text.to_owned()),
         _ => Err(setting(
             key,
-            format!("{path:?} must be an absolute path of letters, digits and / . _ - + @"),
+            format!(
+                "{} must be an absolute path of letters, digits and / . _ - + @",
+                path.display()
+            ),
         )),
     }
 }

@@ -34,7 +34,7 @@ pub(super) enum Place {
     /// A folder without history.
     Folder(PathBuf),
     /// A repository elsewhere, read from its mirror.
-    Remote(Remote),
+    Remote(Box<Remote>),
     /// A repository of this host.
     Repository {
         /// Its git folder.
@@ -81,15 +81,14 @@ impl Source {
 
     fn open_url(options: SourceOptions, url: &url::Url) -> Result<Self, SourceError> {
         let layout = Layout::new(String::new(), &options.folder)?;
-        let (state, temporary) = match &options.state {
-            Some(state) => (state.clone(), None),
-            None => {
-                let folder = tempfile::tempdir().map_err(|source| SourceError::Write {
-                    path: std::env::temp_dir(),
-                    source,
-                })?;
-                (folder.path().to_owned(), Some(folder))
-            }
+        let (state, temporary) = if let Some(state) = &options.state {
+            (state.clone(), None)
+        } else {
+            let folder = tempfile::tempdir().map_err(|source| SourceError::Write {
+                path: std::env::temp_dir(),
+                source,
+            })?;
+            (folder.path().to_owned(), Some(folder))
         };
         let remote = Remote::new(url, &options, &state)?;
         let shown = remote.shown();
@@ -97,7 +96,7 @@ impl Source {
             mirror: Some(Arc::new(Mirror::new(&state, &shown))),
             options,
             layout,
-            place: Place::Remote(remote),
+            place: Place::Remote(Box::new(remote)),
             shown,
             state: Some(state),
             turn: tokio::sync::Mutex::default(),
