@@ -48,7 +48,7 @@ impl Source {
             }
         }
         let repository = self.local()?;
-        let head = self.head(&repository)?;
+        let head = head(&repository, self.options.branch.as_deref(), &self.shown)?;
         Ok((repository, head, None))
     }
 
@@ -88,38 +88,6 @@ impl Source {
         open_exactly(git).map_err(failed(&self.shown, "open the git repository"))
     }
 
-    /// The head of the branch of a local repository.
-    pub(super) fn head(&self, repository: &Repository) -> Result<Oid, SourceError> {
-        let found = match &self.options.branch {
-            Some(branch) => {
-                let names = [
-                    format!("refs/heads/{branch}"),
-                    format!("refs/remotes/origin/{branch}"),
-                ];
-                let found = names
-                    .iter()
-                    .find_map(|name| repository.find_reference(name).ok());
-                found.ok_or_else(|| SourceError::NoBranch {
-                    repository: self.shown.clone(),
-                    branch: branch.clone(),
-                })?
-            }
-            None => match repository.head() {
-                Ok(head) => head,
-                Err(error) if error.code() == ErrorCode::UnbornBranch => {
-                    return Err(SourceError::Empty {
-                        repository: self.shown.clone(),
-                    });
-                }
-                Err(error) => return Err(failed(&self.shown, "find its head")(error)),
-            },
-        };
-        let commit = found
-            .peel_to_commit()
-            .map_err(failed(&self.shown, "read the commit of its head"))?;
-        Ok(commit.id())
-    }
-
     pub(super) fn resolve(&self, repository: &Repository, name: &str) -> Result<Oid, SourceError> {
         let found = repository
             .revparse_single(name)
@@ -141,4 +109,40 @@ impl Source {
         let text = id.to_string();
         text.parse().map_err(|_| self.no_revision(&text))
     }
+}
+
+/// The head of the branch of a local repository.
+pub(super) fn head(
+    repository: &Repository,
+    branch: Option<&str>,
+    shown: &str,
+) -> Result<Oid, SourceError> {
+    let found = match branch {
+        Some(branch) => {
+            let names = [
+                format!("refs/heads/{branch}"),
+                format!("refs/remotes/origin/{branch}"),
+            ];
+            let found = names
+                .iter()
+                .find_map(|name| repository.find_reference(name).ok());
+            found.ok_or_else(|| SourceError::NoBranch {
+                repository: shown.to_owned(),
+                branch: branch.to_owned(),
+            })?
+        }
+        None => match repository.head() {
+            Ok(head) => head,
+            Err(error) if error.code() == ErrorCode::UnbornBranch => {
+                return Err(SourceError::Empty {
+                    repository: shown.to_owned(),
+                });
+            }
+            Err(error) => return Err(failed(shown, "find its head")(error)),
+        },
+    };
+    let commit = found
+        .peel_to_commit()
+        .map_err(failed(shown, "read the commit of its head"))?;
+    Ok(commit.id())
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::commits::head;
 use super::error::SourceError;
 use super::library::{failed, open_exactly};
 use super::mirror::{FETCHED, copy};
@@ -33,7 +34,7 @@ impl Source {
         self.aside(move || here.prepare()).await?;
         match &self.place {
             Place::Remote(remote) => self.fetch_remote(remote, cancel).await?,
-            Place::Repository { .. } => self.fetch_local()?,
+            Place::Repository { .. } => self.fetch_local().await?,
             Place::Folder(_) => return Ok(()),
         }
         let here = Arc::clone(mirror);
@@ -70,18 +71,23 @@ impl Source {
         remote.fetch(mirror.path(), FETCHED, cancel).await
     }
 
-    fn fetch_local(&self) -> Result<(), SourceError> {
+    async fn fetch_local(&self) -> Result<(), SourceError> {
         let (Place::Repository { git, .. }, Some(mirror)) = (&self.place, &self.mirror) else {
             return Ok(());
         };
-        let failed = failed(&self.shown, "copy its history into the mirror");
-        let local = open_exactly(git).map_err(&failed)?;
-        let head = self.head(&local)?;
-        let here = mirror.open()?;
-        copy(&local, &here, head).map_err(&failed)?;
-        here.reference(FETCHED, head, true, "fetched")
-            .map(drop)
-            .map_err(&failed)
+        let (git, mirror) = (git.clone(), Arc::clone(mirror));
+        let (branch, shown) = (self.options.branch.clone(), self.shown.clone());
+        self.aside(move || {
+            let failed = failed(&shown, "copy its history into the mirror");
+            let local = open_exactly(&git).map_err(&failed)?;
+            let head = head(&local, branch.as_deref(), &shown)?;
+            let here = mirror.open()?;
+            copy(&local, &here, head).map_err(&failed)?;
+            here.reference(FETCHED, head, true, "fetched")
+                .map(drop)
+                .map_err(&failed)
+        })
+        .await
     }
 
     /// Runs what blocks where it may.

@@ -33,11 +33,13 @@ pub(super) fn read(
     if reader.is_folder("profiles") {
         reader.folder("profiles", None)?;
     }
+    let before = reader.gathered.unreadable.len();
     if reader.is_folder(&layout.folder) {
         reader.gathered.folder = true;
         reader.folder(&layout.folder, Some(limits.depth))?;
     }
-    reader.gathered.folder |= !reader.gathered.unreadable.is_empty();
+    // A folder that cannot be read is not a missing one.
+    reader.gathered.folder |= reader.gathered.unreadable.len() > before;
     Ok(reader.gathered.sorted())
 }
 
@@ -59,14 +61,22 @@ impl Reader<'_> {
         }
     }
 
+    /// Whether a path is a folder, with no link on the way to it.
     fn is_folder(&mut self, path: &str) -> bool {
-        let Some(meta) = self.stat(path) else {
-            return false;
-        };
-        if meta.is_symlink() {
-            self.gathered.refuse(path, LINK.to_owned());
+        let ends = path.match_indices('/').map(|(at, _)| at);
+        for end in ends.chain([path.len()]) {
+            let part = path.get(..end).unwrap_or(path);
+            let Some(meta) = self.stat(part) else {
+                return false;
+            };
+            if meta.is_symlink() {
+                self.gathered.refuse(part, LINK.to_owned());
+            }
+            if !meta.is_dir() {
+                return false;
+            }
         }
-        meta.is_dir()
+        true
     }
 
     fn folder(&mut self, path: &str, depth: Option<usize>) -> Result<(), SourceError> {

@@ -6,6 +6,7 @@ use git2::Oid;
 
 use super::history::{History, Membership, oid};
 use super::steps::{Step, files, step_back};
+use super::tree::{Entry, find};
 use crate::exchange::desired::Terms;
 use crate::id::{CommitId, ExchangeId};
 use crate::observe::observed::{Proof, Unreadable};
@@ -157,25 +158,28 @@ impl History {
         likely: &str,
         declares: &Declares<'_>,
     ) -> Result<bool, git2::Error> {
-        let mut files = files(&self.repository, &self.layout, commit)?;
-        files.sort_by_key(|(path, _)| path != likely);
-        for (path, blob) in files {
-            let known = self.blobs.borrow().get(&blob).cloned();
-            let found = if let Some(found) = known {
-                found
-            } else {
-                let found = self
-                    .content(blob)
-                    .and_then(|blob| declares(&path, blob.content()))
-                    .map(|(id, _)| id);
-                self.blobs.borrow_mut().insert(blob, found.clone());
-                found
-            };
-            if found.as_ref() == Some(id) {
-                return Ok(true);
-            }
+        let path = self.layout.in_repository(likely);
+        if let Some(Entry::Blob(blob)) = find(&self.repository, commit, &path)?
+            && self.is_declared(likely, blob, id, declares)
+        {
+            return Ok(true);
         }
-        Ok(false)
+        let files = files(&self.repository, &self.layout, commit)?;
+        Ok(files
+            .iter()
+            .any(|(path, blob)| self.is_declared(path, *blob, id, declares)))
+    }
+
+    fn is_declared(&self, path: &str, blob: Oid, id: &ExchangeId, declares: &Declares<'_>) -> bool {
+        let known = self.blobs.borrow().get(&blob).cloned();
+        let found = known.unwrap_or_else(|| {
+            let content = self.content(blob);
+            let found = content.and_then(|content| declares(path, content.content()));
+            let found = found.map(|(id, _)| id);
+            self.blobs.borrow_mut().insert(blob, found.clone());
+            found
+        });
+        found.as_ref() == Some(id)
     }
 }
 

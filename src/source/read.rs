@@ -95,15 +95,21 @@ impl Source {
             }
             Err(error) => return Err(failed(&self.shown, "find its head")(error)),
         };
+        let elsewhere = self.options.branch.as_deref().is_some_and(|branch| {
+            repository
+                .refname_to_id(&format!("refs/heads/{branch}"))
+                .ok()
+                != Some(head)
+        });
         let limits = self.options.limits;
-        let (files, dirty) =
+        let (files, differ) =
             work_tree::read(repository, head, root, &self.layout, &self.shown, limits)?;
         if !files.folder && !self.was_there(repository, head)? {
             return Err(missing::error(&OnDisk(root), &self.layout, &self.shown));
         }
         Ok(Checkout {
             commit: Some(self.commit_id(head)?),
-            dirty,
+            dirty: differ || elsewhere,
             has_history: true,
             shallow: repository.is_shallow(),
             ..self.checkout(files)

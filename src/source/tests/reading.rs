@@ -86,6 +86,55 @@ fn a_work_tree_is_read_as_it_stands_and_says_that_it_is_dirty() {
         paths(&source.read(&Revision::Head).unwrap()),
         ["exchanges/a.yaml"]
     );
+    fixture.checkout();
+    assert!(!source.read(&Revision::Files).unwrap().dirty);
+    let mut options = SourceOptions::new(Location::Path(fixture.root()));
+    options.branch = Some("other".into());
+    let elsewhere = Source::open(options).unwrap().read(&Revision::Files);
+    assert!(elsewhere.unwrap().dirty);
+}
+
+#[test]
+fn linked_work_trees_and_bare_repositories_are_sources() {
+    let fixture = Fixture::new();
+    let commit = fixture.commit(&[("team/exchanges/a.yaml", Some("a"))]);
+    fixture.checkout();
+    let linked = fixture.folder.path().join("linked");
+    fixture.git.worktree("linked", &linked, None).unwrap();
+    write(&linked, "team/exchanges/b.yaml", "b");
+    let source = open(&linked.join("team"));
+    let standing = source.read(&Revision::Files).unwrap();
+    assert_eq!(paths(&standing), ["exchanges/a.yaml", "exchanges/b.yaml"]);
+    assert!(standing.dirty);
+    let head = source.read(&Revision::Head).unwrap();
+    assert_eq!(head.commit, Some(commit.clone()));
+
+    let bare = fixture.folder.path().join("bare.git");
+    let mut builder = git2::build::RepoBuilder::new();
+    let url = fixture.root().display().to_string();
+    builder.bare(true).clone(&url, &bare).unwrap();
+    let mut options = SourceOptions::new(Location::Path(bare));
+    options.folder = "team/exchanges".into();
+    let source = Source::open(options).unwrap();
+    for revision in [Revision::Files, Revision::Head] {
+        let checkout = source.read(&revision).unwrap();
+        assert_eq!(paths(&checkout), ["team/exchanges/a.yaml"]);
+        assert_eq!(checkout.commit, Some(commit.clone()));
+    }
+}
+
+#[test]
+fn what_git_ignores_is_a_plain_folder() {
+    let fixture = Fixture::new();
+    fixture.commit(&[(".gitignore", Some("/scratch/\n"))]);
+    fixture.checkout();
+    fixture.write("scratch/exchanges/a.yaml", "a");
+    let source = open(&fixture.root().join("scratch"));
+    assert!(!source.is_git());
+    assert_eq!(
+        paths(&source.read(&Revision::Head).unwrap()),
+        ["exchanges/a.yaml"]
+    );
 }
 
 #[test]
@@ -152,6 +201,19 @@ fn links_of_a_folder_are_not_followed() {
     let checkout = open(plain.path()).read(&Revision::Files).unwrap();
     assert_eq!(paths(&checkout), ["exchanges/a.yaml"]);
     assert_eq!(unreadable(&checkout), ["exchanges/b.yaml", "exchanges/etc"]);
+
+    // Nor is the watched folder itself, or one on the way to it.
+    std::os::unix::fs::symlink("exchanges", plain.path().join("linked")).unwrap();
+    for (folder, link) in [("linked", "linked"), ("linked/deep", "linked")] {
+        let mut options = SourceOptions::new(Location::Path(plain.path().to_owned()));
+        options.folder = folder.to_owned();
+        let checkout = Source::open(options)
+            .unwrap()
+            .read(&Revision::Files)
+            .unwrap();
+        assert!(checkout.files.is_empty());
+        assert_eq!(unreadable(&checkout), [link]);
+    }
 }
 
 #[test]
