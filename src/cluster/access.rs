@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kube::api::ObjectMeta;
 use kube::config::AuthInfo;
 use kube::{Api, Client, Config};
 use serde::de::DeserializeOwned;
@@ -136,6 +137,24 @@ impl Cluster {
         K::DynamicType: Default,
     {
         Api::namespaced(self.inner.client.clone(), namespace.as_str())
+    }
+
+    /// An object's metadata, or `None` where the API server itself says that it is not there. (The client's own way takes
+    /// any 404 for absence.)
+    pub(super) async fn find_metadata<K>(
+        &self,
+        api: &Api<K>,
+        name: &str,
+    ) -> Result<Option<ObjectMeta>, ClusterError>
+    where
+        K: Clone + DeserializeOwned + std::fmt::Debug,
+    {
+        let found = api
+            .get_metadata(name)
+            .await
+            .map(|object| object.metadata)
+            .map_err(|error| self.fail(&error));
+        absent_is_none(found)
     }
 
     /// GETs an object the client must not parse itself: it logs what it cannot parse, and this may be a Secret.

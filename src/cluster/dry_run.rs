@@ -5,7 +5,7 @@ use kube::core::Status;
 use serde_json::{Map, Value};
 
 use super::access::Cluster;
-use super::error::{ClusterError, words};
+use super::error::{ClusterError, is_absence, words};
 use crate::id::Namespace;
 use crate::observe::manifest::text;
 use crate::reason::Reason;
@@ -78,8 +78,8 @@ fn remove_status(object: &mut Map<String, Value>) {
 /// A refusal of the content, or `None` for what says nothing about it (busy, unreachable, no permission).
 fn classify(status: &Status) -> Option<DryRun> {
     let reason = match status.code {
-        404 => return Some(DryRun::NotThere),
-        401 | 429 | 500.. => return None,
+        404 if is_absence(status) => return Some(DryRun::NotThere),
+        401 | 404 | 429 | 500.. => return None,
         // RBAC and admission webhooks both answer 403; only the latter judge the content.
         403 if !status.message.contains("admission") => return None,
         400 if is_unknown_field(&status.message) => Reason::FieldUnknown,
@@ -188,6 +188,8 @@ mod tests {
         assert_eq!(reason(&denied), Reason::DryRunRefused);
         let rbac = "statefulsets.apps \"nats\" is forbidden: User \"x\" cannot update resource";
         assert_eq!(classify(&status(403, rbac)), None);
-        assert_eq!(classify(&status(404, "not found")), Some(DryRun::NotThere));
+        let absent = Status::failure("not found", "NotFound").with_code(404);
+        assert_eq!(classify(&absent), Some(DryRun::NotThere));
+        assert_eq!(classify(&status(404, "404 page not found")), None);
     }
 }

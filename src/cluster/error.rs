@@ -177,7 +177,11 @@ impl ClusterError {
                 text: format!("the credentials are not accepted: {text}"),
             },
             403 => Self::Forbidden { host, text },
-            404 => Self::NotThere { host, text },
+            404 if is_absence(status) => Self::NotThere { host, text },
+            404 => Self::Unexpected {
+                host,
+                cause: "404 without a Kubernetes status; is this an API server?".to_owned(),
+            },
             409 => Self::Changed { host, text },
             code @ (429 | 500..) => Self::Busy { host, code, text },
             code => Self::Refused { host, code, text },
@@ -192,6 +196,12 @@ impl From<ClusterError> for Unreadable {
             text: error.to_string(),
         }
     }
+}
+
+/// Whether the API server itself says that an object is not there. A bare 404 may come from anything in between and must
+/// not make objects look absent.
+pub(crate) fn is_absence(status: &Status) -> bool {
+    status.code == 404 && status.reason == "NotFound"
 }
 
 /// A status in words, short enough for a line.

@@ -15,6 +15,7 @@ mod stored;
 mod view;
 mod write;
 
+pub(crate) use access::absent_is_none;
 pub use access::{Cluster, ClusterAccess};
 pub use assemble::latest_releases;
 pub use claims::Claim;
@@ -26,3 +27,6 @@ pub use permissions::MissingRule;
 pub use present::Present;
 pub use stamp::{parse_stamp, stamp_labels};
 pub use view::ViewWants;
+
+#[cfg(test)]
+pub(crate) mod tests;

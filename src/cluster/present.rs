@@ -63,13 +63,10 @@ impl Cluster {
         let Some(api) = self.api_of(object, within).await? else {
             return Ok(None);
         };
-        let found = api
-            .get_metadata_opt(&object.name)
-            .await
-            .map_err(|error| self.fail(&error))?;
+        let found = self.find_metadata(&api, &object.name).await?;
         Ok(found.map(|found| Present {
             object: object.clone(),
-            terminating: found.metadata.deletion_timestamp.is_some(),
+            terminating: found.deletion_timestamp.is_some(),
         }))
     }
 
@@ -96,7 +93,8 @@ impl Cluster {
                 Scope::Namespaced => Api::namespaced_with(client, namespace, &resource),
                 Scope::Cluster => Api::all_with(client, &resource),
             })),
-            Err(Error::Api(status)) if status.is_not_found() => Ok(None),
+            // An unknown group is answered without a status object.
+            Err(Error::Api(status)) if status.code == 404 => Ok(None),
             Err(Error::Discovery(_)) => Ok(None),
             Err(error) => Err(self.fail(&error)),
         }

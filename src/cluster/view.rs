@@ -161,11 +161,7 @@ impl Cluster {
         name: &str,
     ) -> Result<Option<ObjectMeta>, ClusterError> {
         let api: Api<NamespaceObject> = Api::all(self.client().clone());
-        let found = api
-            .get_metadata_opt(name)
-            .await
-            .map_err(|error| self.fail(&error))?;
-        Ok(found.map(|object| object.metadata))
+        self.find_metadata(&api, name).await
     }
 
     async fn decode_all(

@@ -16,7 +16,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use serde_json::Value;
 
-use crate::cluster::{Cluster, ClusterError};
+use crate::cluster::{Cluster, ClusterError, absent_is_none};
 use crate::id::{Namespace, ReleaseName};
 use crate::observe::observed::StoredRelease;
 use crate::reason::Reason;
@@ -144,10 +144,10 @@ async fn check_one(
 ) -> Result<Health, ClusterError> {
     let sets: Api<StatefulSet> = cluster.namespaced(&target.namespace);
     let live = sets
-        .get_opt(&shape.name)
+        .get(&shape.name)
         .await
-        .map_err(|error| cluster.fail(&error))?;
-    let Some(live) = live else {
+        .map_err(|error| cluster.fail(&error));
+    let Some(live) = absent_is_none(live)? else {
         return Ok(Health::Waiting {
             reason: Reason::RollingOut,
             text: format!("StatefulSet {} is not there", shape.name),
@@ -188,3 +188,6 @@ async fn ask_servers(
         Some(change) => reload::check(cluster, &target.namespace, shape, &servers, change).await,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+use std::io::Write as _;
+
+use serde_json::{Value, json};
+use tempfile::NamedTempFile;
+use wiremock::matchers::{header, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use super::{access, connect, kubeconfig, list};
+use crate::cluster::{Cluster, ClusterAccess, ClusterError, ViewWants};
+use crate::reason::Reason;
+
+#[tokio::test]
+async fn a_dead_cluster_is_unreachable_and_says_where() {
+    let file = kubeconfig("http://127.0.0.1:9", &json!({}));
+    let cluster = Cluster::connect(&access(&file)).await.unwrap();
+    let unreadable = cluster.view(&ViewWants::default()).await.unwrap_err();
+    assert_eq!(unreadable.reason, Reason::ClusterUnreachable);
+    assert!(
+        unreadable.text.starts_with("127.0.0.1: "),
+        "{}",
+        unreadable.text
+    );
+    assert!(unreadable.text.contains("refused"), "{}", unreadable.text);
+}
+
+#[tokio::test]
+async fn the_host_has_no_port_and_keeps_its_brackets() {
+    for (server, host) in [
+        ("https://api.example.org:6443", "api.example.org"),
+        ("https://[2001:db8::1]:6443", "[2001:db8::1]"),
+    ] {
+        let file = kubeconfig(server, &json!({}));
+        let cluster = Cluster::connect(&access(&file)).await.unwrap();
+        assert_eq!(cluster.host(), host);
+    }
+}
+
+#[tokio::test]
+async fn an_unusable_kubeconfig_names_file_and_context_and_no_secret() {
+    let file = kubeconfig("https://a", &json!({}));
+    let wrong = ClusterAccess {
+        context: Some("other".to_owned()),
+        ..access(&file)
+    };
+    let text = Cluster::connect(&wrong).await.unwrap_err().to_string();
+    assert!(text.contains(file.path().to_str().unwrap()), "{text}");
+    assert!(text.contains("no context other"), "{text}");
+
+    let mut broken = NamedTempFile::new().unwrap();
+    broken
+        .write_all(b"users:\n- name: u\n  user: {token: very-secret\n")
+        .unwrap();
+    let error = Cluster::connect(&access(&broken)).await.unwrap_err();
+    assert!(matches!(error, ClusterError::Kubeconfig { .. }));
+    assert!(!format!("{error} {error:?}").contains("very-secret"));
+
+    let absent = ClusterAccess {
+        kubeconfig: "/nowhere/kubeconfig".into(),
+        ..access(&file)
+    };
+    let text = Cluster::connect(&absent).await.unwrap_err().to_string();
+    assert!(text.contains("/nowhere/kubeconfig"), "{text}");
+}
+
+#[tokio::test]
+async fn helm_gets_the_answer_of_the_credential_program_and_not_the_program() {
+    let server = MockServer::start().await;
+    Mock::given(path("/api/v1/secrets"))
+        .and(header("authorization", "Bearer from-program"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(list(&[], "")))
+        .mount(&server)
+        .await;
+    let answer = r#"{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","status":{"token":"from-program"}}"#;
+    let user = json!({"exec": {
+        "apiVersion": "client.authentication.k8s.io/v1", "command": "sh",
+        "args": ["-c", format!("echo '{answer}'")], "interactiveMode": "Never",
+    }});
+    let file = kubeconfig(&server.uri(), &user);
+    let cluster = Cluster::connect(&access(&file)).await.unwrap();
+    let text = cluster.helm_kubeconfig().await.unwrap();
+    assert!(!text.contains("exec"), "{text}");
+    let helm: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(helm["users"][0]["user"]["token"], "from-program");
+    assert_eq!(helm["current-context"], "east");
+    let server_url = helm["clusters"][0]["cluster"]["server"].as_str().unwrap();
+    assert_eq!(server_url.trim_end_matches('/'), server.uri());
+}
+
+#[tokio::test]
+async fn a_credential_program_that_fails_is_named_without_its_output() {
+    let user = json!({"exec": {
+        "apiVersion": "client.authentication.k8s.io/v1", "command": "sh",
+        "args": ["-c", "echo half-a-secret; exit 3"],
+    }});
+    let file = kubeconfig("https://a", &user);
+    let error = Cluster::connect(&access(&file)).await.unwrap_err();
+    assert!(
+        !format!("{error} {error:?}").contains("half-a-secret"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn helm_gets_files_inline() {
+    let mut token = NamedTempFile::new().unwrap();
+    token.write_all(b"from-file\n").unwrap();
+    let user = json!({"tokenFile": token.path(), "as": "deployer"});
+    let file = kubeconfig("https://a", &user);
+    let cluster = Cluster::connect(&access(&file)).await.unwrap();
+    let helm: Value = serde_json::from_str(&cluster.helm_kubeconfig().await.unwrap()).unwrap();
+    let user = &helm["users"][0]["user"];
+    assert_eq!(user["token"], "from-file");
+    assert_eq!(user["as"], "deployer");
+    assert!(user.get("tokenFile").is_none());
+}
+
+#[tokio::test]
+async fn debug_shows_no_credentials() {
+    let server = MockServer::start().await;
+    let cluster = connect(&server, &[]).await;
+    assert!(!format!("{cluster:?}").contains("t0ken"));
+}

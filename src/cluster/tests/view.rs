@@ -1,0 +1,256 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+use wiremock::matchers::{header, method, path, query_param, query_param_is_missing};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use super::{connect, list, meta, mount_absence, status, stored};
+use crate::cluster::{ViewWants, stamp_labels};
+use crate::exchange::desired::SecretKey;
+use crate::observe::observed::{ReleaseKey, Stamp};
+use crate::reason::Reason;
+
+const LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+
+fn key(text: &str) -> ReleaseKey {
+    ReleaseKey::try_from(text.to_owned()).unwrap()
+}
+
+fn ours(revision: u32) -> serde_json::Value {
+    json!(stamp_labels(&Stamp {
+        instance: "default".parse().unwrap(),
+        system_id: "x".parse().unwrap(),
+        digest: "a".repeat(40),
+        chart: None,
+        commit: None,
+        revision,
+    }))
+}
+
+async fn mount_namespaces(server: &MockServer) {
+    Mock::given(path("/api/v1/namespaces/kube-system"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(json!({
+            "metadata": {"name": "kube-system", "uid": "the-uid"},
+        })))
+        .mount(server)
+        .await;
+    Mock::given(path("/api/v1/namespaces"))
+        .and(query_param("fieldSelector", "status.phase=Terminating"))
+        .respond_with(
+            ResponseTemplate::new(200)
+                .set_body_json(list(&[json!({"metadata": {"name": "ending"}})], "")),
+        )
+        .mount(server)
+        .await;
+}
+
+#[tokio::test]
+async fn pages_make_one_view_and_only_what_is_open_is_decoded() {
+    let server = MockServer::start().await;
+    mount_namespaces(&server).await;
+    let secrets = || {
+        Mock::given(method("GET"))
+            .and(path("/api/v1/secrets"))
+            .and(header("accept", LIST))
+            .and(query_param(
+                "labelSelector",
+                "owner=helm,status!=superseded",
+            ))
+            .and(query_param("limit", "500"))
+    };
+    secrets()
+        .and(query_param_is_missing("continue"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(list(
+            &[
+                meta("a", "same", 1, "deployed", &ours(1)),
+                meta("a", "upgraded", 3, "deployed", &ours(2)),
+            ],
+            "more",
+        )))
+        .expect(1)
+        .mount(&server)
+        .await;
+    secrets()
+        .and(query_param("continue", "more"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(list(
+            &[
+                meta("b", "broken", 1, "failed", &ours(1)),
+                meta("b", "foreign", 9, "failed", &json!({})),
+            ],
+            "",
+        )))
+        .expect(1)
+        .mount(&server)
+        .await;
+    for (place, data) in [
+        (
+            "a/secrets/sh.helm.release.v1.upgraded.v3",
+            stored("upgraded", 3),
+        ),
+        ("b/secrets/sh.helm.release.v1.broken.v1", "AAAA".to_owned()),
+    ] {
+        Mock::given(path(format!("/api/v1/namespaces/{place}")))
+            .respond_with(ResponseTemplate::new(200).set_body_json(json!({
+                "metadata": {}, "data": {"release": data},
+            })))
+            .expect(1)
+            .mount(&server)
+            .await;
+    }
+    let wants = ViewWants {
+        desired: BTreeMap::from([(key("a/same"), "a".repeat(40))]),
+        ..ViewWants::default()
+    };
+    let view = connect(&server, &[]).await.view(&wants).await.unwrap();
+    assert_eq!(view.uid.as_deref(), Some("the-uid"));
+    assert!(
+        view.terminating_namespaces
+            .contains(&"ending".parse().unwrap())
+    );
+    assert_eq!(view.releases.len(), 4);
+    let same = &view.releases[&key("a/same")];
+    assert!(same.stored.is_none() && same.undecodable.is_none());
+    assert!(same.secret.created.is_some());
+    let upgraded = &view.releases[&key("a/upgraded")];
+    assert_eq!(upgraded.stored.as_ref().unwrap().chart_version, "2.14.2");
+    let broken = &view.releases[&key("b/broken")];
+    assert!(broken.stored.is_none() && broken.undecodable.is_some());
+}
+
+#[tokio::test]
+async fn a_list_that_ran_out_of_time_begins_anew() {
+    let server = MockServer::start().await;
+    mount_namespaces(&server).await;
+    Mock::given(path("/api/v1/secrets"))
+        .and(query_param("continue", "old"))
+        .respond_with(ResponseTemplate::new(410).set_body_json(status(410, "Expired", "too old")))
+        .mount(&server)
+        .await;
+    let first = |next: &str| {
+        let items = [meta("a", "one", 1, "deployed", &json!({}))];
+        ResponseTemplate::new(200).set_body_json(list(&items, next))
+    };
+    Mock::given(path("/api/v1/secrets"))
+        .respond_with(first("old"))
+        .up_to_n_times(1)
+        .mount(&server)
+        .await;
+    Mock::given(path("/api/v1/secrets"))
+        .respond_with(first(""))
+        .mount(&server)
+        .await;
+    let view = connect(&server, &[])
+        .await
+        .view(&ViewWants::default())
+        .await
+        .unwrap();
+    assert_eq!(view.releases.len(), 1);
+}
+
+#[tokio::test]
+async fn a_refusal_is_a_reason_and_names_the_host() {
+    let server = MockServer::start().await;
+    mount_namespaces(&server).await;
+    let message = "secrets is forbidden: User \"ci\" cannot list resource \"secrets\"";
+    Mock::given(path("/api/v1/secrets"))
+        .respond_with(ResponseTemplate::new(403).set_body_json(status(403, "Forbidden", message)))
+        .mount(&server)
+        .await;
+    let cluster = connect(&server, &[]).await;
+    let unreadable = cluster.view(&ViewWants::default()).await.unwrap_err();
+    assert_eq!(unreadable.reason, Reason::ClusterForbidden);
+    assert!(unreadable.text.contains("127.0.0.1"), "{}", unreadable.text);
+    assert!(
+        unreadable.text.contains("cannot list"),
+        "{}",
+        unreadable.text
+    );
+}
+
+#[tokio::test]
+async fn an_api_server_that_fails_for_a_moment_is_asked_again() {
+    let server = MockServer::start().await;
+    mount_namespaces(&server).await;
+    Mock::given(path("/api/v1/secrets"))
+        .respond_with(ResponseTemplate::new(500).set_body_json(status(500, "", "etcd")))
+        .up_to_n_times(1)
+        .mount(&server)
+        .await;
+    Mock::given(path("/api/v1/secrets"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(list(&[], "")))
+        .mount(&server)
+        .await;
+    let cluster = connect(&server, &[]).await;
+    assert!(cluster.view(&ViewWants::default()).await.is_ok());
+}
+
+#[tokio::test]
+async fn limited_to_namespaces_nothing_else_is_asked() {
+    let server = MockServer::start().await;
+    mount_absence(&server).await;
+    for (namespace, answer) in [
+        ("there", json!({"metadata": {"name": "there", "uid": "u"}})),
+        (
+            "ending",
+            json!({"metadata": {"name": "ending", "deletionTimestamp": "2026-06-01T00:00:00Z"}}),
+        ),
+    ] {
+        Mock::given(path(format!("/api/v1/namespaces/{namespace}")))
+            .respond_with(ResponseTemplate::new(200).set_body_json(answer))
+            .mount(&server)
+            .await;
+    }
+    for namespace in ["there", "ending", "gone"] {
+        Mock::given(path(format!("/api/v1/namespaces/{namespace}/secrets")))
+            .respond_with(ResponseTemplate::new(200).set_body_json(list(&[], "")))
+            .mount(&server)
+            .await;
+    }
+    Mock::given(path("/api/v1/namespaces/there/secrets/auth"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(json!({"data": {"user": "eA=="}})))
+        .mount(&server)
+        .await;
+    let wanted = |name: &str, key: Option<&str>| {
+        let key = key.map(str::to_owned);
+        (
+            "there".parse().unwrap(),
+            SecretKey {
+                name: name.to_owned(),
+                key,
+            },
+        )
+    };
+    let wants = ViewWants {
+        secrets: BTreeSet::from([
+            wanted("auth", Some("user")),
+            wanted("auth", Some("password")),
+            wanted("auth", None),
+            wanted("absent", None),
+        ]),
+        ..ViewWants::default()
+    };
+    let cluster = connect(&server, &["there", "ending", "gone"]).await;
+    let view = cluster.view(&wants).await.unwrap();
+    assert_eq!(view.uid, None);
+    assert_eq!(view.scope.as_ref().map(BTreeSet::len), Some(3));
+    assert_eq!(
+        view.missing_namespaces,
+        BTreeSet::from(["gone".parse().unwrap()])
+    );
+    assert_eq!(
+        view.terminating_namespaces,
+        BTreeSet::from(["ending".parse().unwrap()])
+    );
+    assert_eq!(
+        view.missing_secrets,
+        BTreeSet::from([wanted("auth", Some("password")), wanted("absent", None)])
+    );
+}
+
+#[tokio::test]
+async fn a_bare_404_is_no_absence() {
+    let server = MockServer::start().await;
+    let cluster = connect(&server, &["there"]).await;
+    let unreadable = cluster.view(&ViewWants::default()).await.unwrap_err();
+    assert_eq!(unreadable.reason, Reason::ClusterUnreachable);
+}
