@@ -1,2 +1,25 @@
 //! The commands of this repository.
-fn main() {}
+
+mod fleet_command;
+
+use clap::{Parser, Subcommand};
+
+/// The commands of this repository
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start, end or show a local fleet of Kubernetes clusters
+    Fleet(fleet_command::Arguments),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Command::Fleet(arguments) => fleet_command::run(&arguments),
+    }
+}
