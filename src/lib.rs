@@ -23,6 +23,7 @@ pub mod observe;
 pub mod plan;
 pub mod reason;
 pub mod registry;
+pub mod report;
 pub mod source;
 pub mod state;
 pub mod status;

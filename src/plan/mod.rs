@@ -141,3 +141,6 @@ fn unreadable(observed: &Observed) -> BTreeMap<String, crate::observe::observed:
         .chain(registry.map(|reason| ("registry".to_owned(), reason.clone())))
         .collect()
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

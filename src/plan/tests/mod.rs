@@ -1,0 +1,4 @@
+mod properties;
+mod removals;
+mod states;
+pub(crate) mod world;

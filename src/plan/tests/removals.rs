@@ -1,0 +1,210 @@
+//! What nothing declares any more.
+
+use serde_json::json;
+
+use super::world::*;
+use crate::diagnostic::Diagnostic;
+use crate::exchange::desired::{DeletionPolicy, Desired, DesiredExchange, Suspend, SyncMode};
+use crate::observe::observed::{Observed, Proof, ReleaseStatus, Unreadable};
+use crate::plan::action::StepKind;
+use crate::plan::policy::Policy;
+use crate::plan::{plan, plan_offline};
+use crate::reason::Reason;
+use crate::report::exit_code;
+
+/// `gone` is released and not declared; `stays` is both.
+fn world() -> (Desired, Observed, DesiredExchange) {
+    let (gone, stays) = (
+        exchange("gone", some_values()),
+        exchange("stays", some_values()),
+    );
+    let world = observed([&gone, &stays]);
+    (desired([stays]), world, gone)
+}
+
+fn say(desired: &Desired, world: &Observed) -> String {
+    verdict(desired, world, &Policy::default(), "gone")
+}
+
+#[test]
+fn a_proved_removal_is_planned() {
+    let (wanted, mut world, mut gone) = world();
+    assert_eq!(say(&wanted, &world), "uninstall FileRemoved");
+    gone.terms.deletion_policy = DeletionPolicy::Purge;
+    put(&mut world, &gone);
+    let plan = plan(&wanted, &world, &Policy::default(), now());
+    assert_eq!(
+        plan.exchanges[0].steps,
+        [
+            StepKind::MarkDeleting,
+            StepKind::HelmUninstall,
+            StepKind::WaitGone,
+            StepKind::DeleteVolumes,
+            StepKind::Deregister
+        ]
+    );
+}
+
+#[test]
+fn whatever_is_not_known_blocks() {
+    let (wanted, good, _) = world();
+    let mut world = good.clone();
+    world.proofs.clear();
+    assert_eq!(say(&wanted, &world), "blocked NotFromThisHistory");
+    let why = Unreadable {
+        reason: Reason::HistoryIncomplete,
+        text: "shallow".to_owned(),
+    };
+    world
+        .proofs
+        .insert(id("gone"), Proof::NotProved(why.clone()));
+    assert_eq!(say(&wanted, &world), "blocked HistoryIncomplete");
+    let mut world = good.clone();
+    world.registry = Err(Unreadable {
+        reason: Reason::RegistryUnreadable,
+        text: "down".to_owned(),
+    });
+    assert_eq!(say(&wanted, &world), "blocked RegistryUnreadable");
+    let mut world = good.clone();
+    world.clusters.insert(id("gone").cluster, Err(why));
+    assert_eq!(say(&wanted, &world), "unreadable HistoryIncomplete");
+    let mut dirty = wanted.clone();
+    dirty.dirty = true;
+    assert_eq!(say(&dirty, &good), "blocked SourceDirty");
+    let mut partial = wanted.clone();
+    partial
+        .incomplete
+        .push(Diagnostic::error(Reason::SourceIncomplete, "a symlink"));
+    assert_eq!(say(&partial, &good), "blocked SourceIncomplete");
+    let policy = Policy {
+        prune: false,
+        ..Policy::default()
+    };
+    assert_eq!(verdict(&wanted, &good, &policy, "gone"), "none FileRemoved");
+}
+
+#[test]
+fn last_terms_hold() {
+    let (wanted, mut world, mut gone) = world();
+    gone.terms.protect = true;
+    put(&mut world, &gone);
+    assert_eq!(say(&wanted, &world), "blocked Protected");
+    assert_eq!(
+        exit_code(&plan(&wanted, &world, &Policy::default(), now()), false),
+        5
+    );
+    gone.terms.suspend = Some(Suspend {
+        reason: "x".to_owned(),
+        until: None,
+    });
+    put(&mut world, &gone);
+    assert_eq!(say(&wanted, &world), "blocked Suspended");
+    gone.terms = crate::exchange::desired::Terms {
+        sync_mode: SyncMode::OneTime,
+        ..Default::default()
+    };
+    put(&mut world, &gone);
+    assert_eq!(say(&wanted, &world), "none SyncModeOneTime");
+}
+
+#[test]
+fn stuck_and_foreign_releases_are_not_uninstalled() {
+    let (wanted, mut world, _) = world();
+    release(&mut world, "gone").status = ReleaseStatus::Uninstalling;
+    assert_eq!(say(&wanted, &world), "uninstall FileRemoved");
+    release(&mut world, "gone").status = ReleaseStatus::PendingUpgrade;
+    assert_eq!(say(&wanted, &world), "blocked ReleaseLocked");
+    release(&mut world, "gone").stamp = None;
+    assert_eq!(say(&wanted, &world), "conflict NotOurs");
+}
+
+#[test]
+fn orphaned_records_go_unless_used() {
+    let (mut wanted, mut world, gone) = world();
+    view(&mut world).releases.remove(&key(&gone.id));
+    assert_eq!(say(&wanted, &world), "deregister RecordOrphaned");
+    for other in wanted.exchanges.values_mut() {
+        other.system_id = gone.system_id.clone();
+    }
+    assert_eq!(say(&wanted, &world), "none FileRemoved");
+}
+
+#[test]
+fn an_empty_repository_removes_nothing_unasked() {
+    let (_, world, _) = world();
+    let empty = desired([]);
+    assert_eq!(say(&empty, &world), "blocked MassRemoval");
+    let policy = Policy {
+        allow_delete: [id("gone")].into(),
+        ..Policy::default()
+    };
+    assert_eq!(
+        verdict(&empty, &world, &policy, "gone"),
+        "uninstall FileRemoved"
+    );
+    assert_eq!(
+        verdict(&empty, &world, &policy, "stays"),
+        "blocked MassRemoval"
+    );
+    let plan = plan(&empty, &world, &Policy::default(), now());
+    let needs: Vec<&str> = plan
+        .exchanges
+        .iter()
+        .filter_map(|entry| Some(entry.guard.as_ref()?.needs.as_str()))
+        .collect();
+    assert_eq!(
+        needs,
+        [
+            "natsx-sync approve prod/nats/gone",
+            "natsx-sync approve prod/nats/stays"
+        ]
+    );
+    assert_eq!(
+        plan.diagnostics[0].hint.as_deref(),
+        Some("natsx-sync approve prod/nats/gone prod/nats/stays")
+    );
+}
+
+#[test]
+fn more_than_the_share_is_held() {
+    let all: Vec<_> = (0..10)
+        .map(|number| exchange(&format!("x{number}"), json!({})))
+        .collect();
+    let world = observed(&all);
+    let keep = |from: usize| desired(all[from..].iter().cloned());
+    let policy = Policy::default();
+    assert_eq!(
+        verdict(&keep(3), &world, &policy, "x0"),
+        "uninstall FileRemoved"
+    );
+    assert_eq!(
+        verdict(&keep(4), &world, &policy, "x0"),
+        "blocked MassRemoval"
+    );
+    let busy = Policy {
+        removing: [id("x9")].into(),
+        ..Policy::default()
+    };
+    assert_eq!(
+        verdict(&keep(3), &world, &busy, "x0"),
+        "blocked MassRemoval"
+    );
+}
+
+#[test]
+fn offline_compares_with_the_base() {
+    let (gone, stays, new) = (
+        exchange("gone", json!({})),
+        exchange("stays", json!({})),
+        exchange("new", json!({})),
+    );
+    let head = desired([stays.clone(), new]);
+    let base = desired([gone, stays]);
+    let plan = plan_offline(&head, Some(&base));
+    let words: Vec<_> = plan
+        .exchanges
+        .iter()
+        .map(|entry| entry.action.word())
+        .collect();
+    assert_eq!(words, ["uninstall", "install", "none"]);
+}

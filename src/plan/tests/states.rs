@@ -1,0 +1,363 @@
+//! Declared exchanges: states of a release and what is done.
+
+use rstest::rstest;
+use serde_json::json;
+
+use super::world::*;
+use crate::exchange::desired::{BrokenFile, SecretKey, Suspend, SyncMode};
+use crate::observe::observed::{Ancestry, ReleaseStatus as S, Render, Unreadable};
+use crate::plan::action::{Effect, StepKind};
+use crate::plan::plan;
+use crate::plan::policy::Policy;
+use crate::reason::Reason;
+
+#[rstest]
+#[case(S::Deployed, true, "none UpToDate")]
+#[case(S::Failed, true, "upgrade ReleaseFailed")]
+#[case(S::Failed, false, "upgrade ChangedByOthers")]
+#[case(S::Superseded, true, "upgrade ReleaseFailed")]
+#[case(S::PendingInstall, true, "blocked ReleaseLocked")]
+#[case(S::PendingUpgrade, false, "blocked ReleaseLocked")]
+#[case(S::Uninstalling, true, "repair ReleaseUninstalling")]
+#[case(S::Uninstalled, true, "install FileAdded")]
+#[case(S::Unknown, true, "unreadable ReleaseUnreadable")]
+fn each_state_has_an_answer(#[case] status: S, #[case] by_us: bool, #[case] expected: &str) {
+    let one = exchange("orders", some_values());
+    let mut world = observed([&one]);
+    let release = release(&mut world, "orders");
+    release.status = status;
+    if !by_us {
+        release.revision = 2;
+    }
+    assert_eq!(
+        verdict(&desired([one]), &world, &Policy::default(), "orders"),
+        expected
+    );
+}
+
+#[test]
+fn our_own_lock_is_opened_when_journalled_or_old() {
+    let one = exchange("orders", some_values());
+    let mut world = observed([&one]);
+    release(&mut world, "orders").status = S::PendingUpgrade;
+    let wanted = desired([one]);
+    let mut policy = Policy::default();
+    policy.journalled.insert(id("orders"));
+    assert_eq!(
+        verdict(&wanted, &world, &policy, "orders"),
+        "repair ReleaseStuck"
+    );
+    release(&mut world, "orders").secret.created = Some("2026-01-01T11:53:59Z".parse().unwrap());
+    assert_eq!(
+        verdict(&wanted, &world, &Policy::default(), "orders"),
+        "repair ReleaseStuck"
+    );
+    release(&mut world, "orders").secret.created = Some("2026-01-01T11:54:01Z".parse().unwrap());
+    assert_eq!(
+        verdict(&wanted, &world, &Policy::default(), "orders"),
+        "blocked ReleaseLocked"
+    );
+}
+
+#[test]
+fn a_new_file_installs_and_registers() {
+    let wanted = desired([exchange("orders", some_values())]);
+    let plan = plan(&wanted, &observed([]), &Policy::default(), now());
+    assert_eq!(
+        plan.exchanges[0].steps,
+        [
+            StepKind::CreateNamespace,
+            StepKind::HelmInstall,
+            StepKind::WaitReady,
+            StepKind::Register
+        ]
+    );
+}
+
+#[test]
+fn foreign_releases_are_conflicts() {
+    let one = exchange("orders", some_values());
+    let mut world = observed([&one]);
+    let wanted = desired([one]);
+    release(&mut world, "orders")
+        .stamp
+        .as_mut()
+        .unwrap()
+        .instance = "other".parse().unwrap();
+    assert_eq!(
+        verdict(&wanted, &world, &Policy::default(), "orders"),
+        "conflict OtherInstance"
+    );
+    release(&mut world, "orders").stamp = None;
+    assert_eq!(
+        verdict(&wanted, &world, &Policy::default(), "orders"),
+        "conflict NotOurs"
+    );
+}
+
+#[test]
+fn changes_of_others_are_told_apart() {
+    let one = exchange("orders", some_values());
+    let mut world = observed([&one]);
+    let wanted = desired([one]);
+    release(&mut world, "orders").revision = 2;
+    assert_eq!(
+        verdict(&wanted, &world, &Policy::default(), "orders"),
+        "repair StampOutdated"
+    );
+    release(&mut world, "orders")
+        .stored
+        .as_mut()
+        .unwrap()
+        .values = json!({});
+    assert_eq!(
+        verdict(&wanted, &world, &Policy::default(), "orders"),
+        "upgrade ChangedByOthers"
+    );
+    release(&mut world, "orders").stored = None;
+    assert_eq!(
+        verdict(&wanted, &world, &Policy::default(), "orders"),
+        "unreadable ReleaseUnreadable"
+    );
+}
+
+#[test]
+fn a_commit_of_elsewhere_is_patched() {
+    let one = exchange("orders", some_values());
+    let mut world = observed([&one]);
+    world.ancestry.insert(commit(), Ancestry::Elsewhere);
+    assert_eq!(
+        verdict(&desired([one]), &world, &Policy::default(), "orders"),
+        "repair StampOutdated"
+    );
+}
+
+#[test]
+fn values_and_effects_of_an_upgrade() {
+    let old = exchange("orders", some_values());
+    let world = observed([&old]);
+    let new = exchange(
+        "orders",
+        json!({"config": {"cluster": {"enabled": true, "replicas": 5}}}),
+    );
+    let plan = plan(&desired([new]), &world, &Policy::default(), now());
+    let entry = &plan.exchanges[0];
+    assert_eq!(entry.reason, Reason::ValuesChanged);
+    assert_eq!(entry.values.len(), 1);
+    assert_eq!(entry.effects, [Effect::ReloadsConfig, Effect::ScalesUp]);
+    assert!(entry.text.contains("estimated"));
+}
+
+#[test]
+fn volumes_of_a_live_release_do_not_change() {
+    let old = exchange("orders", some_values());
+    let mut world = observed([&old]);
+    let new = exchange(
+        "orders",
+        json!({"config": {"jetstream": {"enabled": true}}}),
+    );
+    let wanted = desired([new]);
+    assert_eq!(
+        verdict(&wanted, &world, &Policy::default(), "orders"),
+        "blocked StatefulSetImmutable"
+    );
+    let set = |size: &str| json!({"metadata": {"name": "orders"}, "spec": {"volumeClaimTemplates": [{"size": size}]}});
+    release(&mut world, "orders")
+        .stored
+        .as_mut()
+        .unwrap()
+        .stateful_sets = vec![set("1Gi")];
+    let render = |size: &str| Render::Rendered {
+        stateful_sets: vec![set(size)],
+        config_changes: true,
+    };
+    world.renders.insert(id("orders"), render("2Gi"));
+    assert_eq!(
+        verdict(&wanted, &world, &Policy::default(), "orders"),
+        "blocked StatefulSetImmutable"
+    );
+    world.renders.insert(id("orders"), render("1Gi"));
+    assert_eq!(
+        verdict(&wanted, &world, &Policy::default(), "orders"),
+        "upgrade ValuesChanged"
+    );
+}
+
+#[test]
+fn places_that_hold_everything() {
+    let mut one = exchange("orders", some_values());
+    one.secrets.insert(SecretKey {
+        name: "auth".to_owned(),
+        key: Some("pass".to_owned()),
+    });
+    let wanted = desired([one]);
+    let policy = Policy::default();
+    let mut world = observed([]);
+    view(&mut world).missing_secrets.insert((
+        id("orders").namespace,
+        SecretKey {
+            name: "auth".to_owned(),
+            key: None,
+        },
+    ));
+    assert_eq!(
+        verdict(&wanted, &world, &policy, "orders"),
+        "blocked SecretMissing"
+    );
+    view(&mut world)
+        .missing_namespaces
+        .insert(id("orders").namespace);
+    assert_eq!(
+        verdict(&wanted, &world, &policy, "orders"),
+        "blocked NamespaceMissing"
+    );
+    view(&mut world)
+        .terminating_namespaces
+        .insert(id("orders").namespace);
+    assert_eq!(
+        verdict(&wanted, &world, &policy, "orders"),
+        "blocked Terminating"
+    );
+    view(&mut world).scope = Some(["elsewhere".parse().unwrap()].into());
+    assert_eq!(
+        verdict(&wanted, &world, &policy, "orders"),
+        "blocked NamespaceNotObserved"
+    );
+    view(&mut world).replaced = Some("before".to_owned());
+    assert_eq!(
+        verdict(&wanted, &world, &policy, "orders"),
+        "blocked ClusterReplaced"
+    );
+    world.clusters.insert(
+        id("orders").cluster,
+        Err(Unreadable {
+            reason: Reason::ClusterUnreachable,
+            text: "timed out".to_owned(),
+        }),
+    );
+    assert_eq!(
+        verdict(&wanted, &world, &policy, "orders"),
+        "unreadable ClusterUnreachable"
+    );
+    world.clusters.clear();
+    assert_eq!(
+        verdict(&wanted, &world, &policy, "orders"),
+        "blocked ClusterNotInInventory"
+    );
+}
+
+#[test]
+fn records_are_written_only_when_ours() {
+    let mut one = exchange("orders", some_values());
+    let mut world = observed([&one]);
+    let key = one.system_id.to_string();
+    let policy = Policy::default();
+    world
+        .registry
+        .as_mut()
+        .unwrap()
+        .records
+        .get_mut(&key)
+        .unwrap()[0]
+        .name = Some("old".to_owned());
+    assert_eq!(
+        verdict(&desired([one.clone()]), &world, &policy, "orders"),
+        "register RecordDiffers"
+    );
+    world
+        .registry
+        .as_mut()
+        .unwrap()
+        .records
+        .get_mut(&key)
+        .unwrap()[0]
+        .metadata
+        .clear();
+    assert_eq!(
+        verdict(&desired([one.clone()]), &world, &policy, "orders"),
+        "conflict RecordNotOurs"
+    );
+    one.adopts_record = true;
+    assert_eq!(
+        verdict(&desired([one.clone()]), &world, &policy, "orders"),
+        "register RecordDiffers"
+    );
+    world.registry.as_mut().unwrap().records.clear();
+    assert_eq!(
+        verdict(&desired([one.clone()]), &world, &policy, "orders"),
+        "register RecordMissing"
+    );
+    world.registry = Err(Unreadable {
+        reason: Reason::RegistryUnreadable,
+        text: "down".to_owned(),
+    });
+    assert_eq!(
+        verdict(&desired([one]), &world, &policy, "orders"),
+        "none UpToDate"
+    );
+}
+
+#[test]
+fn a_moved_file_is_no_change() {
+    let mut one = exchange("orders", some_values());
+    let world = observed([&one]);
+    one.file = "elsewhere/orders.yaml".to_owned();
+    assert_eq!(
+        verdict(&desired([one]), &world, &Policy::default(), "orders"),
+        "none UpToDate"
+    );
+}
+
+#[test]
+fn terms_hold_changes() {
+    let mut one = exchange("orders", some_values());
+    let world = observed([&exchange("orders", json!({}))]);
+    let policy = Policy::default();
+    one.terms.sync_mode = SyncMode::DryRun;
+    assert_eq!(
+        verdict(&desired([one.clone()]), &world, &policy, "orders"),
+        "none SyncModeDryRun"
+    );
+    one.terms.sync_mode = SyncMode::OneTime;
+    assert_eq!(
+        verdict(&desired([one.clone()]), &world, &policy, "orders"),
+        "none SyncModeOneTime"
+    );
+    assert_eq!(
+        verdict(&desired([one.clone()]), &observed([]), &policy, "orders"),
+        "install FileAdded"
+    );
+    let mut suspend = Suspend {
+        reason: "move".to_owned(),
+        until: Some("2026-01-01T11:00:00Z".parse().unwrap()),
+    };
+    one.terms.sync_mode = SyncMode::Continuous;
+    one.terms.suspend = Some(suspend.clone());
+    assert_eq!(
+        verdict(&desired([one.clone()]), &world, &policy, "orders"),
+        "upgrade ValuesChanged"
+    );
+    suspend.until = None;
+    one.terms.suspend = Some(suspend);
+    assert_eq!(
+        verdict(&desired([one]), &world, &policy, "orders"),
+        "blocked Suspended"
+    );
+}
+
+#[test]
+fn broken_files_block_what_they_name() {
+    let one = exchange("orders", some_values());
+    let world = observed([&one]);
+    let mut wanted = desired([]);
+    wanted.broken.push(BrokenFile {
+        file: one.file.clone(),
+        line: 2,
+        blocks: [one.id.clone()].into(),
+        diagnostics: Vec::new(),
+    });
+    assert_eq!(
+        verdict(&wanted, &world, &Policy::default(), "orders"),
+        "blocked FileInvalid"
+    );
+}

@@ -1,0 +1,72 @@
+//! A plan for programs. Names are fixed; fields may be added.
+
+use serde_json::{Value, json};
+
+use super::{FORMAT_VERSION, Header, is_complete, summary};
+use crate::id::Digest;
+use crate::plan::action::{Plan, PlannedExchange};
+
+/// The plan as one JSON document.
+pub fn plan_json(plan: &Plan, header: &Header) -> String {
+    let document = plan_value(plan, header);
+    serde_json::to_string_pretty(&document).unwrap_or_default()
+}
+
+/// The same as a value, to be put into something larger.
+pub fn plan_value(plan: &Plan, header: &Header) -> Value {
+    let exchanges: Vec<Value> = plan.exchanges.iter().map(entry_value).collect();
+    let unreadable: Vec<Value> = plan
+        .unreadable
+        .iter()
+        .map(|(cluster, why)| json!({"cluster": cluster, "reason": why.reason, "text": why.text}))
+        .collect();
+    json!({
+        "format_version": FORMAT_VERSION,
+        "tool_version": env!("CARGO_PKG_VERSION"),
+        "truth": header.truth,
+        "source": {
+            "repository": header.repository,
+            "commit": plan.commit,
+            "base": header.base,
+            "dirty": header.dirty,
+        },
+        "complete": is_complete(plan),
+        "digest": plan_digest(plan),
+        "summary": summary(plan),
+        "exchanges": exchanges,
+        "unreadable": unreadable,
+        "diagnostics": plan.diagnostics,
+    })
+}
+
+/// SHA-256 over the commit and every entry's fingerprint: equal digests plan the same.
+pub fn plan_digest(plan: &Plan) -> String {
+    let mut material = String::new();
+    material.push_str(plan.commit.as_ref().map_or("-", |commit| commit.as_str()));
+    for entry in &plan.exchanges {
+        material.push('\n');
+        material.push_str(&entry.fingerprint);
+    }
+    Digest::of(material.as_bytes()).to_string()
+}
+
+fn entry_value(entry: &PlannedExchange) -> Value {
+    json!({
+        "id": entry.id,
+        "name": entry.name,
+        "file": entry.file,
+        "line": entry.line,
+        "action": entry.action,
+        "reason": entry.reason,
+        "text": entry.text,
+        "destructive": entry.destructive,
+        "effects": entry.effects,
+        "steps": entry.steps,
+        "fingerprint": entry.fingerprint,
+        "chart": entry.chart,
+        "values": entry.values,
+        "registry": entry.registry,
+        "guard": entry.guard,
+        "diagnostics": entry.diagnostics,
+    })
+}

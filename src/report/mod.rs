@@ -1,0 +1,99 @@
+//! One model, several faces: a plan and findings as text for people and as JSON for programs. Nothing is printed here.
+
+pub mod diagnostics;
+pub mod exit;
+pub mod json;
+mod safe;
+pub mod terminal;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::plan::action::{Action, Plan};
+use crate::plan::sensitive::is_sensitive;
+use crate::reason::Reason;
+
+pub use diagnostics::{diagnostics_json, diagnostics_text};
+pub use exit::{Category, code_of, exit_code};
+pub use json::plan_json;
+pub use safe::safe;
+pub use terminal::{Style, plan_text};
+
+/// Version of every machine form.
+pub const FORMAT_VERSION: &str = "1.0";
+
+/// What a plan rests on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Truth {
+    /// Git alone.
+    Offline,
+    /// A picture of the world, exported earlier.
+    Snapshot,
+    /// Clusters and registry, just now.
+    #[default]
+    Live,
+}
+
+impl Truth {
+    /// The word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Offline => "offline",
+            Self::Snapshot => "snapshot",
+            Self::Live => "live",
+        }
+    }
+}
+
+/// What stands above a plan.
+#[derive(Debug, Clone, Default)]
+pub struct Header {
+    /// What it rests on.
+    pub truth: Truth,
+    /// The repository, fit for display.
+    pub repository: String,
+    /// What it was compared with, offline; none = with nothing.
+    pub base: Option<String>,
+    /// Files differ from the commit.
+    pub dirty: bool,
+}
+
+/// How many entries have each action; every action is there, so that the numbers always add up.
+pub fn summary(plan: &Plan) -> BTreeMap<&'static str, usize> {
+    let mut counts: BTreeMap<&'static str, usize> = Action::ALL
+        .iter()
+        .map(|action| (action.word(), 0))
+        .collect();
+    for entry in &plan.exchanges {
+        let count = counts.entry(entry.action.word()).or_default();
+        *count = count.saturating_add(1);
+    }
+    counts
+}
+
+/// Whether everything could be read.
+pub fn is_complete(plan: &Plan) -> bool {
+    plan.unreadable.is_empty()
+        && plan.exchanges.iter().all(|entry| {
+            entry.action != Action::Unreadable && entry.reason != Reason::SourceIncomplete
+        })
+        && plan
+            .diagnostics
+            .iter()
+            .all(|diagnostic| diagnostic.reason != Reason::SourceIncomplete)
+}
+
+/// A value for people: one line, without secrets and control characters.
+pub fn shown_value(path: &[String], value: &Value) -> String {
+    if is_sensitive(path, value) {
+        "(sensitive)".to_owned()
+    } else {
+        safe(&value.to_string())
+    }
+}
