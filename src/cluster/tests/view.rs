@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde_json::json;
 use wiremock::matchers::{header, method, path, query_param, query_param_is_missing};
@@ -7,7 +8,8 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use super::{connect, list, meta, mount_absence, status, stored};
 use crate::cluster::{ViewWants, stamp_labels};
 use crate::exchange::desired::SecretKey;
-use crate::observe::observed::{ReleaseKey, Stamp};
+use crate::observe::observe;
+use crate::observe::observed::{ReleaseKey, Stamp, Unreadable};
 use crate::reason::Reason;
 
 const LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
@@ -253,4 +255,35 @@ async fn a_bare_404_is_no_absence() {
     let cluster = connect(&server, &["there"]).await;
     let unreadable = cluster.view(&ViewWants::default()).await.unwrap_err();
     assert_eq!(unreadable.reason, Reason::ClusterUnreachable);
+}
+
+#[tokio::test]
+async fn a_dead_cluster_costs_its_own_deadline_and_nothing_of_the_others() {
+    let (alive, dead) = (MockServer::start().await, MockServer::start().await);
+    for (server, delay) in [(&alive, 0), (&dead, 60)] {
+        mount_namespaces(server).await;
+        let answer = ResponseTemplate::new(200).set_body_json(list(&[], ""));
+        Mock::given(path("/api/v1/secrets"))
+            .respond_with(answer.set_delay(Duration::from_secs(delay)))
+            .mount(server)
+            .await;
+    }
+    let never = Unreadable {
+        reason: Reason::ClusterUnreachable,
+        text: "no kubeconfig".to_owned(),
+    };
+    let clusters = BTreeMap::from([
+        ("alive".parse().unwrap(), Ok(connect(&alive, &[]).await)),
+        ("dead".parse().unwrap(), Ok(connect(&dead, &[]).await)),
+        ("never".parse().unwrap(), Err(never.clone())),
+    ]);
+    let views = observe(&clusters, &BTreeMap::new(), Duration::from_secs(1)).await;
+    assert!(views[&"alive".parse().unwrap()].is_ok());
+    let late = views[&"dead".parse().unwrap()].as_ref().unwrap_err();
+    assert_eq!(late.reason, Reason::ClusterUnreachable);
+    assert!(late.text.contains("within 1 s"), "{}", late.text);
+    assert_eq!(
+        views[&"never".parse().unwrap()].as_ref().unwrap_err(),
+        &never
+    );
 }
