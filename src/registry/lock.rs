@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
@@ -53,7 +53,14 @@ impl Lock {
     }
 
     /// Says where the registry answers.
-    pub(super) fn announce(&self, address: SocketAddr) -> io::Result<()> {
+    pub(super) fn announce(&self, mut address: SocketAddr) -> io::Result<()> {
+        if address.ip().is_unspecified() {
+            // Listening everywhere is no place to ask at; this host is.
+            address.set_ip(match address.ip() {
+                IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+            });
+        }
         let mut file = &self.0;
         file.set_len(0)?;
         file.rewind()?;

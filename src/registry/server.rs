@@ -55,7 +55,7 @@ pub async fn serve(
         instance: instance.into(),
         token: token.map(Arc::new),
     });
-    let (ending, connections) = (CancellationToken::new(), TaskTracker::new());
+    let (ending, connections) = (Ending::default(), TaskTracker::new());
     let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let accept = async {
         loop {
@@ -80,15 +80,25 @@ pub async fn serve(
         () = accept => {}
         () = shutdown => {}
     }
-    ending.cancel();
+    ending.gentle.cancel();
     connections.close();
-    tokio::time::timeout(DRAIN_WAIT, connections.wait())
-        .await
-        .ok();
+    let drained = tokio::time::timeout(DRAIN_WAIT, connections.wait()).await;
+    if drained.is_err() {
+        // Who still has a connection has the store open, too.
+        ending.hard.cancel();
+        connections.wait().await;
+    }
     Ok(())
 }
 
-async fn connection(stream: TcpStream, router: Router, ending: CancellationToken) {
+/// How connections learn that it is over.
+#[derive(Clone, Default)]
+struct Ending {
+    gentle: CancellationToken,
+    hard: CancellationToken,
+}
+
+async fn connection(stream: TcpStream, router: Router, ending: Ending) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(HEADER_WAIT);
@@ -96,9 +106,12 @@ async fn connection(stream: TcpStream, router: Router, ending: CancellationToken
     let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = ending.cancelled() => {
+        () = ending.gentle.cancelled() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            tokio::select! {
+                ended = connection => ended,
+                () = ending.hard.cancelled() => return,
+            }
         }
     };
     if let Err(error) = ended {
