@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::order::{Leftover, SavedClaim};
 use crate::observe::observed::{ObjectRef, ReleaseStatus, SecretIdentity};
 use crate::reason::Reason;
 
@@ -67,7 +68,10 @@ pub enum Effect {
         objects: Vec<ObjectRef>,
     },
     /// Delete the volume claims.
-    DeleteClaims,
+    DeleteClaims {
+        /// Of the saved manifest.
+        claims: Vec<SavedClaim>,
+    },
     /// Write the record.
     WriteRecord,
     /// Mark the record `deleting`.
@@ -96,7 +100,7 @@ impl Effect {
             Self::RestoreStamp { .. } => "restore_stamp",
             Self::AwaitReady => "wait_ready",
             Self::AwaitGone { .. } => "wait_gone",
-            Self::DeleteClaims => "delete_volumes",
+            Self::DeleteClaims { .. } => "delete_volumes",
             Self::WriteRecord => "register",
             Self::MarkDeleting => "mark_deleting",
             Self::DeleteRecord => "deregister",
@@ -135,7 +139,7 @@ impl Effect {
             | Self::Uninstall
             | Self::PatchStamp { .. }
             | Self::RestoreStamp { .. }
-            | Self::DeleteClaims
+            | Self::DeleteClaims { .. }
             | Self::WriteRecord
             | Self::MarkDeleting
             | Self::DeleteRecord => true,
@@ -177,8 +181,8 @@ pub enum Reply {
     Done,
     /// The release, to `Fence` and `Inspect`.
     Release(Option<Seen>),
-    /// The objects, to `SaveManifest`.
-    Objects(Vec<ObjectRef>),
+    /// What the release consists of, to `SaveManifest`.
+    Saved(Leftover),
     /// To a wait: ask again.
     NotYet(Why),
     /// Held back before anything was changed.

@@ -1,6 +1,5 @@
 //! Everything that can change the world, and what it answers. The step function decides, [`Effects`] does.
 
-use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::effect::{Effect, Reply};
@@ -15,13 +14,4 @@ pub trait Effects: Send + Sync + 'static {
         effect: &Effect,
         cancel: &CancellationToken,
     ) -> impl Future<Output = Reply> + Send;
-}
-
-/// A helm of ours, as the journal names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Process {
-    /// Its id.
-    pub pid: u32,
-    /// When it started, in ticks since boot; another process may get its id.
-    pub started: u64,
 }

@@ -27,7 +27,7 @@ impl Expected {
     /// Why it does not hold; `None` if it does.
     pub(super) fn broken_by(&self, seen: Option<&Seen>) -> Option<String> {
         match (self, seen) {
-            (Self::Absent, None) | (Self::Ours, None) => None,
+            (Self::Absent | Self::Ours, None) => None,
             (Self::Absent, Some(seen)) => Some(format!(
                 "a release was made meanwhile (revision {})",
                 seen.revision

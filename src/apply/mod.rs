@@ -3,11 +3,17 @@
 pub mod effect;
 mod effects;
 mod fence;
+mod lanes;
 pub mod order;
 pub mod outcome;
+mod real;
+mod run;
 pub mod step;
 mod subject;
 
-pub use effects::{Effects, Process};
+pub use effects::Effects;
+pub use lanes::{InFlight, Lanes, Limits, Progress, Retry};
 pub use outcome::{Outcome, OutcomeResult, Verdict};
+pub use real::World;
+pub use run::{Pass, apply};
 pub use subject::Subject;

@@ -8,11 +8,23 @@ use super::effect::Effect;
 use crate::observe::observed::{ObjectRef, SecretIdentity};
 use crate::plan::action::{Action, PlannedExchange, StepKind};
 
+/// A volume claim, by uid: a later one of the same name is another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SavedClaim {
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+}
+
 /// What an unfinished removal left in the journal.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Leftover {
     /// The objects of the removed release.
     pub objects: Vec<ObjectRef>,
+    /// Its volume claims.
+    #[serde(default)]
+    pub claims: Vec<SavedClaim>,
     /// Its volumes were to go, too.
     pub purge: bool,
 }
@@ -31,20 +43,20 @@ pub fn order(entry: &PlannedExchange, leftover: Option<&Leftover>) -> VecDeque<E
     }
     let mut watched = true;
     for kind in steps {
-        match kind {
-            StepKind::HelmUninstall => watched = false,
-            StepKind::WaitGone => watched = true,
-            // Whatever follows a removal relies on its end.
-            StepKind::HelmInstall | StepKind::DeleteVolumes | StepKind::Deregister if !watched => {
-                effects.push_back(gone(None));
-                watched = true;
-            }
-            _ => {}
+        // Whatever follows a removal relies on its end.
+        let relies = matches!(
+            kind,
+            StepKind::HelmInstall | StepKind::DeleteVolumes | StepKind::Deregister
+        );
+        if relies && !watched {
+            effects.push_back(gone());
+            watched = true;
         }
+        watched = *kind == StepKind::WaitGone || (watched && *kind != StepKind::HelmUninstall);
         push(&mut effects, *kind, entry, leftover);
     }
     if !watched {
-        effects.push_back(gone(None));
+        effects.push_back(gone());
     }
     effects
 }
@@ -118,13 +130,13 @@ fn push(
         StepKind::HelmUninstall => {
             effects.extend([Effect::Fence, Effect::SaveManifest, Effect::Uninstall]);
         }
-        StepKind::WaitGone => effects.push_back(gone(leftover)),
-        StepKind::DeleteVolumes => effects.push_back(Effect::DeleteClaims),
+        StepKind::WaitGone => effects.push_back(gone()),
+        StepKind::DeleteVolumes => effects.push_back(claims()),
         StepKind::Deregister => {
             if entry.action == Action::Deregister {
-                effects.push_back(gone(leftover));
+                effects.push_back(gone());
                 if leftover.is_some_and(|left| left.purge) {
-                    effects.push_back(Effect::DeleteClaims);
+                    effects.push_back(claims());
                 }
             }
             effects.push_back(Effect::DeleteRecord);
@@ -132,10 +144,13 @@ fn push(
     }
 }
 
-fn gone(leftover: Option<&Leftover>) -> Effect {
+fn claims() -> Effect {
+    Effect::DeleteClaims { claims: Vec::new() }
+}
+
+/// What was saved is filled in when it is asked for.
+fn gone() -> Effect {
     Effect::AwaitGone {
-        objects: leftover
-            .map(|left| left.objects.clone())
-            .unwrap_or_default(),
+        objects: Vec::new(),
     }
 }

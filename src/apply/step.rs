@@ -7,7 +7,7 @@ use super::effect::{Effect, Reply, Seen, Why};
 use super::fence::Expected;
 use super::order::{Leftover, order};
 use super::outcome::Verdict;
-use crate::observe::observed::{ObjectRef, ReleaseStatus};
+use crate::observe::observed::ReleaseStatus;
 use crate::plan::action::PlannedExchange;
 use crate::reason::Reason;
 
@@ -23,7 +23,7 @@ pub struct Task {
     todo: VecDeque<Effect>,
     asked: Option<Effect>,
     expected: Expected,
-    objects: Vec<ObjectRef>,
+    saved: Leftover,
     attempt: u32,
     mode: Mode,
     changed: bool,
@@ -60,9 +60,7 @@ impl Task {
             todo: order(entry, leftover),
             asked: None,
             expected: Expected::of(&entry.precondition),
-            objects: leftover
-                .map(|left| left.objects.clone())
-                .unwrap_or_default(),
+            saved: leftover.cloned().unwrap_or_default(),
             attempt: 1,
             mode: Mode::Straight,
             changed: false,
@@ -83,12 +81,13 @@ impl Task {
     fn advance(mut self) -> (Self, Next) {
         let changed = self.changed;
         match self.todo.pop_front() {
-            Some(Effect::AwaitGone { objects }) => {
-                let mut all = objects;
-                all.extend(self.objects.iter().cloned());
-                all.sort();
-                all.dedup();
-                self.ask(Effect::AwaitGone { objects: all })
+            Some(Effect::AwaitGone { .. }) => {
+                let objects = self.saved.objects.clone();
+                self.ask(Effect::AwaitGone { objects })
+            }
+            Some(Effect::DeleteClaims { .. }) => {
+                let claims = self.saved.claims.clone();
+                self.ask(Effect::DeleteClaims { claims })
             }
             Some(effect) => self.ask(effect),
             None if changed => self.end(Verdict::Done),
@@ -107,23 +106,21 @@ pub fn step(task: Task, reply: Option<Reply>) -> (Task, Next) {
     };
     match reply {
         Reply::Done => done(task, &asked),
-        Reply::Objects(objects) => {
+        Reply::Saved(saved) => {
             let mut task = task;
-            task.objects = objects;
+            task.saved = saved;
             task.advance()
         }
         Reply::Release(seen) if asked == Effect::Inspect => inspected(task, seen),
         Reply::Release(seen) => fenced(task, seen),
         Reply::NotYet(why) => (task, Next::Again(asked, PAUSE, why)),
         Reply::Cancelled => task.end(Verdict::Cancelled),
-        Reply::TimedOut(why) => failed(task, &asked, why),
         Reply::Blocked(why) => match task.mode {
             Mode::Straight => task.end(Verdict::Blocked(why)),
             Mode::Unsure(..) | Mode::Mending(_) | Mode::Restoring(_) => failed(task, &asked, why),
         },
-        Reply::Refused(why) => failed(task, &asked, why),
         Reply::Lost(why) if asked.is_helm_write() => unsure(task, asked, why),
-        Reply::Lost(why) => failed(task, &asked, why),
+        Reply::TimedOut(why) | Reply::Refused(why) | Reply::Lost(why) => failed(task, &asked, why),
     }
 }
 
@@ -158,6 +155,7 @@ fn failed(mut task: Task, asked: &Effect, why: Why) -> (Task, Next) {
             task.mode = Mode::Mending(why);
             task.ask(Effect::Inspect)
         }
+        Mode::Straight if why.reason == Reason::StaleFence => task.end(Verdict::Fenced(why)),
         Mode::Straight | Mode::Unsure(..) => task.end(Verdict::Failed(why)),
         Mode::Mending(mut first) | Mode::Restoring(mut first) => {
             first

@@ -43,15 +43,16 @@ impl Cluster {
         namespace: &Namespace,
         objects: &[ObjectRef],
     ) -> Result<Vec<Present>, ClusterError> {
-        stream::iter(
-            objects
-                .iter()
-                .map(|object| self.look_for(namespace, object)),
-        )
-        .buffered(PARALLEL)
-        .try_filter_map(|present| async move { Ok(present) })
-        .try_collect()
-        .await
+        // Collected first: a stream over a borrowing closure is not provably Send for every lifetime.
+        let asked: Vec<_> = objects
+            .iter()
+            .map(|object| self.look_for(namespace, object))
+            .collect();
+        stream::iter(asked)
+            .buffered(PARALLEL)
+            .try_filter_map(|present| async move { Ok(present) })
+            .try_collect()
+            .await
     }
 
     async fn look_for(

@@ -72,7 +72,7 @@ fn play(entry: &PlannedExchange, script: &[(&str, Reply)]) -> (Vec<String>, Verd
             (Effect::Fence | Effect::Inspect, Some(revision)) => {
                 Reply::Release(Some(seen(revision, ReleaseStatus::Deployed)))
             }
-            (Effect::SaveManifest, _) => Reply::Objects(vec![]),
+            (Effect::SaveManifest, _) => Reply::Saved(Leftover::default()),
             _ => Reply::Done,
         };
         reply = Some(found.map_or(usual, |at| script.remove(at).1));

@@ -1,0 +1,364 @@
+//! Runs tasks: a queue of helms per cluster, waits that hold no place, one task per exchange at a time.
+
+mod flight;
+mod halt;
+mod slots;
+mod supervise;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::effect::Why;
+use super::effects::Effects;
+use super::outcome::{Outcome, OutcomeResult, Verdict};
+use super::subject::Subject;
+use crate::exchange::desired::Desired;
+use crate::id::{Digest, ExchangeId};
+use crate::plan::action::{Action, Plan, PlannedExchange};
+use crate::reason::Reason;
+use crate::state::journal::{Journal, Line, Phase, Refused};
+
+use halt::Halt;
+use slots::Slots;
+
+/// How much may happen at once, and how long it may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Helms at once, over all clusters.
+    pub helms: usize,
+    /// Exchanges of one cluster that may restart at once; 0 = no limit.
+    pub max_restarting: usize,
+    /// Failures of one reason that hold the rest; 0 = no limit.
+    pub halt_after: usize,
+    /// How long a wait may take.
+    pub health: Duration,
+}
+
+/// What is told while it happens.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Progress {
+    /// A task begins.
+    Started(ExchangeId, Action),
+    /// An effect begins.
+    Step(ExchangeId, &'static str),
+    /// It waits.
+    Waiting(ExchangeId, Why),
+    /// It is over.
+    Ended(Outcome),
+}
+
+/// A task that is not over.
+#[derive(Debug, Clone)]
+pub struct InFlight {
+    /// What is done.
+    pub action: Action,
+    /// The digest it leads to.
+    pub digest: Option<Digest>,
+    /// Since when.
+    pub since: Timestamp,
+    /// The effect under way.
+    pub step: &'static str,
+    /// What it waits for.
+    pub waiting: Option<Why>,
+}
+
+/// Which refusals of the past are tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry<'a> {
+    /// All: a person asked.
+    Everything,
+    /// These: a person named them.
+    Only(&'a BTreeSet<ExchangeId>),
+}
+
+impl Retry<'_> {
+    fn covers(self, id: &ExchangeId) -> bool {
+        match self {
+            Retry::Everything => true,
+            Retry::Only(ids) => ids.contains(id),
+        }
+    }
+}
+
+/// The lanes of all clusters. Dropped, everything in flight stops where it is, as after a crash.
+#[derive(Debug)]
+pub struct Lanes<E: Effects> {
+    shared: Arc<Shared<E>>,
+}
+
+#[derive(Debug)]
+struct Shared<E> {
+    effects: Arc<E>,
+    journal: Arc<Journal>,
+    limits: Limits,
+    slots: Slots,
+    halt: Mutex<Halt>,
+    flights: Mutex<BTreeMap<ExchangeId, Flight>>,
+    ended: Mutex<BTreeMap<ExchangeId, OutcomeResult>>,
+    changed: watch::Sender<()>,
+    progress: mpsc::UnboundedSender<Progress>,
+    cancel: CancellationToken,
+}
+
+#[derive(Debug)]
+struct Flight {
+    shown: InFlight,
+    /// Ends a wait, and nothing else, because a newer plan wants something else.
+    superseded: CancellationToken,
+    abort: Option<tokio::task::AbortHandle>,
+}
+
+impl<E: Effects> Lanes<E> {
+    /// Lanes, and the channel on which they tell what happens. `cancel` ends what runs in an orderly way.
+    pub fn new(
+        effects: Arc<E>,
+        journal: Arc<Journal>,
+        limits: Limits,
+        cancel: CancellationToken,
+    ) -> (Self, mpsc::UnboundedReceiver<Progress>) {
+        let (progress, told) = mpsc::unbounded_channel();
+        let shared = Shared {
+            effects,
+            journal,
+            limits,
+            slots: Slots::new(limits.helms, limits.max_restarting),
+            halt: Mutex::new(Halt::new(limits.halt_after)),
+            flights: Mutex::default(),
+            ended: Mutex::default(),
+            changed: watch::Sender::new(()),
+            progress,
+            cancel,
+        };
+        let lanes = Self {
+            shared: Arc::new(shared),
+        };
+        (lanes, told)
+    }
+
+    /// Hands a plan over and waits for nothing. Answers what is not begun, and why; everything else is told when it
+    /// ends. An exchange in flight is left alone unless it waits for what is no longer wanted.
+    pub fn submit(
+        &self,
+        plan: &Plan,
+        desired: &Desired,
+        pass: u64,
+        retry: Retry<'_>,
+    ) -> BTreeMap<ExchangeId, Outcome> {
+        lock(&self.shared.halt).begin(plan.commit.as_ref());
+        let mut held = BTreeMap::new();
+        let mut begun = Vec::new();
+        for entry in &plan.exchanges {
+            let Some(id) = &entry.id else { continue };
+            let wanted = desired.exchanges.get(id);
+            if let Some(verdict) = self.not_begun(id, entry, wanted.map(|one| &one.digest), retry) {
+                if verdict == Verdict::Unchanged {
+                    self.settle(id, plan, pass);
+                }
+                let outcome = Outcome::new(id.clone(), entry.action, verdict, Vec::new());
+                held.insert(id.clone(), outcome);
+                continue;
+            }
+            if !self.make_room(id, wanted.map(|one| &one.digest)) {
+                continue;
+            }
+            begun.push(Subject {
+                id: id.clone(),
+                entry: Arc::new(entry.clone()),
+                desired: wanted.cloned().map(Arc::new),
+                commit: plan.commit.clone(),
+                pass,
+            });
+        }
+        self.launch(begun);
+        held
+    }
+
+    /// What is not over, with what it waits for.
+    pub fn in_flight(&self) -> BTreeMap<ExchangeId, InFlight> {
+        let flights = lock(&self.shared.flights);
+        let each = flights.iter();
+        each.map(|(id, flight)| (id.clone(), flight.shown.clone()))
+            .collect()
+    }
+
+    /// Waits until nothing is in flight.
+    pub async fn idle(&self) {
+        let mut changed = self.shared.changed.subscribe();
+        while !lock(&self.shared.flights).is_empty() {
+            // The sender lives as long as we do.
+            changed.changed().await.ok();
+        }
+    }
+
+    /// Lets failures of the past no longer hold the rest: somebody said `reconcile`.
+    pub fn forgive(&self) {
+        lock(&self.shared.halt).forgive();
+    }
+
+    /// What was interrupted turned out to be done: its cluster was observed, and nothing is left to do.
+    fn settle(&self, id: &ExchangeId, plan: &Plan, pass: u64) {
+        let flying = lock(&self.shared.flights).contains_key(id);
+        if flying || self.shared.journal.memory(id).open.is_none() {
+            return;
+        }
+        let line = Line {
+            pass,
+            commit: plan.commit.clone(),
+            id: Some(id.clone()),
+            step: "observed".to_owned(),
+            phase: Phase::Done,
+            detail: serde_json::Value::Null,
+        };
+        if let Err(error) = self.shared.journal.append(line) {
+            tracing::warn!(%id, %error, "the journal could not be written");
+        }
+    }
+
+    fn not_begun(
+        &self,
+        id: &ExchangeId,
+        entry: &PlannedExchange,
+        digest: Option<&Digest>,
+        retry: Retry<'_>,
+    ) -> Option<Verdict> {
+        match entry.action {
+            Action::None => return Some(Verdict::Unchanged),
+            Action::Blocked | Action::Conflict | Action::Unreadable => {
+                let why = Why::new(entry.reason, entry.text.clone());
+                return Some(Verdict::Blocked(why));
+            }
+            Action::Install
+            | Action::Upgrade
+            | Action::Uninstall
+            | Action::Adopt
+            | Action::Repair
+            | Action::Register
+            | Action::Deregister => {}
+        }
+        let refused = self.shared.journal.memory(id).refused?;
+        let Refused { until, why, .. } = &refused;
+        let same = refused.digest.as_ref() == digest;
+        let early = until.is_none_or(|until| Timestamp::now() < until);
+        (same && early && !retry.covers(id)).then(|| Verdict::Blocked(why.clone()))
+    }
+
+    /// Whether a task for `id` may begin: a flight that waits for something else than is wanted now is ended first.
+    fn make_room(&self, id: &ExchangeId, digest: Option<&Digest>) -> bool {
+        let flights = lock(&self.shared.flights);
+        let Some(flight) = flights.get(id) else {
+            return true;
+        };
+        if flight.shown.digest.as_ref() != digest {
+            flight.superseded.cancel();
+        }
+        // Its end is told; the next pass sees what it left.
+        false
+    }
+
+    fn launch(&self, begun: Vec<Subject>) {
+        let mut flights = lock(&self.shared.flights);
+        let mut tokens = Vec::new();
+        for subject in &begun {
+            let superseded = CancellationToken::new();
+            tokens.push(superseded.clone());
+            lock(&self.shared.ended).remove(&subject.id);
+            let flight = Flight {
+                shown: InFlight {
+                    action: subject.entry.action,
+                    digest: subject.desired.as_ref().map(|one| one.digest.clone()),
+                    since: Timestamp::now(),
+                    step: "queued",
+                    waiting: None,
+                },
+                superseded,
+                abort: None,
+            };
+            flights.insert(subject.id.clone(), flight);
+        }
+        // Only now, so that each finds those it depends on.
+        for (subject, superseded) in begun.into_iter().zip(tokens) {
+            let id = subject.id.clone();
+            let run = supervise::supervise(Arc::clone(&self.shared), subject, superseded);
+            let abort = tokio::spawn(run).abort_handle();
+            if let Some(flight) = flights.get_mut(&id) {
+                flight.abort = Some(abort);
+            }
+        }
+    }
+}
+
+impl<E: Effects> Drop for Lanes<E> {
+    fn drop(&mut self) {
+        for flight in lock(&self.shared.flights).values() {
+            if let Some(abort) = &flight.abort {
+                abort.abort();
+            }
+        }
+    }
+}
+
+impl<E> Shared<E> {
+    fn tell(&self, progress: Progress) {
+        // Nobody has to listen.
+        self.progress.send(progress).ok();
+    }
+
+    fn show(&self, id: &ExchangeId, step: Option<&'static str>, waiting: Option<Why>) {
+        if let Some(flight) = lock(&self.flights).get_mut(id) {
+            flight.shown.step = step.unwrap_or(flight.shown.step);
+            if flight.shown.waiting == waiting {
+                return;
+            }
+            flight.shown.waiting.clone_from(&waiting);
+        }
+        if let Some(why) = waiting {
+            self.tell(Progress::Waiting(id.clone(), why));
+        }
+    }
+
+    fn end(&self, outcome: Outcome) {
+        if let Some(why) = outcome
+            .why
+            .as_ref()
+            .filter(|_| outcome.result == OutcomeResult::Failed)
+        {
+            lock(&self.halt).count(why.reason);
+        }
+        lock(&self.ended).insert(outcome.id.clone(), outcome.result);
+        lock(&self.flights).remove(&outcome.id);
+        self.tell(Progress::Ended(outcome));
+        self.changed.send_replace(());
+    }
+
+    /// Why a dependency keeps this one from beginning; `Ok(false)` while it is not over.
+    fn dependency_ready(&self, id: &ExchangeId) -> Result<bool, Why> {
+        if lock(&self.flights).contains_key(id) {
+            return Ok(false);
+        }
+        match lock(&self.ended).get(id) {
+            None | Some(OutcomeResult::Done | OutcomeResult::Unchanged) => Ok(true),
+            Some(
+                OutcomeResult::Failed
+                | OutcomeResult::Fenced
+                | OutcomeResult::Cancelled
+                | OutcomeResult::Blocked,
+            ) => Err(Why::new(
+                Reason::DependencyNotReady,
+                format!("{id} is not ready"),
+            )),
+        }
+    }
+}
+
+/// A panic elsewhere leaves these maps whole: each change is one insert or remove.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,247 @@
+//! Runs one task: asks the step function, performs, journals, retries, waits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{Progress, Shared};
+use crate::apply::effect::{Effect, Reply, Why};
+use crate::apply::effects::Effects;
+use crate::apply::outcome::{StepTaken, Verdict};
+use crate::apply::step::{Next, Task, step};
+use crate::apply::subject::Subject;
+use crate::reason::Reason;
+use crate::state::journal::{Line, Phase};
+
+/// A helm older than this waits for its cluster.
+const COMPUTES: Duration = Duration::from_secs(10);
+
+/// The longest pause of a wait.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// A task with everything it needs on its way.
+pub(super) struct Pilot<E> {
+    pub(super) shared: Arc<Shared<E>>,
+    pub(super) subject: Subject,
+    pub(super) superseded: CancellationToken,
+    pub(super) steps: Vec<StepTaken>,
+}
+
+/// A wait that is not over.
+struct Waiting {
+    since: Instant,
+    asked: u32,
+}
+
+/// Runs it to its end.
+pub(super) async fn fly<E: Effects>(mut pilot: Pilot<E>) -> (Verdict, Vec<StepTaken>) {
+    let memory = pilot.shared.journal.memory(&pilot.subject.id);
+    let mut task = Task::new(&pilot.subject.entry, memory.leftover.as_ref());
+    let mut reply = None;
+    let mut waiting: Option<Waiting> = None;
+    loop {
+        let (after, next) = step(task, reply.take());
+        task = after;
+        reply = Some(match next {
+            Next::End(verdict) => return (verdict, pilot.steps),
+            Next::Do(effect) => {
+                waiting = None;
+                let id = &pilot.subject.id;
+                pilot.shared.show(id, Some(effect.word()), None);
+                pilot.shared.tell(Progress::Step(id.clone(), effect.word()));
+                pilot.perform(&effect).await
+            }
+            Next::Again(effect, pause, why) => {
+                let wait = waiting.get_or_insert_with(|| Waiting {
+                    since: Instant::now(),
+                    asked: 0,
+                });
+                wait.asked += 1;
+                match pilot.pause(&effect, pause, why, wait).await {
+                    Some(reply) => reply,
+                    None => pilot.perform(&effect).await,
+                }
+            }
+        });
+    }
+}
+
+impl<E: Effects> Pilot<E> {
+    /// Pauses a wait; an answer if it is over, one way or another.
+    async fn pause(
+        &self,
+        effect: &Effect,
+        pause: Duration,
+        why: Why,
+        wait: &Waiting,
+    ) -> Option<Reply> {
+        if wait.since.elapsed() >= self.shared.limits.health {
+            let text = format!("{} after {}s", why.text, wait.since.elapsed().as_secs());
+            let reason = if *effect == Effect::AwaitReady {
+                Reason::HealthTimeout
+            } else {
+                why.reason
+            };
+            return Some(Reply::TimedOut(Why::new(reason, text)));
+        }
+        self.shared.show(&self.subject.id, None, Some(why));
+        let pause = pause.saturating_mul(1 + wait.asked / 4).min(LONGEST_PAUSE);
+        tokio::select! {
+            () = tokio::time::sleep(pause) => None,
+            () = self.shared.cancel.cancelled() => Some(Reply::Cancelled),
+            () = self.superseded.cancelled() => Some(Reply::Cancelled),
+        }
+    }
+
+    async fn perform(&mut self, effect: &Effect) -> Reply {
+        let began = Instant::now();
+        let reply = self.journalled(effect).await;
+        let seconds = began.elapsed().as_secs_f64();
+        let done = matches!(reply, Reply::Done | Reply::Release(_) | Reply::Saved(_));
+        match self.steps.last_mut() {
+            // A wait is one step, however often it was asked.
+            Some(last) if effect.is_wait() && last.step == effect.word() => {
+                last.seconds += seconds;
+                last.done = done;
+            }
+            _ => self.steps.push(StepTaken {
+                step: effect.word().to_owned(),
+                seconds,
+                done,
+            }),
+        }
+        reply
+    }
+
+    async fn journalled(&self, effect: &Effect) -> Reply {
+        if self.shared.cancel.is_cancelled() {
+            return Reply::Cancelled;
+        }
+        if !effect.is_write() {
+            return self.retried(effect).await;
+        }
+        let detail = self.detail(effect);
+        let begun = self.write(effect, Phase::Intent, detail.clone()).await;
+        if let Err(why) = begun {
+            return Reply::Blocked(why);
+        }
+        let reply = self.retried(effect).await;
+        let (phase, detail) = match &reply {
+            Reply::Done | Reply::Release(_) => (Phase::Done, detail),
+            Reply::Saved(saved) => (Phase::Done, json!(saved)),
+            Reply::NotYet(why)
+            | Reply::Blocked(why)
+            | Reply::Refused(why)
+            | Reply::Lost(why)
+            | Reply::TimedOut(why) => (Phase::Failed, json!(why)),
+            Reply::Cancelled => (Phase::Failed, json!({"cancelled": true})),
+        };
+        match self.write(effect, phase, detail).await {
+            Ok(()) => reply,
+            // What cannot be written down must not be built upon.
+            Err(why) => Reply::Refused(why),
+        }
+    }
+
+    /// Repeats what can simply be repeated. A helm whose end is not known is not: the step function looks first.
+    async fn retried(&self, effect: &Effect) -> Reply {
+        let mut delays = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(500))
+            .with_max_delay(Duration::from_secs(8))
+            .with_max_times(4)
+            .with_jitter()
+            .build();
+        loop {
+            let reply = self.once(effect).await;
+            let Reply::Lost(why) = reply else {
+                return reply;
+            };
+            let Some(delay) = delays.next().filter(|_| !effect.is_helm_write()) else {
+                return Reply::Lost(why);
+            };
+            self.shared.show(&self.subject.id, None, Some(why));
+            tokio::select! {
+                () = tokio::time::sleep(delay) => {}
+                () = self.shared.cancel.cancelled() => return Reply::Cancelled,
+            }
+        }
+    }
+
+    async fn once(&self, effect: &Effect) -> Reply {
+        let shared = &self.shared;
+        let work = shared
+            .effects
+            .perform(&self.subject, effect, &shared.cancel);
+        if !effect.starts_helm() {
+            return work.await;
+        }
+        let mut slot = tokio::select! {
+            slot = shared.slots.helm(&self.subject.id.cluster) => slot,
+            () = shared.cancel.cancelled() => return Reply::Cancelled,
+        };
+        let mut work = std::pin::pin!(work);
+        if let Ok(reply) = tokio::time::timeout(COMPUTES, &mut work).await {
+            return reply;
+        }
+        slot.give_way();
+        work.await
+    }
+
+    fn detail(&self, effect: &Effect) -> Value {
+        let desired = self.subject.desired.as_ref();
+        json!({
+            "effect": effect,
+            "file": self.subject.entry.file,
+            "system_id": self.subject.system_id(),
+            "digest": desired.map(|one| &one.digest),
+        })
+    }
+
+    async fn write(&self, effect: &Effect, phase: Phase, detail: Value) -> Result<(), Why> {
+        write(&self.shared, &self.subject, effect.word(), phase, detail).await
+    }
+}
+
+/// Appends to the journal, off the threads that others run on: it waits for the disk.
+pub(super) async fn write<E: Effects>(
+    shared: &Arc<Shared<E>>,
+    subject: &Subject,
+    step: &str,
+    phase: Phase,
+    detail: Value,
+) -> Result<(), Why> {
+    let line = Line {
+        pass: subject.pass,
+        commit: subject.commit.clone(),
+        id: Some(subject.id.clone()),
+        step: step.to_owned(),
+        phase,
+        detail,
+    };
+    let journal = Arc::clone(&shared.journal);
+    match tokio::task::spawn_blocking(move || journal.append(line)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(Why::from_error(Reason::Interrupted, &error)),
+        Err(error) => Err(Why::from_error(Reason::Interrupted, &error)),
+    }
+}
+
+/// Waits for `work`, and tells so if it is not ready at once.
+pub(super) async fn or_tell<T>(work: impl Future<Output = T>, tell: impl FnOnce()) -> T {
+    let mut work = std::pin::pin!(work);
+    let mut tell = Some(tell);
+    std::future::poll_fn(move |context| {
+        let polled = work.as_mut().poll(context);
+        if polled.is_pending()
+            && let Some(tell) = tell.take()
+        {
+            tell();
+        }
+        polled
+    })
+    .await
+}

@@ -1,0 +1,159 @@
+//! What surrounds a task: whom it waits for before it begins, and what is written when it is over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
+
+use super::flight::{self, Pilot};
+use super::{Progress, Shared, lock};
+use crate::apply::effect::Why;
+use crate::apply::effects::Effects;
+use crate::apply::outcome::{Outcome, Verdict};
+use crate::apply::subject::Subject;
+use crate::helm::Refusal;
+use crate::plan::action::Effect as Change;
+use crate::reason::Reason;
+use crate::state::journal::{Phase, Refused};
+
+/// Pauses before a failure that may pass is tried again: doubled from the first to the last.
+const FIRST_PAUSE: Duration = Duration::from_secs(30);
+const LAST_PAUSE: Duration = Duration::from_secs(3600);
+
+/// Runs a task from its place in the queue to its outcome.
+pub(super) async fn supervise<E: Effects>(
+    shared: Arc<Shared<E>>,
+    subject: Subject,
+    superseded: CancellationToken,
+) {
+    let pilot = Pilot {
+        shared: Arc::clone(&shared),
+        subject,
+        superseded,
+        steps: Vec::new(),
+    };
+    let subject = pilot.subject.clone();
+    // Held until the outcome counts, so that the next in line sees it.
+    let (verdict, steps, place) = match begin(&shared, &pilot).await {
+        Err(verdict) => (verdict, Vec::new(), None),
+        Ok(place) => {
+            let action = subject.entry.action;
+            shared.tell(Progress::Started(subject.id.clone(), action));
+            let (verdict, steps) = flight::fly(pilot).await;
+            (verdict, steps, place)
+        }
+    };
+    let verdict = finish(&shared, &subject, verdict).await;
+    let action = subject.entry.action;
+    shared.end(Outcome::new(subject.id, action, verdict, steps));
+    drop(place);
+}
+
+/// Waits for dependencies and for a place among those that restart.
+async fn begin<E: Effects>(
+    shared: &Shared<E>,
+    pilot: &Pilot<E>,
+) -> Result<Option<OwnedSemaphorePermit>, Verdict> {
+    let subject = &pilot.subject;
+    let wait = async {
+        dependencies(shared, subject)
+            .await
+            .map_err(Verdict::Blocked)?;
+        let restarts = subject.entry.effects.iter().any(|change| {
+            matches!(
+                change,
+                Change::RestartsPods | Change::ScalesDown | Change::RecreatesStatefulset
+            )
+        });
+        if !restarts {
+            return Ok(None);
+        }
+        let text = "waits for others of its cluster that are restarting";
+        let why = Why::new(Reason::TooManyRestarting, text);
+        let place = shared.slots.restart(&subject.id.cluster);
+        let place = flight::or_tell(place, || {
+            shared.show(&subject.id, None, Some(why.clone()));
+        });
+        Ok(place.await)
+    };
+    let place = tokio::select! {
+        place = wait => place?,
+        () = shared.cancel.cancelled() => return Err(Verdict::Cancelled),
+        () = pilot.superseded.cancelled() => return Err(Verdict::Cancelled),
+    };
+    shared.show(&subject.id, None, None);
+    match lock(&shared.halt).cause() {
+        None => Ok(place),
+        Some((reason, count)) => {
+            let text = format!("held back after {count} failures: {reason}");
+            Err(Verdict::Blocked(Why::new(Reason::HaltedByFailures, text)))
+        }
+    }
+}
+
+async fn dependencies<E>(shared: &Shared<E>, subject: &Subject) -> Result<(), Why> {
+    let Some(desired) = &subject.desired else {
+        return Ok(());
+    };
+    let mut changed = shared.changed.subscribe();
+    for id in desired.depends_on.iter().filter(|id| **id != subject.id) {
+        while !shared.dependency_ready(id)? {
+            let text = format!("waits for {id}");
+            let why = Why::new(Reason::DependencyNotReady, text);
+            shared.show(&subject.id, None, Some(why));
+            // The sender lives as long as the lanes.
+            changed.changed().await.ok();
+        }
+    }
+    Ok(())
+}
+
+/// Writes the end of the task down; a failure with when it may be tried again.
+async fn finish<E: Effects>(
+    shared: &Arc<Shared<E>>,
+    subject: &Subject,
+    verdict: Verdict,
+) -> Verdict {
+    let (phase, detail) = match &verdict {
+        Verdict::Done => (Phase::Done, json!({"action": subject.entry.action})),
+        Verdict::Failed(why) => (Phase::Failed, json!(refused(shared, subject, why))),
+        // Nothing was changed: there is nothing to remember.
+        Verdict::Unchanged | Verdict::Fenced(_) | Verdict::Cancelled | Verdict::Blocked(_) => {
+            return verdict;
+        }
+    };
+    match flight::write(shared, subject, "finished", phase, detail).await {
+        Ok(()) => verdict,
+        Err(why) => Verdict::Failed(why),
+    }
+}
+
+fn refused<E>(shared: &Shared<E>, subject: &Subject, why: &Why) -> Refused {
+    let digest = subject.desired.as_ref().map(|one| one.digest.clone());
+    let before = shared.journal.memory(&subject.id).refused;
+    let same = before.filter(|before| before.digest == digest);
+    let count = same.map_or(1, |before| before.count.saturating_add(1));
+    let doubled = FIRST_PAUSE.saturating_mul(1 << count.saturating_sub(1).min(16));
+    let until = Timestamp::now().checked_add(doubled.min(LAST_PAUSE)).ok();
+    Refused {
+        digest,
+        why: why.clone(),
+        count,
+        until: until.filter(|_| !is_final(why)),
+    }
+}
+
+/// Whether the same again would be refused again.
+fn is_final(why: &Why) -> bool {
+    matches!(
+        why.reason,
+        Reason::StatefulSetImmutable | Reason::FieldUnknown | Reason::RenderFailed
+    ) || (why.reason == Reason::HelmFailed
+        && matches!(
+            Refusal::of(&why.text),
+            Refusal::Forbidden | Refusal::Foreign | Refusal::Render
+        ))
+}

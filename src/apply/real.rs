@@ -1,0 +1,162 @@
+//! The real world: clusters, helm, charts and the registry.
+
+mod held;
+mod orphan;
+mod release;
+mod removal;
+mod upkeep;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::effect::{Effect, Reply, Why};
+use super::effects::Effects;
+use super::subject::Subject;
+use crate::chart::ChartStore;
+use crate::cluster::{Cluster, ClusterError};
+use crate::helm::{Folders, Helm};
+use crate::id::{ClusterId, ExchangeId, Instance};
+use crate::reason::Reason;
+use crate::registry::{Registry, RegistryError};
+use crate::state::journal::Journal;
+
+use held::Held;
+
+/// Everything the effects work on.
+#[derive(Debug)]
+pub struct World {
+    /// The inventory; replaced when the settings are read again.
+    pub clusters: RwLock<BTreeMap<ClusterId, Cluster>>,
+    /// Where exchanges are discovered.
+    pub registry: Registry,
+    /// The helm program, or why there is none.
+    pub helm: Result<Helm, Why>,
+    /// Chart archives.
+    pub charts: Arc<ChartStore>,
+    /// What was begun.
+    pub journal: Arc<Journal>,
+    /// Whose releases are ours.
+    pub instance: Instance,
+    /// How long one helm operation may take.
+    pub helm_timeout: Duration,
+    /// `state/cache`.
+    pub cache: PathBuf,
+    /// Where generated kubeconfigs live.
+    pub runtime: PathBuf,
+    /// What one effect learned for a later one of the same task; never needed, only cheaper.
+    pub held: Mutex<BTreeMap<ExchangeId, Held>>,
+}
+
+impl Effects for World {
+    async fn perform(
+        &self,
+        subject: &Subject,
+        effect: &Effect,
+        cancel: &CancellationToken,
+    ) -> Reply {
+        let cluster = match self.cluster(&subject.id.cluster) {
+            Ok(cluster) => cluster,
+            Err(why) => return Reply::Blocked(why),
+        };
+        let at = At {
+            world: self,
+            cluster,
+            subject,
+            cancel,
+        };
+        let performed = match effect {
+            Effect::FetchChart => at.fetch_chart().await,
+            Effect::EnsureNamespace => at.ensure_namespace().await,
+            Effect::AwaitClear => at.await_clear().await,
+            Effect::DryRun => at.dry_run().await,
+            Effect::Fence | Effect::Inspect => at.read_release().await,
+            Effect::Unlock { secret } => at.unlock(secret).await,
+            Effect::Install { revision } => at.install(*revision).await,
+            Effect::Upgrade { revision } => at.upgrade(*revision).await,
+            Effect::Rollback { revision } => at.rollback(*revision).await,
+            Effect::SaveManifest => at.save_manifest().await,
+            Effect::Uninstall => at.uninstall().await,
+            Effect::PatchStamp { secret, revision } => at.patch_stamp(secret, *revision).await,
+            Effect::RestoreStamp { secret, revision } => at.restore_stamp(secret, *revision).await,
+            Effect::AwaitReady => at.await_ready().await,
+            Effect::AwaitGone { objects } => at.await_gone(objects).await,
+            Effect::DeleteClaims { claims } => at.delete_claims(claims).await,
+            Effect::WriteRecord => at.write_record().await,
+            Effect::MarkDeleting => at.mark_deleting().await,
+            Effect::DeleteRecord => at.delete_record().await,
+        };
+        performed.unwrap_or_else(|reply| reply)
+    }
+}
+
+impl World {
+    fn cluster(&self, id: &ClusterId) -> Result<Cluster, Why> {
+        let clusters = self.clusters.read().unwrap_or_else(PoisonError::into_inner);
+        clusters.get(id).cloned().ok_or_else(|| {
+            let text = format!("cluster {id} is not in the inventory or cannot be reached");
+            Why::new(Reason::ClusterNotInInventory, text)
+        })
+    }
+
+    /// Replaces the inventory; effects under way keep the cluster they have.
+    pub fn set_clusters(&self, all: BTreeMap<ClusterId, Cluster>) {
+        *self
+            .clusters
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = all;
+    }
+
+    /// The private folders helms of a cluster share.
+    pub fn folders(&self, cluster: &ClusterId) -> Folders {
+        Folders::new(self.cache.join(cluster.as_str()))
+    }
+}
+
+/// An effect on its way: `Err` carries the answer that ends it early.
+struct At<'a> {
+    world: &'a World,
+    cluster: Cluster,
+    subject: &'a Subject,
+    cancel: &'a CancellationToken,
+}
+
+type Performed = Result<Reply, Reply>;
+
+/// What an error of a cluster means for the task.
+#[expect(clippy::needless_pass_by_value, reason = "used by map_err")]
+fn cluster_reply(error: ClusterError) -> Reply {
+    let why = Why::from_error(error.reason(), &error);
+    if error.is_retryable() {
+        return Reply::Lost(why);
+    }
+    if matches!(error, ClusterError::NamespaceTerminating(_)) {
+        return Reply::NotYet(why);
+    }
+    let blocks = matches!(
+        error,
+        ClusterError::NamespaceMissing(_) | ClusterError::Undecodable { .. }
+    );
+    if blocks {
+        Reply::Blocked(why)
+    } else {
+        Reply::Refused(why)
+    }
+}
+
+/// What an error of the registry means for the task.
+#[expect(clippy::needless_pass_by_value, reason = "used by map_err")]
+fn registry_reply(error: RegistryError) -> Reply {
+    if let RegistryError::NotOurs { .. } = error {
+        return Reply::Refused(Why::from_error(Reason::RecordNotOurs, &error));
+    }
+    let why = Why::from_error(Reason::RegistryUnreadable, &error);
+    if error.is_unknown() {
+        Reply::Lost(why)
+    } else {
+        Reply::Refused(why)
+    }
+}

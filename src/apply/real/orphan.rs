@@ -1,0 +1,111 @@
+//! Helms of ours that outlived the process that started them. Each is known by its own command line, which names a
+//! kubeconfig only we generate: unlike a process id in a file it is true from the first moment, and cannot be another's.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::id::{Namespace, ReleaseName};
+
+/// Ticks a second, as the kernel counts for programs.
+const TICKS: u64 = 100;
+
+/// A helm without its natsx-sync.
+#[derive(Debug)]
+pub(super) struct Orphan {
+    /// Its id, and that of its group.
+    pub(super) pid: u32,
+    /// How long it has been running.
+    pub(super) age: Duration,
+}
+
+impl Orphan {
+    /// Tells it to end; it marks its release `failed` then.
+    pub(super) fn end(&self) {
+        if let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) {
+            // It may have ended by itself.
+            kill_process_group(pid, Signal::TERM).ok();
+        }
+    }
+}
+
+/// Those that work on this release.
+pub(super) fn find(
+    program: &Path,
+    runtime: &Path,
+    namespace: &Namespace,
+    release: &ReleaseName,
+) -> Vec<Orphan> {
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let pids = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|pid| {
+        let program_of = std::fs::read_link(format!("/proc/{pid}/exe"));
+        program_of.is_ok_and(|path| path == program)
+            && std::fs::read(format!("/proc/{pid}/cmdline"))
+                .is_ok_and(|line| works_on(&line, runtime, namespace, release))
+    })
+    .filter_map(|pid| {
+        let started = Duration::from_millis(process_started(pid)? * 1000 / TICKS);
+        let age = uptime()?.saturating_sub(started);
+        Some(Orphan { pid, age })
+    })
+    .collect()
+}
+
+/// When a process started, in ticks since boot.
+fn process_started(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name may hold spaces and parentheses; the fields count from behind the last one.
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(19)?.parse().ok()
+}
+
+fn works_on(line: &[u8], runtime: &Path, namespace: &Namespace, release: &ReleaseName) -> bool {
+    let kubeconfig = format!("--kubeconfig={}/", runtime.display());
+    let namespace = format!("--namespace={namespace}");
+    let mut tokens = line.split(|byte| *byte == 0);
+    let options: Vec<&[u8]> = tokens
+        .by_ref()
+        .take_while(|token| *token != b"--")
+        .collect();
+    options
+        .iter()
+        .any(|token| token.starts_with(kubeconfig.as_bytes()))
+        && options.contains(&namespace.as_bytes())
+        && tokens.next() == Some(release.as_str().as_bytes())
+}
+
+fn uptime() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/uptime").ok()?;
+    let seconds: f64 = text.split_whitespace().next()?.parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_helm_on_this_release() {
+        let line = |text: &str| text.replace(' ', "\0").into_bytes();
+        let fits = |text: &str| {
+            let (namespace, release) = ("ns".parse().unwrap(), "a".parse().unwrap());
+            works_on(&line(text), Path::new("/run/x"), &namespace, &release)
+        };
+        assert!(fits(
+            "helm upgrade --namespace=ns --kubeconfig=/run/x/kubeconfig-1 -- a chart"
+        ));
+        assert!(!fits(
+            "helm upgrade --namespace=ns --kubeconfig=/run/x/kubeconfig-1 -- b a"
+        ));
+        assert!(!fits("helm upgrade --namespace=ns -- a chart"));
+        assert!(!fits(
+            "helm upgrade --namespace=other --kubeconfig=/run/x/k -- a chart"
+        ));
+    }
+}

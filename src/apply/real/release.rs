@@ -1,0 +1,269 @@
+//! Installing, upgrading and putting back.
+
+use std::path::Path;
+use std::sync::PoisonError;
+
+use serde_json::Value;
+
+use super::{At, Held, Performed, cluster_reply};
+use crate::apply::effect::{Reply, Seen, Why};
+use crate::chart::{ChartArchive, ChartError};
+use crate::cluster::{DryRun, stamp_labels};
+use crate::exchange::desired::DesiredExchange;
+use crate::helm::{HelmError, Kubeconfig, Labels, Refusal, Target, Verb};
+use crate::observe::manifest;
+use crate::observe::observed::{ReleaseView, Stamp};
+use crate::reason::Reason;
+
+impl At<'_> {
+    pub(super) async fn fetch_chart(&self) -> Performed {
+        self.chart().await.map(|_| Reply::Done)
+    }
+
+    pub(super) async fn ensure_namespace(&self) -> Performed {
+        let made = self
+            .cluster
+            .ensure_namespace(&self.subject.id.namespace, &self.world.instance)
+            .await;
+        made.map(|_| Reply::Done).map_err(cluster_reply)
+    }
+
+    /// helm would write over an object that is being deleted, say `deployed`, and then it vanishes.
+    pub(super) async fn await_clear(&self) -> Performed {
+        let memory = self.world.journal.memory(&self.subject.id);
+        let mut objects = memory.leftover.map(|left| left.objects).unwrap_or_default();
+        if let Some(release) = self.release().await? {
+            let stored = self.stored(&release).await?;
+            let sets = stored.objects.iter();
+            objects.extend(sets.filter(|one| one.kind == "StatefulSet").cloned());
+        }
+        let namespace = &self.subject.id.namespace;
+        let present = self.cluster.present(namespace, &objects).await;
+        let going: Vec<String> = present
+            .map_err(cluster_reply)?
+            .into_iter()
+            .filter(|one| one.terminating)
+            .map(|one| format!("{}/{}", one.object.kind, one.object.name))
+            .collect();
+        if going.is_empty() {
+            return Ok(Reply::Done);
+        }
+        let text = format!("still terminating: {}", going.join(", "));
+        Ok(Reply::NotYet(Why::new(Reason::Terminating, text)))
+    }
+
+    pub(super) async fn dry_run(&self) -> Performed {
+        let desired = self.desired()?;
+        let chart = self.chart().await?;
+        let folders = self.world.folders(&self.subject.id.cluster);
+        let target = Target {
+            kubeconfig: None,
+            ..self.target(Path::new(""), &folders)
+        };
+        let text = self
+            .helm()?
+            .template(&chart.path, &target, &desired.values, self.cancel)
+            .await
+            .map_err(|error| self.helm_reply(&error))?;
+        let unreadable = |text: String| Reply::Blocked(Why::new(Reason::RenderFailed, text));
+        let objects =
+            manifest::parse_objects(&text).map_err(|error| unreadable(error.to_string()))?;
+        for stateful_set in manifest::stateful_sets(&objects) {
+            let namespace = &self.subject.id.namespace;
+            let answer = self
+                .cluster
+                .dry_run_stateful_set(namespace, &stateful_set)
+                .await;
+            if let DryRun::Refused { reason, text } = answer.map_err(cluster_reply)? {
+                let text = crate::helm::mask(&text, &desired.values);
+                return Err(Reply::Blocked(Why::new(reason, text)));
+            }
+        }
+        self.compare_configuration(&objects).await?;
+        Ok(Reply::Done)
+    }
+
+    /// Health waits until changed configuration is loaded, and only then.
+    async fn compare_configuration(&self, rendered: &[Value]) -> Result<(), Reply> {
+        let changes = match self.release().await? {
+            None => false,
+            Some(release) => {
+                let id = &self.subject.id;
+                let (_, text) = self
+                    .cluster
+                    .stored(&id.namespace, &id.release, release.revision)
+                    .await
+                    .map_err(cluster_reply)?;
+                let stored = manifest::parse_objects(&text).unwrap_or_default();
+                configuration(&stored) != configuration(rendered)
+            }
+        };
+        self.hold(|held| held.config_changes = changes);
+        Ok(())
+    }
+
+    pub(super) async fn read_release(&self) -> Performed {
+        let Some(release) = self.release().await? else {
+            return Ok(Reply::Release(None));
+        };
+        let desired = self.subject.desired.as_ref();
+        let stamp = release.stamp.as_ref();
+        let wanted =
+            |stamp: &Stamp| desired.is_some_and(|desired| desired.digest.label() == stamp.digest);
+        Ok(Reply::Release(Some(Seen {
+            is_ours: stamp.is_some_and(|stamp| stamp.instance == self.world.instance),
+            is_untouched: stamp.is_some_and(|stamp| stamp.revision == release.revision),
+            is_wanted: stamp.is_some_and(wanted),
+            secret: release.secret,
+            revision: release.revision,
+            status: release.status,
+            last_deployed: release.last_deployed,
+        })))
+    }
+
+    pub(super) async fn install(&self, revision: u32) -> Performed {
+        let chart = self.chart().await?;
+        let labels = self.labels(self.desired()?, &chart, revision);
+        let verb = Verb::Install {
+            chart: &chart.path,
+            labels: &labels,
+            // A later revision than the first: an uninstalled release whose history was kept.
+            replace: revision > 1,
+        };
+        self.run(&verb).await
+    }
+
+    pub(super) async fn upgrade(&self, revision: u32) -> Performed {
+        let chart = self.chart().await?;
+        let labels = self.labels(self.desired()?, &chart, revision);
+        let verb = Verb::Upgrade {
+            chart: &chart.path,
+            labels: &labels,
+        };
+        self.run(&verb).await
+    }
+
+    pub(super) async fn rollback(&self, revision: u32) -> Performed {
+        self.run(&Verb::Rollback { revision }).await
+    }
+
+    pub(super) async fn uninstall(&self) -> Performed {
+        match self.run(&Verb::Uninstall).await {
+            Err(Reply::Refused(why)) if Refusal::of(&why.text) == Refusal::NotFound => {
+                Ok(Reply::Done)
+            }
+            other => other,
+        }
+    }
+
+    async fn run(&self, verb: &Verb<'_>) -> Performed {
+        let world = self.world;
+        let text = self.cluster.helm_kubeconfig().await;
+        // Nothing was begun: the same again is safe, but not for the step function to look up.
+        let text = text.map_err(|error| Reply::Refused(Why::from_error(error.reason(), &error)))?;
+        let folder = Kubeconfig::write(&world.runtime, &text);
+        let kubeconfig = folder.map_err(|error| self.helm_reply(&error))?;
+        let folders = world.folders(&self.subject.id.cluster);
+        let target = self.target(kubeconfig.path(), &folders);
+        let values = match verb {
+            Verb::Uninstall | Verb::Rollback { .. } => None,
+            Verb::Install { .. } | Verb::Upgrade { .. } | Verb::Template { .. } => {
+                Some(&self.desired()?.values)
+            }
+        };
+        let helm = self.helm()?;
+        match helm.run_verb(verb, &target, values, self.cancel).await {
+            Ok(_) => Ok(Reply::Done),
+            Err(error) => Err(self.helm_reply(&error)),
+        }
+    }
+
+    fn helm_reply(&self, error: &HelmError) -> Reply {
+        let mut why = Why::from_error(error.reason(), error);
+        if let Some(desired) = &self.subject.desired {
+            why.text = crate::helm::mask(&why.text, &desired.values);
+        }
+        match error {
+            HelmError::Cancelled => Reply::Cancelled,
+            HelmError::Missing { .. }
+            | HelmError::Version { .. }
+            | HelmError::Folder { .. }
+            | HelmError::TooLong(_)
+            | HelmError::NotText => Reply::Blocked(why),
+            HelmError::Refused { verb, .. } if *verb == "template" => Reply::Blocked(why),
+            HelmError::TimedOut(_) => Reply::Lost(why),
+            HelmError::Refused { .. } if error.is_retryable() => Reply::Lost(why),
+            HelmError::Start(_) | HelmError::Refused { .. } => Reply::Refused(why),
+        }
+    }
+
+    pub(super) fn helm(&self) -> Result<&crate::helm::Helm, Reply> {
+        let helm = self.world.helm.as_ref();
+        helm.map_err(|why| Reply::Blocked(why.clone()))
+    }
+
+    pub(super) fn desired(&self) -> Result<&DesiredExchange, Reply> {
+        let text = "git no longer declares it";
+        let missing = || Reply::Blocked(Why::new(Reason::StaleFence, text));
+        self.subject.desired.as_deref().ok_or_else(missing)
+    }
+
+    async fn chart(&self) -> Result<ChartArchive, Reply> {
+        let fetched = self.world.charts.fetch(&self.desired()?.chart).await;
+        fetched.map_err(|error: ChartError| Reply::Blocked(Why::from_error(error.reason(), &error)))
+    }
+
+    fn target<'t>(&'t self, kubeconfig: &'t Path, folders: &'t crate::helm::Folders) -> Target<'t> {
+        Target {
+            namespace: &self.subject.id.namespace,
+            release: &self.subject.id.release,
+            kubeconfig: Some(kubeconfig),
+            folders,
+            timeout: self.world.helm_timeout,
+        }
+    }
+
+    fn labels(&self, desired: &DesiredExchange, chart: &ChartArchive, revision: u32) -> Labels {
+        let chart = Some(chart.digest.label().to_owned());
+        let stamp = self.stamp(desired, chart, revision);
+        stamp_labels(&stamp).into_iter().collect()
+    }
+
+    pub(super) fn stamp(
+        &self,
+        desired: &DesiredExchange,
+        chart: Option<String>,
+        revision: u32,
+    ) -> Stamp {
+        Stamp {
+            instance: self.world.instance.clone(),
+            system_id: desired.system_id.clone(),
+            digest: desired.digest.label().to_owned(),
+            chart,
+            commit: self.subject.commit.clone(),
+            revision,
+        }
+    }
+
+    pub(super) async fn release(&self) -> Result<Option<ReleaseView>, Reply> {
+        let id = &self.subject.id;
+        let found = self.cluster.release(&id.namespace, &id.release).await;
+        found.map_err(cluster_reply)
+    }
+
+    pub(super) fn hold(&self, change: impl FnOnce(&mut Held)) {
+        let mut held = self
+            .world
+            .held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        change(held.entry(self.subject.id.clone()).or_default());
+    }
+}
+
+/// The configuration files of a manifest.
+fn configuration(objects: &[Value]) -> Vec<&Value> {
+    manifest::of_kind(objects, "ConfigMap")
+        .filter_map(|object| object.get("data"))
+        .collect()
+}

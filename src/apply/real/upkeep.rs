@@ -1,0 +1,134 @@
+//! Locks, labels, health and the record.
+
+use std::sync::{Arc, PoisonError};
+
+use super::{At, Performed, cluster_reply, orphan, registry_reply};
+use crate::apply::effect::{Reply, Why};
+use crate::cluster::stamp_labels;
+use crate::health::{self, ConfigChange, Health, HealthTarget};
+use crate::observe::observed::{ReleaseView, SecretIdentity, Stamp, StoredRelease};
+use crate::plan::wanted_record;
+use crate::reason::Reason;
+
+impl At<'_> {
+    /// A helm of ours that outlived us still holds its lock rightly: it is waited for, then ended.
+    pub(super) async fn unlock(&self, secret: &SecretIdentity) -> Performed {
+        let id = &self.subject.id;
+        if let Ok(helm) = &self.world.helm {
+            let runtime = &self.world.runtime;
+            let orphans = orphan::find(helm.program(), runtime, &id.namespace, &id.release);
+            for process in &orphans {
+                if process.age > self.world.helm_timeout {
+                    process.end();
+                }
+            }
+            if let Some(process) = orphans.first() {
+                let text = format!("a helm of ours still runs (process {})", process.pid);
+                return Ok(Reply::NotYet(Why::new(Reason::ReleaseLocked, text)));
+            }
+        }
+        match self
+            .cluster
+            .delete_release_secret(&id.namespace, secret)
+            .await
+        {
+            Err(error) if error.is_not_there() => Ok(Reply::Done),
+            other => other.map(|()| Reply::Done).map_err(cluster_reply),
+        }
+    }
+
+    pub(super) async fn patch_stamp(&self, secret: &SecretIdentity, revision: u32) -> Performed {
+        let desired = self.desired()?;
+        let archive = self.world.charts.cached(&desired.chart);
+        let chart = archive.map(|archive| archive.digest.label().to_owned());
+        let stamp = self.stamp(desired, chart, revision);
+        self.write_stamp(secret, &stamp).await
+    }
+
+    /// helm copied the labels of the revision it went back to; they are true but for the revision.
+    pub(super) async fn restore_stamp(&self, secret: &SecretIdentity, revision: u32) -> Performed {
+        let copied = self.release().await?.and_then(|release| release.stamp);
+        match copied {
+            Some(stamp) => {
+                let stamp = Stamp { revision, ..stamp };
+                self.write_stamp(secret, &stamp).await
+            }
+            None => Ok(Reply::Done),
+        }
+    }
+
+    async fn write_stamp(&self, secret: &SecretIdentity, stamp: &Stamp) -> Performed {
+        let labels = stamp_labels(stamp);
+        let namespace = &self.subject.id.namespace;
+        let patched = self.cluster.patch_stamp(namespace, secret, &labels).await;
+        patched.map(|()| Reply::Done).map_err(cluster_reply)
+    }
+
+    pub(super) async fn await_ready(&self) -> Performed {
+        let Some(release) = self.release().await? else {
+            let text = "the release is gone while it was waited for";
+            return Ok(Reply::Refused(Why::new(Reason::StaleFence, text)));
+        };
+        let stored = self.stored(&release).await?;
+        let id = &self.subject.id;
+        let mut target = HealthTarget::of(id.namespace.clone(), id.release.clone(), &stored);
+        let mut changes = false;
+        self.hold(|held| changes = held.config_changes);
+        target.change = release
+            .secret
+            .created
+            .filter(|_| changes)
+            .map(|at| ConfigChange {
+                at,
+                digests: std::collections::BTreeMap::new(),
+            });
+        Ok(match health::check(&self.cluster, &target).await {
+            Health::Ready | Health::Limited => Reply::Done,
+            Health::Waiting { reason, text } => Reply::NotYet(Why::new(reason, text)),
+            Health::Failed { reason, text } => Reply::Refused(Why::new(reason, text)),
+            Health::Unknown { text } => Reply::NotYet(Why::new(Reason::HealthUnknown, text)),
+        })
+    }
+
+    /// A stored release; a wait asks for the same one again and again.
+    pub(super) async fn stored(&self, release: &ReleaseView) -> Result<Arc<StoredRelease>, Reply> {
+        let uid = &release.secret.uid;
+        let known = {
+            let held = self
+                .world
+                .held
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            held.get(&self.subject.id)
+                .and_then(|held| held.stored.clone())
+        };
+        if let Some((_, stored)) = known.filter(|(of, _)| of == uid) {
+            return Ok(stored);
+        }
+        let id = &self.subject.id;
+        let read = self
+            .cluster
+            .stored(&id.namespace, &id.release, release.revision)
+            .await;
+        let stored = Arc::new(read.map_err(cluster_reply)?.0);
+        self.hold(|held| held.stored = Some((uid.clone(), Arc::clone(&stored))));
+        Ok(stored)
+    }
+
+    pub(super) async fn write_record(&self) -> Performed {
+        let commit = self.subject.commit.as_ref();
+        let record = wanted_record(self.desired()?, &self.world.instance, commit, "ready");
+        let written = self.world.registry.put_record(&record).await;
+        self.forget();
+        written.map(|_| Reply::Done).map_err(registry_reply)
+    }
+
+    pub(super) fn forget(&self) {
+        let mut held = self
+            .world
+            .held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        held.remove(&self.subject.id);
+    }
+}
