@@ -1,13 +1,14 @@
 //! Exchanges a file declares.
 
-use super::action::{Action, Effect, PlannedExchange, RegistryAction, StepKind};
+use super::action::{Action, Effect, PlannedExchange, StepKind};
 use super::effects::foresee;
+use super::mode::keep_to_mode;
 use super::registry::{Standing, change_of, marked, standing};
 use super::scene::{Held, Scene, release_key, suspension_text};
 use super::state::{State, release_state};
 use super::values::{difference, is_same};
 use crate::diagnostic::Diagnostic;
-use crate::exchange::desired::{DesiredExchange, SyncMode};
+use crate::exchange::desired::DesiredExchange;
 use crate::observe::observed::{Ancestry, ClusterView, ReleaseView, Stamp, StoredRelease};
 use crate::reason::Reason;
 
@@ -51,7 +52,7 @@ impl Case<'_> {
         match release_state(release, &self.exchange.id, scene.policy, scene.now) {
             State::Absent => self.install(entry, "no release of it exists"),
             State::Uninstalled(_) => {
-                self.install(entry, "only the history of a removed release exists")
+                self.install(entry, "only the history of a removed release exists");
             }
             State::Foreign(reason) => {
                 let text = if reason == Reason::OtherInstance {
@@ -273,7 +274,7 @@ impl Case<'_> {
         let (reason, text) = match standing {
             Standing::Same => return,
             Standing::Unread => {
-                entry.text = "the release matches; the registry could not be read".to_owned();
+                "the release matches; the registry could not be read".clone_into(&mut entry.text);
                 return;
             }
             Standing::Foreign(reason) => {
@@ -355,53 +356,5 @@ fn warn_of_former_records(
                 .diagnostics
                 .push(warning.in_file(exchange.file.clone()));
         }
-    }
-}
-
-/// Lets a mode that holds changes back hold them, and keeps what would have been done visible.
-fn keep_to_mode(
-    exchange: &DesiredExchange,
-    release: Option<&ReleaseView>,
-    entry: &mut PlannedExchange,
-) {
-    let reason = match exchange.terms.sync_mode {
-        SyncMode::Continuous | SyncMode::ContinuousWithDriftDetection => return,
-        SyncMode::DryRun => Reason::SyncModeDryRun,
-        SyncMode::OneTime => {
-            let registers = entry
-                .registry
-                .as_ref()
-                .is_some_and(|change| change.action == RegistryAction::Create);
-            let first = match entry.action {
-                Action::Install => registers || entry.registry.is_none(),
-                Action::Register => registers,
-                // A first install that was interrupted or failed has not happened yet.
-                Action::Upgrade | Action::Repair => release.is_some_and(|release| {
-                    release.last_deployed.is_none()
-                        && release.status != crate::observe::observed::ReleaseStatus::Deployed
-                }),
-                Action::Uninstall
-                | Action::Adopt
-                | Action::Deregister
-                | Action::None
-                | Action::Blocked
-                | Action::Conflict
-                | Action::Unreadable => true,
-            };
-            if first {
-                return;
-            }
-            Reason::SyncModeOneTime
-        }
-    };
-    if entry.action.is_change() {
-        let text = format!(
-            "would {} ({}): {}",
-            entry.action.word(),
-            entry.reason,
-            entry.text
-        );
-        entry.decide(Action::None, reason, text);
-        entry.disarm();
     }
 }

@@ -9,6 +9,7 @@ mod effects;
 mod entry;
 mod fingerprint;
 mod guard;
+mod mode;
 mod offline;
 pub mod policy;
 mod registry;

@@ -99,7 +99,7 @@ fn has_secret_shape(text: &str) -> bool {
 fn has_userinfo(text: &str) -> bool {
     text.split("://").skip(1).any(|rest| {
         let authority = rest.split(['/', '?', ' ', ',']).next().unwrap_or(rest);
-        authority.contains('@') && !authority.contains("$")
+        authority.contains('@') && !authority.contains('$')
     })
 }
 
@@ -124,4 +124,45 @@ fn is_random(word: &str) -> bool {
         && word.bytes().any(|byte| byte.is_ascii_lowercase())
         && word.bytes().any(|byte| byte.is_ascii_digit())
         && !word.contains('.')
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn hidden(path: &[&str], value: &Value) -> bool {
+        let path: Vec<String> = path.iter().map(|key| (*key).to_owned()).collect();
+        is_sensitive(&path, value)
+    }
+
+    #[test]
+    fn secrets_are_known_by_name_or_shape() {
+        assert!(hidden(
+            &["config", "merge", "authorization", "token"],
+            &json!("x")
+        ));
+        assert!(hidden(&["users"], &json!([{"user": "a", "password": "b"}])));
+        assert!(hidden(&["urls"], &json!(["nats://a:b@c:4222"])));
+        assert!(hidden(&["note"], &json!(format!("SU{}", "A".repeat(54)))));
+        assert!(hidden(&["note"], &json!("eyJhbGciOi.eyJqdGkiOi.c2ln")));
+    }
+
+    #[test]
+    fn references_and_plain_values_are_shown() {
+        assert!(!hidden(
+            &["env", "PASSWORD", "valueFrom", "secretKeyRef", "name"],
+            &json!("auth")
+        ));
+        assert!(!hidden(
+            &["config", "merge", "authorization", "password"],
+            &json!("<< $PASSWORD >>")
+        ));
+        assert!(!hidden(&["config", "cluster", "replicas"], &json!(3)));
+        assert!(!hidden(
+            &["config", "jetstream", "fileStore", "pvc", "size"],
+            &json!("10Gi")
+        ));
+    }
 }

@@ -136,22 +136,21 @@ impl<'a> Check<'a> {
                     | StepKind::MarkDeleting
             )
         });
-        match declared {
-            Some(exchange) => {
-                self.record_is_ours(entry, exchange.adopts_record);
-                let finishing =
-                    release.is_some_and(|release| release.status == ReleaseStatus::Uninstalling);
-                self.require(entry, !removes || finishing, "removes something declared");
-                let kept = exchange.terms.sync_mode == SyncMode::DryRun;
-                self.require(entry, !kept, "changes a dry_run exchange");
-            }
-            None => {
-                let allowed = matches!(entry.action, Action::Uninstall | Action::Deregister)
-                    || entry.steps == [StepKind::Unlock];
-                self.require(entry, allowed, "adds something undeclared");
-                self.removal(entry, id, release);
-            }
-        }
+        let Some(exchange) = declared else {
+            let allowed = matches!(entry.action, Action::Uninstall | Action::Deregister)
+                || entry.steps == [StepKind::Unlock];
+            self.require(entry, allowed, "adds something undeclared");
+            return self.removal(entry, id, release);
+        };
+        self.record_is_ours(entry, exchange.adopts_record);
+        let finishing =
+            release.is_some_and(|release| release.status == ReleaseStatus::Uninstalling);
+        self.require(entry, !removes || finishing, "removes something declared");
+        let kept = exchange.terms.sync_mode == SyncMode::DryRun;
+        self.require(entry, !kept, "changes a dry_run exchange");
+        let held = exchange.terms.suspend.as_ref();
+        let held = held.is_some_and(|suspend| suspend.until.is_none());
+        self.require(entry, !held, "changes what is suspended");
     }
 
     /// Suspensions with an end are the planner's to judge: here is no clock.

@@ -5,6 +5,7 @@ pub mod exit;
 pub mod json;
 mod safe;
 pub mod terminal;
+mod words;
 
 #[cfg(test)]
 mod tests;

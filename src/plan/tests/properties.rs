@@ -25,6 +25,10 @@ const STATES: [ReleaseStatus; 9] = [
 
 /// One exchange's circumstances.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent circumstances, drawn at random"
+)]
 struct Fate {
     cluster: usize,
     declared: bool,

@@ -151,7 +151,7 @@ pub(crate) fn key(id: &ExchangeId) -> ReleaseKey {
     }
 }
 
-pub(crate) fn view<'a>(world: &'a mut Observed) -> &'a mut ClusterView {
+pub(crate) fn view(world: &mut Observed) -> &mut ClusterView {
     world
         .clusters
         .get_mut(&"prod".parse().unwrap())
