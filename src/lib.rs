@@ -27,3 +27,4 @@ pub mod report;
 pub mod source;
 pub mod state;
 pub mod status;
+pub mod yaml;

@@ -1,5 +1,31 @@
 //! What a person wrote, and what it means. Pure: text in, values and diagnostics out.
 
+mod context;
+mod credential;
+mod declare;
 pub mod desired;
+mod digest;
+mod draft;
+mod fields;
+mod finding;
+mod lint;
+mod metadata;
+mod parse;
+mod path;
+mod privilege;
+mod reference;
+mod relation;
+mod resolve;
+mod schema;
+mod shared;
+#[cfg(test)]
+mod tests;
+mod tree;
+pub mod typed;
 
+pub use context::Context;
+pub use declare::declare;
 pub use desired::LastDeclared;
+pub use digest::{canonical_json, digest};
+pub use resolve::resolve;
+pub use schema::schema;

@@ -1,0 +1,30 @@
+//! What a file of an old commit declared.
+
+use super::desired::Terms;
+use super::finding::Findings;
+use super::parse::parse;
+use crate::diagnostic::Severity;
+use crate::id::ExchangeId;
+use crate::source::checkout::SourceFile;
+use crate::yaml;
+
+/// Identity and terms of a file without errors; `None` if it has any. Values are not judged: the
+/// rules for them depend on settings, and have changed since.
+pub fn declare(path: &str, bytes: &[u8]) -> Option<(ExchangeId, Terms)> {
+    let file = SourceFile {
+        path: path.to_owned(),
+        blob: String::new(),
+        bytes: bytes.to_vec(),
+    };
+    let document = yaml::read(bytes);
+    if !document.faults.is_empty() {
+        return None;
+    }
+    let mut findings = Findings::of(&file);
+    let declared = parse(&document.root?, &mut findings);
+    let sound = findings
+        .list
+        .iter()
+        .all(|found| found.severity != Severity::Error);
+    declared.id.filter(|_| sound).map(|id| (id, declared.terms))
+}

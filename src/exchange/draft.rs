@@ -1,0 +1,269 @@
+//! One exchange file on its way to an exchange.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::context::Context;
+use super::desired::{ChartRef, DesiredExchange, Layer};
+use super::digest::digest;
+use super::finding::{Findings, nearest, point};
+use super::parse::{Declared, parse};
+use super::shared::{Role, Shared, expand, role, unknown_profile};
+use super::tree::{Origin, Shape, Tree};
+use super::{credential, lint, privilege, reference};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::id::ExchangeId;
+use crate::reason::Reason;
+use crate::source::checkout::{Checkout, SourceFile};
+use crate::yaml::{self, Data, Node, Place};
+
+/// What became of a file.
+pub(super) struct Draft<'a> {
+    pub(super) file: &'a SourceFile,
+    root: Option<Node>,
+    /// What it names, even where it is broken.
+    pub(super) id: Option<ExchangeId>,
+    pub(super) depends_on: Vec<(ExchangeId, Place)>,
+    pub(super) diagnostics: Vec<Diagnostic>,
+    /// Broken shared files it uses.
+    pub(super) waits_for: Vec<Layer>,
+    /// There while no error was found.
+    pub(super) exchange: Option<DesiredExchange>,
+}
+
+impl<'a> Draft<'a> {
+    /// Reads a file as far as it can be read alone.
+    pub(super) fn read(
+        index: usize,
+        checkout: &'a Checkout,
+        context: &Context,
+        shelf: &BTreeMap<Layer, Shared<'_>>,
+    ) -> Option<Self> {
+        let file = checkout.files.get(index)?;
+        let document = yaml::read(&file.bytes);
+        let mut findings = Findings::of(file);
+        let empty = document.root.as_ref().is_none_or(Node::is_null) && document.faults.is_empty();
+        findings.faults(document.faults);
+        if empty {
+            findings.error(
+                Reason::InvalidValue,
+                Place::START,
+                "the file is empty",
+                "write an exchange, or delete the file",
+            );
+        }
+        let broken = !findings.list.is_empty();
+        let mut declared = Declared::default();
+        if let Some(root) = document.root.as_ref().filter(|root| !root.is_null()) {
+            let mut below = Findings::of(file);
+            declared = parse(root, &mut below);
+            credential::refuse(&Tree::of(root, index), &mut below);
+            // Of a text that breaks off, missing fields say nothing.
+            below
+                .list
+                .retain(|found| !(broken && found.text.ends_with("is missing")));
+            findings.list.append(&mut below.list);
+        }
+        let mut draft = Self {
+            file,
+            root: document.root,
+            id: declared.id.clone(),
+            depends_on: declared.depends_on.clone(),
+            diagnostics: Vec::new(),
+            waits_for: Vec::new(),
+            exchange: None,
+        };
+        let own = draft.expand(index, &declared, context, &mut findings);
+        draft.diagnostics = findings.list;
+        let layers = draft.layers(&declared, shelf);
+        if draft.is_sound() && draft.waits_for.is_empty() {
+            draft.compose(declared, own, &layers, checkout, context);
+        }
+        Some(draft)
+    }
+
+    fn expand(
+        &self,
+        index: usize,
+        declared: &Declared,
+        context: &Context,
+        findings: &mut Findings<'_>,
+    ) -> Tree {
+        let line = self.root.as_ref().map_or(Place::START, |root| root.place);
+        let nothing = Node {
+            place: line,
+            data: Data::Map(Vec::new()),
+        };
+        let tree = expand(
+            declared.values.as_ref().unwrap_or(&nothing),
+            index,
+            findings,
+        );
+        privilege::refuse(&tree, context, findings);
+        tree
+    }
+
+    /// The shared files below this one, in order.
+    fn layers<'s>(
+        &mut self,
+        declared: &Declared,
+        shelf: &'s BTreeMap<Layer, Shared<'s>>,
+    ) -> Vec<&'s Shared<'s>> {
+        let mut layers: Vec<&Shared<'_>> = Vec::new();
+        if let Some(base) = shelf.get(&Layer::Base) {
+            if base.tree.is_none() {
+                self.waits_for.push(Layer::Base);
+            }
+            layers.push(base);
+        }
+        for (name, place) in &declared.profiles {
+            let layer = Layer::Profile(name.clone());
+            match shelf.get(&layer) {
+                Some(profile) => {
+                    if profile.tree.is_none() {
+                        self.waits_for.push(layer);
+                    }
+                    layers.push(profile);
+                }
+                None => {
+                    let known = shelf.keys().filter_map(|layer| match layer {
+                        Layer::Profile(name) => Some(name.as_str()),
+                        Layer::Base | Layer::Block(_) | Layer::Exchange => None,
+                    });
+                    let known = nearest(name, known);
+                    self.diagnostics
+                        .push(unknown_profile(name, known, self.file, *place));
+                }
+            }
+        }
+        layers
+    }
+
+    fn compose(
+        &mut self,
+        declared: Declared,
+        own: Tree,
+        layers: &[&Shared<'_>],
+        checkout: &Checkout,
+        context: &Context,
+    ) {
+        let Some(id) = declared.id else {
+            return;
+        };
+        let origin = own.origin;
+        let mut tree = Tree {
+            origin,
+            shape: Shape::Map(BTreeMap::new()),
+        };
+        for layer in layers
+            .iter()
+            .filter_map(|shared| shared.tree.as_ref())
+            .chain([&own])
+        {
+            tree.overlay(layer);
+        }
+        tree.origin = origin;
+        for finding in lint::examine(&tree) {
+            if let Some(file) = checkout.files.get(finding.origin.file) {
+                self.diagnostics
+                    .push(point(finding.diagnostic, file, finding.origin.place));
+            }
+        }
+        if !self.is_sound() {
+            return;
+        }
+        let values = tree.to_value();
+        let chart = ChartRef {
+            name: context.chart.name.clone(),
+            version: declared
+                .chart_version
+                .unwrap_or_else(|| context.chart.version.clone()),
+        };
+        let blobs = layers
+            .iter()
+            .rev()
+            .filter_map(|shared| shared.blob.map(str::to_owned));
+        self.exchange = Some(DesiredExchange {
+            system_id: declared.system_id.clone().unwrap_or_else(|| id.system_id()),
+            adopts_record: declared.system_id.is_some(),
+            name: declared.name,
+            file: self.file.path.clone(),
+            line: self.root.as_ref().map_or(1, |root| root.place.line),
+            org_ids: declared.org_ids,
+            metadata: declared.metadata,
+            public_url: declared.public_url.or_else(|| context.public_url(&id)),
+            digest: digest(&chart, &values),
+            chart,
+            provenance: provenance(&tree, checkout),
+            secrets: reference::collect(&values),
+            values,
+            blobs: std::iter::once(self.file.blob.clone())
+                .chain(blobs)
+                .collect(),
+            depends_on: declared.depends_on.into_iter().map(|(id, _)| id).collect(),
+            terms: declared.terms,
+            diagnostics: Vec::new(),
+            id,
+        });
+    }
+
+    /// Whether nothing found so far is an error.
+    pub(super) fn is_sound(&self) -> bool {
+        self.diagnostics
+            .iter()
+            .all(|found| found.severity != Severity::Error)
+    }
+
+    /// Adds an error that only other files show, at one of the fields.
+    pub(super) fn refuse(&mut self, error: Diagnostic, field: &str) {
+        let root = self.root.as_ref();
+        let entry = root.and_then(|root| root.entry(field));
+        let place = entry.map_or(Place::START, |entry| entry.node.place);
+        self.diagnostics.push(point(error, self.file, place));
+        self.exchange = None;
+    }
+
+    /// Adds a warning.
+    pub(super) fn warn(&mut self, warning: Diagnostic, place: Place) {
+        self.diagnostics.push(point(warning, self.file, place));
+    }
+}
+
+/// Which layer set each leaf; lists count as leaves, because layers replace them whole.
+fn provenance(tree: &Tree, checkout: &Checkout) -> BTreeMap<Vec<String>, Layer> {
+    fn visit(
+        tree: &Tree,
+        path: &mut Vec<String>,
+        layer: &impl Fn(Origin) -> Layer,
+        found: &mut BTreeMap<Vec<String>, Layer>,
+    ) {
+        match &tree.shape {
+            Shape::Map(map) if !map.is_empty() => {
+                for (key, below) in map {
+                    path.push(key.clone());
+                    visit(below, path, layer, found);
+                    path.pop();
+                }
+            }
+            Shape::Map(_) | Shape::List(_) | Shape::Indexed(_) | Shape::Leaf(Value::Null | _) => {
+                if !path.is_empty() {
+                    found.insert(path.clone(), layer(tree.origin));
+                }
+            }
+        }
+    }
+    let layer = |origin: Origin| {
+        let path = checkout
+            .files
+            .get(origin.file)
+            .map_or("", |file| file.path.as_str());
+        match role(path, &checkout.folder) {
+            Role::Values(layer) => layer,
+            Role::Exchange | Role::None => Layer::Exchange,
+        }
+    };
+    let mut found = BTreeMap::new();
+    visit(tree, &mut Vec::new(), &layer, &mut found);
+    found
+}

@@ -1,0 +1,186 @@
+//! Diagnostics with their place, source line and caret.
+
+use crate::diagnostic::Diagnostic;
+use crate::reason::Reason;
+use crate::source::checkout::SourceFile;
+use crate::yaml::{Fault, Place};
+
+/// Findings kept of one file; nobody reads more, and a hostile file has thousands.
+const MOST: usize = 100;
+/// Characters of a source line that are shown.
+const WIDTH: usize = 120;
+/// A run of letters and digits this long may be a key; people's words are shorter.
+const LONGEST_WORD: usize = 20;
+/// Lines with one of these are shown up to their first colon only.
+const DELICATE: &[&str] = &[
+    "pass",
+    "token",
+    "secret",
+    "seed",
+    "private",
+    "key-data",
+    "kubeconfig",
+    "creds",
+    "contents",
+    "://",
+    "authorization",
+    "apikey",
+    "api_key",
+    "pwd",
+    "cipher",
+    "nkey",
+];
+
+/// What was found in one file.
+pub(super) struct Findings<'a> {
+    pub(super) file: &'a SourceFile,
+    pub(super) list: Vec<Diagnostic>,
+}
+
+impl<'a> Findings<'a> {
+    pub(super) fn of(file: &'a SourceFile) -> Self {
+        Self {
+            file,
+            list: Vec::new(),
+        }
+    }
+
+    pub(super) fn error(
+        &mut self,
+        reason: Reason,
+        place: Place,
+        text: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.add(Diagnostic::error(reason, text).hint(hint), place);
+    }
+
+    pub(super) fn note(
+        &mut self,
+        reason: Reason,
+        place: Place,
+        text: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.add(Diagnostic::note(reason, text).hint(hint), place);
+    }
+
+    pub(super) fn faults(&mut self, faults: Vec<Fault>) {
+        for fault in faults {
+            let mut diagnostic = Diagnostic::error(fault.reason, fault.text);
+            diagnostic.hint = fault.hint;
+            self.add(diagnostic, fault.place);
+        }
+    }
+
+    fn add(&mut self, diagnostic: Diagnostic, place: Place) {
+        if self.list.len() < MOST {
+            self.list.push(point(diagnostic, self.file, place));
+        }
+    }
+}
+
+/// Puts a diagnostic to its place.
+pub(super) fn point(diagnostic: Diagnostic, file: &SourceFile, place: Place) -> Diagnostic {
+    let mut diagnostic = diagnostic.at(&file.path, place.line, place.column);
+    diagnostic.snippet = snippet(&file.bytes, place);
+    diagnostic
+}
+
+/// The source line with a caret below; what may be a credential is covered.
+fn snippet(bytes: &[u8], place: Place) -> Option<String> {
+    let index = usize::try_from(place.line).ok()?.checked_sub(1)?;
+    let line = bytes.split(|byte| *byte == b'\n').nth(index)?;
+    let line = String::from_utf8_lossy(line.get(..line.len().min(4 * WIDTH)).unwrap_or_default());
+    let shown: String = cover(line.trim_end_matches('\r'))
+        .chars()
+        .take(WIDTH)
+        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .collect();
+    if shown.trim().is_empty() {
+        return None;
+    }
+    let number = place.line.to_string();
+    let column = usize::try_from(place.column).ok()?;
+    let caret = column.saturating_sub(1).min(shown.chars().count());
+    Some(format!(
+        "{number} | {shown}\n{} | {}^",
+        " ".repeat(number.len()),
+        " ".repeat(caret)
+    ))
+}
+
+fn cover(line: &str) -> String {
+    let lower = line.to_ascii_lowercase();
+    if DELICATE.iter().any(|word| lower.contains(word)) {
+        return match line.split_once(':') {
+            Some((key, _)) => format!("{key}: …"),
+            None => "…".to_owned(),
+        };
+    }
+    let mut covered = String::with_capacity(line.len());
+    let mut word = String::new();
+    for letter in line.chars() {
+        if letter.is_ascii_alphanumeric() || matches!(letter, '+' | '/' | '=') {
+            word.push(letter);
+        } else {
+            close_word(&mut covered, &mut word);
+            covered.push(letter);
+        }
+    }
+    close_word(&mut covered, &mut word);
+    covered
+}
+
+fn close_word(covered: &mut String, word: &mut String) {
+    let mixed = word.bytes().any(|byte| byte.is_ascii_digit())
+        && word.bytes().any(|byte| byte.is_ascii_alphabetic());
+    if word.len() >= LONGEST_WORD && mixed {
+        covered.push('…');
+    } else {
+        covered.push_str(word);
+    }
+    word.clear();
+}
+
+/// The known name that is meant by a misspelt one.
+pub(super) fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let plain = |text: &str| text.to_ascii_lowercase().replace(['_', '-'], "");
+    let wanted = plain(name);
+    known
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(&wanted, &plain(candidate)), candidate))
+        .filter(|(likeness, _)| *likeness > 0.82)
+        .max_by(|(left, _), (right, _)| left.total_cmp(right))
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(line: &str) -> String {
+        snippet(line.as_bytes(), Place { line: 1, column: 3 }).unwrap()
+    }
+
+    #[test]
+    fn carets_point() {
+        assert_eq!(shown("a: yes"), "1 | a: yes\n  |   ^");
+    }
+
+    #[test]
+    fn credentials_are_covered() {
+        assert!(!shown("  password: hunter2").contains("hunter2"));
+        assert!(!shown("  - {token: abc, x: [").contains("abc"));
+        assert!(!shown("  urls: [nats://a:b3@host]").contains("b3"));
+        assert!(!shown("  MIIEvQIBADANBgkqhkiG9w0BAQEFAASC").contains("MIIEv"));
+    }
+
+    #[test]
+    fn misspelt_names_are_recognised() {
+        let known = ["helm_values", "metadata", "release_name"];
+        assert_eq!(nearest("helmValues", known), Some("helm_values"));
+        assert_eq!(nearest("metadta", known), Some("metadata"));
+        assert_eq!(nearest("xyz", known), None);
+    }
+}

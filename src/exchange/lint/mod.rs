@@ -1,0 +1,96 @@
+//! What only somebody who knows NATS and its chart can tell about composed values. Helm accepts all of
+//! this without a word.
+
+mod chart;
+mod server;
+mod subject;
+mod topology;
+
+use serde_json::Value;
+
+use super::tree::{Origin, Tree};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::reason::Reason;
+
+/// What a lint found, and where the layer that set it stands.
+pub(super) struct Finding {
+    pub(super) diagnostic: Diagnostic,
+    pub(super) origin: Origin,
+}
+
+/// The composed values under examination.
+struct Bench<'t> {
+    tree: &'t Tree,
+    found: Vec<Finding>,
+}
+
+/// Looks at the composed values of one exchange.
+pub(super) fn examine(tree: &Tree) -> Vec<Finding> {
+    let mut bench = Bench {
+        tree,
+        found: Vec::new(),
+    };
+    chart::examine(&mut bench);
+    topology::examine(&mut bench);
+    server::examine(&mut bench);
+    subject::examine(&mut bench);
+    bench.found
+}
+
+impl<'t> Bench<'t> {
+    fn add(
+        &mut self,
+        severity: Severity,
+        reason: Reason,
+        origin: Origin,
+        text: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        let diagnostic = match severity {
+            Severity::Error => Diagnostic::error(reason, text),
+            Severity::Warning => Diagnostic::warning(reason, text),
+            Severity::Note => Diagnostic::note(reason, text),
+        };
+        self.found.push(Finding {
+            diagnostic: diagnostic.hint(hint),
+            origin,
+        });
+    }
+
+    fn error(
+        &mut self,
+        reason: Reason,
+        origin: Origin,
+        text: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.add(Severity::Error, reason, origin, text, hint);
+    }
+
+    fn warning(
+        &mut self,
+        reason: Reason,
+        origin: Origin,
+        text: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.add(Severity::Warning, reason, origin, text, hint);
+    }
+
+    fn get(&self, path: &[&str]) -> Option<&'t Tree> {
+        self.tree.get(path)
+    }
+
+    /// Whether a boolean is set to true.
+    fn is_on(&self, path: &[&str]) -> bool {
+        self.get(path).and_then(Tree::leaf) == Some(&Value::Bool(true))
+    }
+
+    /// A boolean with the chart's default.
+    fn is_on_or(&self, path: &[&str], default: bool) -> bool {
+        self.get(path)
+            .and_then(Tree::leaf)
+            .and_then(Value::as_bool)
+            .unwrap_or(default)
+    }
+}

@@ -1,0 +1,174 @@
+//! Numbers of servers, memory, and who may connect.
+
+use serde_json::Value;
+
+use super::Bench;
+use crate::exchange::tree::Tree;
+use crate::reason::Reason;
+
+pub(super) fn examine(bench: &mut Bench<'_>) {
+    replicas(bench);
+    memory(bench);
+    openness(bench);
+}
+
+fn replicas(bench: &mut Bench<'_>) {
+    let node = bench.get(&["config", "cluster", "replicas"]);
+    let node = node.filter(|node| node.leaf() != Some(&Value::Null));
+    let clustered = bench.is_on(&["config", "cluster", "enabled"]);
+    let jetstream = bench.is_on(&["config", "jetstream", "enabled"]);
+    let Some(node) = node else {
+        return;
+    };
+    let count = match node.leaf() {
+        Some(Value::Number(number)) => number.as_u64(),
+        Some(Value::String(text)) => text.parse().ok(),
+        _ => None,
+    };
+    let Some(count) = count else {
+        bench.error(
+            Reason::InvalidValue,
+            node.origin,
+            "config.cluster.replicas is no number of servers",
+            "write a whole number, as in 3",
+        );
+        return;
+    };
+    if !clustered {
+        bench.error(
+            Reason::ReplicasWithoutCluster,
+            node.origin,
+            format!("config.cluster.replicas {count} has no effect: the cluster is not enabled, one server is started"),
+            "add `config.cluster.enabled: true`, or take replicas away",
+        );
+    } else if jetstream && count == 1 {
+        bench.error(
+            Reason::JetStreamClusterOfOne,
+            node.origin,
+            "a JetStream cluster of one server never gets a leader",
+            "write 3 replicas, or `config.cluster.enabled: false` for a single server",
+        );
+    } else if jetstream && count % 2 == 0 {
+        bench.warning(
+            Reason::EvenReplicas,
+            node.origin,
+            format!(
+                "{count} servers tolerate no more failures than {}",
+                count.saturating_sub(1)
+            ),
+            "use an odd number: 3 or 5",
+        );
+    }
+}
+
+fn memory(bench: &mut Bench<'_>) {
+    let on = bench.is_on(&["config", "jetstream", "enabled"])
+        && bench.is_on(&["config", "jetstream", "memoryStore", "enabled"]);
+    let limit = [
+        bench.get(&["container", "merge", "resources", "limits", "memory"]),
+        bench.get(&["container", "resources", "limits", "memory"]),
+    ];
+    let Some(limit) = limit.into_iter().flatten().next().filter(|_| on) else {
+        return;
+    };
+    let size = bench.get(&["config", "jetstream", "memoryStore", "maxSize"]);
+    // The chart's default.
+    let bytes = size.map_or(Some(1 << 30), |size| size.leaf().and_then(quantity));
+    if let (Some(bytes), Some(most)) = (bytes, limit.leaf().and_then(quantity))
+        && bytes >= most
+    {
+        bench.error(
+            Reason::MemoryStoreTooLarge,
+            size.unwrap_or(limit).origin,
+            "the memory store is not smaller than the container's memory limit; Kubernetes kills the server before the store is full",
+            "raise the limit, or lower config.jetstream.memoryStore.maxSize to at most three quarters of it",
+        );
+    }
+}
+
+/// Bytes of a Kubernetes quantity.
+fn quantity(value: &Value) -> Option<u64> {
+    let text = match value {
+        Value::Number(number) => return number.as_u64(),
+        Value::String(text) => text,
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
+    };
+    let end = text
+        .find(|letter: char| !letter.is_ascii_digit() && letter != '.')
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(end)?;
+    let factor: f64 = match unit {
+        "" => 1.0,
+        "k" | "K" => 1e3,
+        "M" => 1e6,
+        "G" => 1e9,
+        "T" => 1e12,
+        "Ki" => 1024.0,
+        "Mi" => 1_048_576.0,
+        "Gi" => 1_073_741_824.0,
+        "Ti" => 1_099_511_627_776.0,
+        _ => return None,
+    };
+    let bytes = number.parse::<f64>().ok()? * factor;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the text has no sign, and the cast saturates"
+    )]
+    Some(bytes as u64)
+}
+
+fn openness(bench: &mut Bench<'_>) {
+    const GUARDS: &[&str] = &[
+        "accounts",
+        "authorization",
+        "operator",
+        "auth_callout",
+        "resolver",
+    ];
+    let merge = bench.get(&["config", "merge"]);
+    let guarded = merge.is_some_and(|merge| {
+        merge.children().any(|(key, _)| {
+            GUARDS.contains(&key.as_str())
+                || key.ends_with("$include")
+                || key.starts_with("$tplYaml")
+        })
+    }) || bench
+        .get(&["config", "patch"])
+        .is_some_and(|patch| !patch.items().is_empty())
+        || bench.is_on(&["config", "resolver", "enabled"]);
+    let encrypted = bench.is_on_or(&["config", "nats", "tls", "enabled"], false);
+    if !guarded && !encrypted {
+        let origin = bench
+            .get(&["config"])
+            .map_or(bench.tree.origin, |config: &Tree| config.origin);
+        bench.warning(
+            Reason::OpenExchange,
+            origin,
+            "neither authentication nor TLS is configured: whoever reaches the service may read and write everything",
+            "set config.merge.authorization or config.merge.accounts, and config.nats.tls",
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn quantities_are_bytes() {
+        for (text, bytes) in [
+            ("1Gi", 1 << 30),
+            ("512Mi", 1 << 29),
+            ("1G", 1_000_000_000),
+            ("1.5Ki", 1536),
+            ("7", 7),
+        ] {
+            assert_eq!(quantity(&json!(text)), Some(bytes), "{text}");
+        }
+        assert_eq!(quantity(&json!("1 Gi")), None);
+        assert_eq!(quantity(&json!("-1Gi")), None);
+    }
+}

@@ -1,0 +1,320 @@
+//! One exchange file to what it declares. Every field is looked at, so that one run shows all errors
+//! and a broken file still tells which exchange it is about.
+
+use serde_json::{Map, Value};
+
+use super::desired::{DeletionPolicy, Suspend, SyncMode, Terms};
+use super::fields::{FIELDS, Fields};
+use super::finding::{Findings, nearest};
+use super::{metadata, typed};
+use crate::id::{ClusterId, ExchangeId, Namespace, ReleaseName, SystemId};
+use crate::reason::Reason;
+use crate::yaml::{Data, Node, Place};
+
+/// What a file declares, as far as it could be read.
+#[derive(Debug, Default)]
+pub(super) struct Declared {
+    /// The identity, even where other fields are wrong.
+    pub(super) id: Option<ExchangeId>,
+    pub(super) name: String,
+    pub(super) org_ids: Vec<String>,
+    pub(super) metadata: Map<String, Value>,
+    pub(super) chart_version: Option<String>,
+    pub(super) profiles: Vec<(String, Place)>,
+    pub(super) depends_on: Vec<(ExchangeId, Place)>,
+    pub(super) terms: Terms,
+    pub(super) public_url: Option<String>,
+    pub(super) system_id: Option<SystemId>,
+    pub(super) values: Option<Node>,
+}
+
+/// The namespace of files that name none, as in the original deployment API.
+const NAMESPACE: &str = "communication";
+
+/// Reads the fields below `root`.
+pub(super) fn parse(root: &Node, findings: &mut Findings<'_>) -> Declared {
+    if !matches!(root.data, Data::Map(_)) {
+        findings.error(
+            Reason::InvalidValue,
+            root.place,
+            format!(
+                "the file is {}; an exchange is a map of fields",
+                root.kind()
+            ),
+            "begin with `name:`, `release_name:`, `cluster_id:` and `org_ids:`",
+        );
+        return Declared::default();
+    }
+    let mut fields = Fields { root, findings };
+    if !is_exchange(&mut fields) {
+        return Declared::default();
+    }
+    refuse_unknown(&mut fields);
+    let id = identity(&mut fields);
+    let name = fields.required("name", "Global Event Bus");
+    let org_ids = org_ids(&mut fields);
+    let chart_version = chart_version(&mut fields);
+    let profiles = fields.texts("profiles");
+    let profiles = profiles
+        .into_iter()
+        .map(|(name, place)| (name.to_owned(), place))
+        .collect();
+    let depends_on = depends_on(&mut fields);
+    let terms = terms(&mut fields);
+    let public_url = public_url(&mut fields);
+    let system_id = fields.text("system_id");
+    let system_id = fields.name("system_id", system_id);
+    let metadata = metadata::read(&mut fields);
+    typed::check(&mut fields);
+    let values = values(&mut fields);
+    Declared {
+        id,
+        name: name
+            .map(|(name, _)| name.trim().to_owned())
+            .unwrap_or_default(),
+        org_ids,
+        metadata,
+        chart_version,
+        profiles,
+        depends_on,
+        terms,
+        public_url,
+        system_id,
+        values,
+    }
+}
+
+fn is_exchange(fields: &mut Fields<'_, '_, '_>) -> bool {
+    if let Some(kind) = fields.get("kind")
+        && kind.text() != Some("Exchange")
+    {
+        fields.findings.error(
+            Reason::InvalidValue,
+            kind.place,
+            "an unknown kind of file",
+            "write `kind: Exchange`, or move the file out of the watched folder",
+        );
+        return false;
+    }
+    if let Some(format) = fields.get("format")
+        && format.data != Data::Scalar(Value::from(1))
+    {
+        fields.findings.error(
+            Reason::InvalidValue,
+            format.place,
+            "an unknown format; this natsx-sync reads format 1",
+            "write `format: 1`, or use a newer natsx-sync",
+        );
+    }
+    true
+}
+
+fn refuse_unknown(fields: &mut Fields<'_, '_, '_>) {
+    for entry in fields.root.entries() {
+        let name = entry.key.as_str();
+        // The original API took it in every request; the secret check has the right words for it.
+        if FIELDS.contains(&name) || name == "kubeconfig" {
+            continue;
+        }
+        let hint = match nearest(name, FIELDS.iter().copied()) {
+            Some(known) => format!("did you mean {known}?"),
+            None if name.starts_with("config.") => {
+                "write chart values below `helm_values:`".to_owned()
+            }
+            None => format!("the fields are: {}", FIELDS.join(", ")),
+        };
+        fields.findings.error(
+            Reason::UnknownField,
+            entry.place,
+            format!("an exchange has no field {name:?}"),
+            hint,
+        );
+    }
+}
+
+fn identity(fields: &mut Fields<'_, '_, '_>) -> Option<ExchangeId> {
+    let release = fields.required("release_name", "nats-global-exchange");
+    let release = fields.name::<ReleaseName>("release_name", release);
+    let cluster = fields.required("cluster_id", "us-east-cluster");
+    let cluster = fields.name::<ClusterId>("cluster_id", cluster);
+    let namespace = if fields.get("namespace").is_some() {
+        let text = fields.text("namespace");
+        fields.name::<Namespace>("namespace", text)
+    } else {
+        NAMESPACE.parse().ok()
+    };
+    Some(ExchangeId {
+        cluster: cluster?,
+        namespace: namespace?,
+        release: release?,
+    })
+}
+
+fn org_ids(fields: &mut Fields<'_, '_, '_>) -> Vec<String> {
+    let hint = "write `org_ids: [org001, org002]`, or the comma-separated text";
+    let Some(node) = fields.get("org_ids") else {
+        let place = fields
+            .root
+            .entry("org_ids")
+            .map_or(fields.root.place, |entry| entry.place);
+        fields
+            .findings
+            .error(Reason::InvalidValue, place, "org_ids is missing", hint);
+        return Vec::new();
+    };
+    let parts: Vec<(String, Place)> = match (&node.data, node.text()) {
+        (_, Some(text)) => text
+            .split(',')
+            .map(|part| (part.trim().to_owned(), node.place))
+            .collect(),
+        (Data::List(_), _) => fields
+            .texts("org_ids")
+            .into_iter()
+            .map(|(text, place)| (text.trim().to_owned(), place))
+            .collect(),
+        (Data::Scalar(_) | Data::Map(_), _) => {
+            fields.wrong("org_ids", node, "a list of texts", hint);
+            return Vec::new();
+        }
+    };
+    if parts.is_empty() {
+        fields
+            .findings
+            .error(Reason::InvalidValue, node.place, "org_ids is empty", hint);
+    }
+    for (part, place) in &parts {
+        if part.is_empty() || part.contains(',') || part.chars().any(char::is_control) {
+            fields.findings.error(
+                Reason::InvalidValue,
+                *place,
+                "an organisation id is empty, or contains a comma or control character",
+                hint,
+            );
+        }
+    }
+    parts.into_iter().map(|(part, _)| part).collect()
+}
+
+fn chart_version(fields: &mut Fields<'_, '_, '_>) -> Option<String> {
+    let (text, place) = fields.text("chart_version")?;
+    if semver::Version::parse(text).is_ok() {
+        return Some(text.to_owned());
+    }
+    fields.findings.error(
+        Reason::InvalidValue,
+        place,
+        format!("chart_version {text:?} is no exact version"),
+        "write all three numbers, as in `chart_version: 2.14.2`; ranges are not resolved",
+    );
+    None
+}
+
+fn depends_on(fields: &mut Fields<'_, '_, '_>) -> Vec<(ExchangeId, Place)> {
+    let mut ids = Vec::new();
+    for (text, place) in fields.texts("depends_on") {
+        match text.parse() {
+            Ok(id) => ids.push((id, place)),
+            Err(_) => fields.findings.error(
+                Reason::InvalidValue,
+                place,
+                format!("{text:?} is no exchange id"),
+                "write cluster/namespace/release, as in us-east-cluster/communication/nats-core",
+            ),
+        }
+    }
+    ids
+}
+
+fn terms(fields: &mut Fields<'_, '_, '_>) -> Terms {
+    let modes = [
+        "continuous",
+        "continuous_with_drift_detection",
+        "one_time",
+        "dry_run",
+    ];
+    let sync_mode: SyncMode = fields.word("sync_mode", &modes).unwrap_or_default();
+    if sync_mode == SyncMode::ContinuousWithDriftDetection
+        && let Some(node) = fields.get("sync_mode")
+    {
+        fields.findings.note(
+            Reason::NotActedOn,
+            node.place,
+            "drift of single objects is not detected yet; the release is kept as with continuous",
+            "nothing to do",
+        );
+    }
+    let deletion_policy: Option<DeletionPolicy> =
+        fields.word("deletion_policy", &["retain", "purge"]);
+    Terms {
+        sync_mode,
+        protect: fields.boolean("protect").unwrap_or_default(),
+        deletion_policy: deletion_policy.unwrap_or_default(),
+        suspend: suspend(fields),
+    }
+}
+
+fn suspend(fields: &mut Fields<'_, '_, '_>) -> Option<Suspend> {
+    let node = fields.get("suspend")?;
+    let hint = "write `suspend: {reason: \"why\"}`, with `until: 2026-12-01T00:00:00Z` if it ends";
+    if !matches!(node.data, Data::Map(_)) {
+        fields.wrong("suspend", node, "a map", hint);
+        return None;
+    }
+    for entry in node.entries() {
+        if !["reason", "until"].contains(&entry.key.as_str()) {
+            fields.findings.error(
+                Reason::UnknownField,
+                entry.place,
+                format!("suspend has no field {:?}", entry.key),
+                hint,
+            );
+        }
+    }
+    let mut inner = Fields {
+        root: node,
+        findings: &mut *fields.findings,
+    };
+    let reason = inner.required("reason", "\"maintenance\"")?.0.to_owned();
+    let until = match inner.text("until") {
+        None => None,
+        Some((text, place)) => match text.parse() {
+            Ok(until) => Some(until),
+            Err(_) => {
+                let text = format!("{text:?} is no point in time");
+                inner
+                    .findings
+                    .error(Reason::InvalidValue, place, text, hint);
+                None
+            }
+        },
+    };
+    Some(Suspend { reason, until })
+}
+
+fn public_url(fields: &mut Fields<'_, '_, '_>) -> Option<String> {
+    let (text, place) = fields.text("public_url")?;
+    let good = url::Url::parse(text).is_ok_and(|url| {
+        let scheme = ["https", "http", "wss", "ws", "nats", "tls"].contains(&url.scheme());
+        scheme && url.has_host() && url.username().is_empty() && url.password().is_none()
+    });
+    if good {
+        return Some(text.to_owned());
+    }
+    fields.findings.error(
+        Reason::InvalidValue,
+        place,
+        "public_url is no URL with scheme and host and without a user",
+        "write it as in https://nats.example.org/global",
+    );
+    None
+}
+
+fn values(fields: &mut Fields<'_, '_, '_>) -> Option<Node> {
+    let node = fields.get("helm_values")?;
+    if matches!(node.data, Data::Map(_)) {
+        return Some(node.clone());
+    }
+    let hint = "write chart values below it, as in `config.jetstream.enabled: true`";
+    fields.wrong("helm_values", node, "a map", hint);
+    None
+}

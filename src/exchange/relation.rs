@@ -1,0 +1,184 @@
+//! What files say about each other: one identity twice, objects of one name, circles.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::desired::DesiredExchange;
+use super::draft::Draft;
+use crate::diagnostic::Diagnostic;
+use crate::id::ExchangeId;
+use crate::reason::Reason;
+
+/// Checks all drafts against each other; errors land in the files they are about.
+pub(super) fn check(drafts: &mut [Draft<'_>]) {
+    refuse_same_identity(drafts);
+    refuse_same_record(drafts);
+    refuse_same_objects(drafts);
+    check_dependencies(drafts);
+}
+
+/// Groups the files by a key and refuses groups of more than one.
+fn refuse_groups<K: Ord>(
+    drafts: &mut [Draft<'_>],
+    keys: impl Fn(&Draft<'_>) -> Vec<K>,
+    error: impl Fn(&K, &str) -> Diagnostic,
+    field: &str,
+) {
+    let mut groups: BTreeMap<K, BTreeSet<usize>> = BTreeMap::new();
+    for (index, draft) in drafts.iter().enumerate() {
+        for key in keys(draft) {
+            groups.entry(key).or_default().insert(index);
+        }
+    }
+    for (key, members) in groups.into_iter().filter(|(_, members)| members.len() > 1) {
+        let files: Vec<String> = members
+            .iter()
+            .filter_map(|index| drafts.get(*index))
+            .map(|draft| draft.file.path.clone())
+            .collect();
+        for index in members {
+            if let Some(draft) = drafts.get_mut(index) {
+                let others: Vec<&str> = files
+                    .iter()
+                    .map(String::as_str)
+                    .filter(|file| *file != draft.file.path)
+                    .collect();
+                draft.refuse(error(&key, &others.join(", ")), field);
+            }
+        }
+    }
+}
+
+fn refuse_same_identity(drafts: &mut [Draft<'_>]) {
+    refuse_groups(
+        drafts,
+        |draft| draft.id.iter().cloned().collect(),
+        |id, others| {
+            Diagnostic::error(
+                Reason::DuplicateExchange,
+                format!("{id} is declared by {others} too"),
+            )
+            .hint("delete one of the files, or give it another release_name or namespace")
+        },
+        "release_name",
+    );
+}
+
+fn refuse_same_record(drafts: &mut [Draft<'_>]) {
+    refuse_groups(
+        drafts,
+        |draft| {
+            draft
+                .exchange
+                .iter()
+                .map(|exchange| exchange.system_id.clone())
+                .collect()
+        },
+        |id, others| {
+            Diagnostic::error(
+                Reason::DuplicateExchange,
+                format!("the system_id {id} is used by {others} too"),
+            )
+            .hint("every exchange has a registry record of its own: take the line away in one file")
+        },
+        "system_id",
+    );
+}
+
+fn refuse_same_objects(drafts: &mut [Draft<'_>]) {
+    refuse_groups(
+        drafts,
+        |draft| draft.exchange.iter().flat_map(services).collect(),
+        |(_, _, name), others| {
+            Diagnostic::error(
+                Reason::ObjectCollision,
+                format!("its objects would be named {name}, as those of {others}"),
+            )
+            .hint("choose another release_name: the chart appends `-nats` to names without `nats`")
+        },
+        "release_name",
+    );
+}
+
+/// The Services of an exchange: the objects whose names can meet.
+fn services(exchange: &DesiredExchange) -> Vec<(String, String, String)> {
+    let text = |key: &str| {
+        exchange
+            .values
+            .get(key)
+            .and_then(Value::as_str)
+            .filter(|text| !text.is_empty())
+    };
+    let release = exchange.id.release.as_str();
+    let chart = text("nameOverride").unwrap_or(&exchange.chart.name);
+    let name = match text("fullnameOverride") {
+        Some(name) => name.to_owned(),
+        None if release.contains(chart) => release.to_owned(),
+        None => format!("{release}-{chart}"),
+    };
+    let space = text("namespaceOverride").unwrap_or(exchange.id.namespace.as_str());
+    let place = |name: String| (exchange.id.cluster.to_string(), space.to_owned(), name);
+    vec![place(format!("{name}-headless")), place(name)]
+}
+
+fn check_dependencies(drafts: &mut [Draft<'_>]) {
+    let mut graph: BTreeMap<ExchangeId, Vec<ExchangeId>> = BTreeMap::new();
+    let mut known: BTreeSet<ExchangeId> = BTreeSet::new();
+    for draft in drafts.iter() {
+        if let Some(id) = &draft.id {
+            known.insert(id.clone());
+            let needed = draft
+                .depends_on
+                .iter()
+                .map(|(needed, _)| needed.clone())
+                .collect();
+            graph.insert(id.clone(), needed);
+        }
+    }
+    let circular = circular(&graph);
+    for draft in drafts.iter_mut() {
+        if draft.id.as_ref().is_some_and(|id| circular.contains(id)) {
+            let names: Vec<String> = circular.iter().map(ToString::to_string).collect();
+            draft.refuse(
+                Diagnostic::error(
+                    Reason::InvalidValue,
+                    format!(
+                        "depends_on runs in a circle, through some of {}",
+                        names.join(", ")
+                    ),
+                )
+                .hint("take one of the dependencies away"),
+                "depends_on",
+            );
+        }
+        for (needed, place) in draft.depends_on.clone() {
+            if !known.contains(&needed) {
+                draft.warn(
+                    Diagnostic::warning(Reason::InvalidValue, format!("no file declares {needed}"))
+                        .hint("correct the id, or take it away"),
+                    place,
+                );
+            }
+        }
+    }
+}
+
+/// The exchanges that wait for themselves.
+fn circular(graph: &BTreeMap<ExchangeId, Vec<ExchangeId>>) -> BTreeSet<ExchangeId> {
+    // Whoever needs nothing that is left, and whoever nothing left needs, is in no circle.
+    let mut left: BTreeSet<&ExchangeId> = graph.keys().collect();
+    loop {
+        let needs = |id: &ExchangeId| graph.get(id).into_iter().flatten();
+        let needed: BTreeSet<&ExchangeId> = left.iter().flat_map(|id| needs(id)).collect();
+        let next: BTreeSet<&ExchangeId> = left
+            .iter()
+            .copied()
+            .filter(|id| needed.contains(id) && needs(id).any(|other| left.contains(other)))
+            .collect();
+        if next.len() == left.len() {
+            return left.into_iter().cloned().collect();
+        }
+        left = next;
+    }
+}

@@ -1,0 +1,154 @@
+//! A checkout to the desired state. One broken file never hides the others.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::context::Context;
+use super::desired::{BrokenFile, Desired, LastDeclared, Layer};
+use super::draft::Draft;
+use super::relation;
+use super::shared::{self, Role, Shared};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::reason::Reason;
+use crate::source::checkout::Checkout;
+
+/// Resolves every file. `last_declared` is asked once, for the paths of all broken exchange files.
+pub fn resolve(
+    checkout: &Checkout,
+    context: &Context,
+    last_declared: &dyn Fn(&[String]) -> BTreeMap<String, LastDeclared>,
+) -> Desired {
+    let shelf = shared::read_all(checkout, context);
+    let mut drafts: Vec<Draft<'_>> = checkout
+        .files
+        .iter()
+        .enumerate()
+        .filter(|(_, file)| shared::role(&file.path, &checkout.folder) == Role::Exchange)
+        .filter_map(|(index, _)| Draft::read(index, checkout, context, &shelf))
+        .collect();
+    relation::check(&mut drafts);
+    let mut desired = Desired {
+        repository: checkout.repository.clone(),
+        commit: checkout.commit.clone(),
+        dirty: checkout.dirty,
+        has_history: checkout.has_history,
+        ..Desired::default()
+    };
+    for unreadable in &checkout.unreadable {
+        let text = format!("not read: {}", unreadable.text);
+        desired
+            .incomplete
+            .push(Diagnostic::error(Reason::SourceIncomplete, text).in_file(&unreadable.path));
+    }
+    report_shared(&shelf, &drafts, &mut desired);
+    let broken: Vec<String> = drafts
+        .iter()
+        .filter(|draft| !draft.is_sound())
+        .map(|draft| draft.file.path.clone())
+        .collect();
+    let told = if broken.is_empty() {
+        BTreeMap::new()
+    } else {
+        last_declared(&broken)
+    };
+    for draft in drafts {
+        settle(draft, &told, &mut desired);
+    }
+    let mut unique: Vec<Diagnostic> = Vec::new();
+    let mut seen = BTreeSet::new();
+    for found in desired
+        .diagnostics
+        .drain(..)
+        .chain(desired.incomplete.iter().cloned())
+    {
+        let key = (
+            found.file.clone(),
+            found.line,
+            found.column,
+            found.reason,
+            found.text.clone(),
+        );
+        if seen.insert(key) {
+            unique.push(found);
+        }
+    }
+    desired.diagnostics = unique;
+    desired
+}
+
+/// A broken shared file blocks all who use it, and every removal.
+fn report_shared(shelf: &BTreeMap<Layer, Shared<'_>>, drafts: &[Draft<'_>], desired: &mut Desired) {
+    for (layer, shared) in shelf {
+        desired
+            .diagnostics
+            .extend(shared.diagnostics.iter().cloned());
+        if shared.tree.is_some() {
+            continue;
+        }
+        desired.broken.push(BrokenFile {
+            file: shared.path.clone(),
+            line: shared
+                .diagnostics
+                .iter()
+                .find_map(|found| found.line)
+                .unwrap_or(1),
+            blocks: drafts
+                .iter()
+                .filter(|draft| draft.waits_for.contains(layer))
+                .filter_map(|draft| draft.id.clone())
+                .collect(),
+            diagnostics: shared.diagnostics.clone(),
+        });
+        desired.incomplete.push(
+            Diagnostic::error(
+                Reason::SourceIncomplete,
+                "a values file that exchanges share is broken, so nothing is removed in this pass",
+            )
+            .in_file(&shared.path)
+            .hint("mend the file"),
+        );
+    }
+}
+
+fn settle(draft: Draft<'_>, told: &BTreeMap<String, LastDeclared>, desired: &mut Desired) {
+    desired
+        .diagnostics
+        .extend(draft.diagnostics.iter().cloned());
+    if draft.is_sound() {
+        if let Some(mut exchange) = draft.exchange {
+            exchange.diagnostics = draft.diagnostics;
+            desired.exchanges.insert(exchange.id.clone(), exchange);
+        }
+        return;
+    }
+    let path = &draft.file.path;
+    let mut blocks: BTreeSet<_> = draft.id.iter().cloned().collect();
+    let last = told.get(path).unwrap_or(&LastDeclared::NotFound);
+    match last {
+        LastDeclared::Exchange(id) => {
+            blocks.insert(id.clone());
+        }
+        LastDeclared::Never if !blocks.is_empty() => {}
+        LastDeclared::Never | LastDeclared::NotFound => desired.incomplete.push(
+            Diagnostic::error(
+                Reason::SourceIncomplete,
+                "which exchange this broken file stands for cannot be told, so nothing is removed in this pass",
+            )
+            .in_file(path)
+            .hint("mend the file"),
+        ),
+    }
+    let errors = draft
+        .diagnostics
+        .iter()
+        .filter(|found| found.severity == Severity::Error);
+    let line = errors
+        .clone()
+        .filter(|found| found.file.as_ref() == Some(path))
+        .find_map(|found| found.line);
+    desired.broken.push(BrokenFile {
+        file: path.clone(),
+        line: line.unwrap_or(1),
+        blocks,
+        diagnostics: draft.diagnostics,
+    });
+}

@@ -1,0 +1,88 @@
+//! The project's own example repository.
+
+use serde_json::json;
+
+use super::{checkout, context};
+use crate::exchange::desired::Layer;
+use crate::exchange::{LastDeclared, resolve};
+use crate::reason::Reason;
+
+#[test]
+fn examples_resolve_without_errors() {
+    let checkout = checkout(&[
+        ("values.yaml", include_str!("../../../examples/values.yaml")),
+        (
+            "profiles/production.yaml",
+            include_str!("../../../examples/profiles/production.yaml"),
+        ),
+        (
+            "exchanges/eu-edge/edge.yaml",
+            include_str!("../../../examples/exchanges/eu-edge/edge.yaml"),
+        ),
+        (
+            "exchanges/us-east/global-event-bus.yaml",
+            include_str!("../../../examples/exchanges/us-east/global-event-bus.yaml"),
+        ),
+        (
+            "exchanges/us-east/orders.yaml",
+            include_str!("../../../examples/exchanges/us-east/orders.yaml"),
+        ),
+    ]);
+    let desired = resolve(&checkout, &context(), &|_| panic!("nothing is broken"));
+    assert!(
+        desired.broken.is_empty() && desired.incomplete.is_empty(),
+        "{:#?}",
+        desired.broken
+    );
+    let ids: Vec<String> = desired.exchanges.keys().map(ToString::to_string).collect();
+    assert_eq!(
+        ids,
+        [
+            "eu-edge-cluster/communication/nats-edge",
+            "us-east-cluster/communication/nats-global-exchange",
+            "us-east-cluster/communication/nats-orders",
+        ]
+    );
+    assert!(
+        desired
+            .diagnostics
+            .iter()
+            .all(|found| found.reason == Reason::OpenExchange)
+    );
+    let bus = &desired.exchanges[&"us-east-cluster/communication/nats-global-exchange"
+        .parse()
+        .unwrap()];
+    assert_eq!(
+        bus.values["config"]["jetstream"]["fileStore"]["pvc"]["size"],
+        json!("5Gi")
+    );
+    assert_eq!(bus.values["natsBox"]["enabled"], json!(false));
+    assert_eq!(bus.metadata["team"], json!("infra"));
+    assert_eq!(bus.org_ids, ["org001"]);
+    assert_eq!(bus.name, "Global Event Bus");
+    assert_eq!(bus.chart.version, "2.14.2");
+    let orders = &desired.exchanges[&"us-east-cluster/communication/nats-orders".parse().unwrap()];
+    let path = |path: &str| path.split('.').map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(orders.provenance[&path("natsBox.enabled")], Layer::Base);
+    assert_eq!(
+        orders.provenance[&path("config.cluster.replicas")],
+        Layer::Profile("production".into())
+    );
+    assert_eq!(
+        orders.provenance[&path("config.merge.max_payload")],
+        Layer::Exchange
+    );
+    assert_eq!(orders.blobs.len(), 3);
+    assert!(orders.terms.protect);
+}
+
+#[test]
+fn the_built_in_values_are_none() {
+    let document = crate::yaml::read(include_bytes!("../../../values.yaml"));
+    assert_eq!((document.root, document.faults), (None, vec![]));
+}
+
+#[test]
+fn last_declared_is_a_plain_enum() {
+    assert_ne!(LastDeclared::Never, LastDeclared::NotFound);
+}

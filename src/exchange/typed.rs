@@ -1,0 +1,176 @@
+//! The typed blocks `access` and `federation`: checked for shape, not compiled to values yet.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::fields::Fields;
+use crate::id::ExchangeId;
+use crate::reason::Reason;
+
+/// Who may do what.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Access {
+    /// Users of the exchange.
+    #[serde(default)]
+    pub users: Vec<User>,
+    /// Accounts by name.
+    #[serde(default)]
+    pub accounts: BTreeMap<String, Account>,
+    /// What users may do who have no permissions of their own.
+    pub default_permissions: Option<Permissions>,
+}
+
+/// An account.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// Users of the account.
+    #[serde(default)]
+    pub users: Vec<User>,
+    /// Whether the account may use `JetStream`.
+    #[serde(default)]
+    pub jetstream: bool,
+}
+
+/// A user; known by password or by nkey.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct User {
+    /// The user's name.
+    pub user: Option<String>,
+    /// The public nkey.
+    pub nkey: Option<String>,
+    /// Where the password is kept.
+    pub password: Option<SecretReference>,
+    /// What the user may do.
+    pub permissions: Option<Permissions>,
+}
+
+/// A key of a Kubernetes Secret in the exchange's namespace.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecretReference {
+    /// The reference, as Kubernetes writes it.
+    #[serde(rename = "secretKeyRef")]
+    pub secret_key_ref: SecretKeyRef,
+}
+
+/// Name and key.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecretKeyRef {
+    /// The Secret.
+    pub name: String,
+    /// The key in it.
+    pub key: String,
+}
+
+/// Subjects a user may use.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Permissions {
+    /// Subjects to publish to.
+    pub publish: Option<Subjects>,
+    /// Subjects to subscribe to.
+    pub subscribe: Option<Subjects>,
+    /// Whether replies to requests are allowed.
+    #[serde(default)]
+    pub allow_responses: bool,
+}
+
+/// Allowed subjects, or allowed and denied ones.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Subjects {
+    /// One allowed subject.
+    One(String),
+    /// Allowed subjects.
+    Allowed(Vec<String>),
+    /// Both.
+    Rules(SubjectRules),
+}
+
+/// Allowed and denied subjects.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubjectRules {
+    /// Allowed.
+    #[serde(default)]
+    pub allow: Vec<String>,
+    /// Denied.
+    #[serde(default)]
+    pub deny: Vec<String>,
+}
+
+/// Links to other exchanges.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Federation {
+    /// Further routes of the cluster.
+    #[serde(default)]
+    pub routes: Vec<Peer>,
+    /// Exchanges this one is a leaf of.
+    #[serde(default)]
+    pub leafnodes: Vec<Peer>,
+    /// Exchanges of the same super-cluster.
+    #[serde(default)]
+    pub gateways: Vec<Peer>,
+}
+
+/// The other end of a link.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Peer {
+    /// An exchange of this repository: `cluster/namespace/release`.
+    #[schemars(with = "Option<String>")]
+    pub exchange: Option<ExchangeId>,
+    /// A server elsewhere.
+    pub url: Option<String>,
+    /// Where the credentials are kept.
+    pub credentials: Option<SecretReference>,
+}
+
+/// Checks both blocks and says that they have no effect yet.
+pub(super) fn check(fields: &mut Fields<'_, '_, '_>) {
+    check_block::<Access>(
+        fields,
+        "access",
+        "write users and permissions below `helm_values: {config.merge: …}`",
+    );
+    check_block::<Federation>(
+        fields,
+        "federation",
+        "write routes, leafnodes and gateways below `helm_values: {config: …}`",
+    );
+}
+
+fn check_block<T: DeserializeOwned>(fields: &mut Fields<'_, '_, '_>, field: &str, instead: &str) {
+    let Some(node) = fields.get(field) else {
+        return;
+    };
+    match serde_json::from_value::<T>(node.to_value()) {
+        Ok(_) => fields.findings.note(
+            Reason::NotActedOn,
+            node.place,
+            format!("{field} is checked, and has no effect on the exchange yet"),
+            instead,
+        ),
+        Err(error) => fields.findings.error(
+            Reason::InvalidValue,
+            node.place,
+            // serde's message may repeat a value, and values here may be credentials.
+            match error.to_string().split_once("unknown field `") {
+                Some((_, rest)) => {
+                    let name = rest.split('`').next().unwrap_or_default();
+                    format!("{field} has a field {name:?} that is not known")
+                }
+                None => format!("{field} does not have the expected shape"),
+            },
+            "`natsx-sync schema` prints the shape; passwords are given as secretKeyRef",
+        ),
+    }
+}

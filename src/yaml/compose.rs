@@ -1,0 +1,446 @@
+//! Parser events to a tree, within a budget.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use serde_yaml::granit_parser::{Event, ScalarStyle, Span, Tag};
+
+use super::scalar::{Reading, read_plain};
+use super::{Data, Entry, Fault, MAX_BYTES, MAX_DEPTH, MAX_NODES, Node, Place};
+use crate::reason::Reason;
+
+/// Faults kept of one file; nobody reads more, and a hostile file has thousands.
+const MAX_FAULTS: usize = 50;
+
+/// What a stop means: the rest of the file is not looked at.
+pub(super) type Halt = Box<Fault>;
+
+/// An anchored node with what a copy of it costs.
+struct Anchored {
+    node: Node,
+    nodes: usize,
+    bytes: usize,
+    depth: usize,
+}
+
+struct Frame {
+    place: Place,
+    anchor: usize,
+    nodes: usize,
+    bytes: usize,
+    /// Levels below.
+    depth: usize,
+    part: Part,
+}
+
+enum Part {
+    List(Vec<Node>),
+    Map {
+        entries: Vec<Entry>,
+        seen: BTreeMap<String, Place>,
+        merged: Vec<(Place, Node)>,
+        key: Option<(String, Place)>,
+    },
+}
+
+/// Builds the tree; what is complete of the root survives a syntax error further down.
+#[derive(Default)]
+pub(super) struct Composer {
+    stack: Vec<Frame>,
+    anchors: BTreeMap<usize, Anchored>,
+    nodes: usize,
+    bytes: usize,
+    documents: usize,
+    pub(super) root: Option<Node>,
+    pub(super) faults: Vec<Fault>,
+}
+
+/// Where a span begins.
+pub(super) fn place_of(span: &Span) -> Place {
+    place_at(span.start.line(), span.start.col())
+}
+
+pub(super) fn place_at(line: usize, column: usize) -> Place {
+    Place {
+        line: u32::try_from(line.max(1)).unwrap_or(u32::MAX),
+        column: u32::try_from(column.saturating_add(1)).unwrap_or(u32::MAX),
+    }
+}
+
+fn halt(reason: Reason, place: Place, text: String, hint: &str) -> Halt {
+    Box::new(Fault {
+        reason,
+        text,
+        place,
+        hint: Some(hint.to_owned()),
+    })
+}
+
+impl Composer {
+    /// Takes the next event in.
+    pub(super) fn take(&mut self, event: Event<'_>, span: &Span) -> Result<(), Halt> {
+        let place = place_of(span);
+        match event {
+            Event::DocumentStart(..) => {
+                self.documents += 1;
+                if self.documents > 1 {
+                    return Err(halt(
+                        Reason::InvalidYaml,
+                        place,
+                        "a second YAML document begins here".to_owned(),
+                        "write one document per file: move the rest to a file of its own",
+                    ));
+                }
+                Ok(())
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                let value = self.scalar(&text, style, tag.as_deref(), place)?;
+                let node = Node {
+                    place,
+                    data: Data::Scalar(value),
+                };
+                self.add(node, anchor, 1, text.len(), 0)
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                let part = Part::List(Vec::new());
+                self.open(place, anchor, tag, part)
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                let part = Part::Map {
+                    entries: Vec::new(),
+                    seen: BTreeMap::new(),
+                    merged: Vec::new(),
+                    key: None,
+                };
+                self.open(place, anchor, tag, part)
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(),
+            Event::Alias(id) => self.alias(id, place),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends the tree where the text can be followed no further.
+    pub(super) fn abandon(&mut self) {
+        // Nothing is added any more, so what was spent no longer matters.
+        self.nodes = 0;
+        self.bytes = 0;
+        while !self.stack.is_empty() && self.root.is_none() {
+            if self.close().is_err() {
+                return;
+            }
+        }
+    }
+
+    fn scalar(
+        &mut self,
+        text: &str,
+        style: ScalarStyle,
+        tag: Option<&Tag>,
+        place: Place,
+    ) -> Result<Value, Halt> {
+        let is_key = self.awaits_key();
+        let forced = match tag {
+            Some(tag) if !tag.is_yaml_core_schema() => return Err(self.foreign_tag(place)),
+            Some(tag) => tag.is_yaml_core_schema_tag("str"),
+            None => false,
+        };
+        if forced || is_key || style != ScalarStyle::Plain {
+            return Ok(Value::String(text.to_owned()));
+        }
+        Ok(match read_plain(text) {
+            Reading::Value(value) => value,
+            Reading::Ambiguous { value, other } => {
+                complain(&mut self.faults, Fault {
+                    reason: Reason::AmbiguousScalar,
+                    text: format!(
+                        "YAML 1.1 reads this scalar as {other}, YAML 1.2 does not; Helm and natsx-sync could differ"
+                    ),
+                    place,
+                    hint: Some(
+                        "quote it if a text is meant; else write true, false or a plain decimal number"
+                            .to_owned(),
+                    ),
+                });
+                value
+            }
+            Reading::TooLarge => {
+                complain(
+                    &mut self.faults,
+                    Fault {
+                        reason: Reason::IntegerTooLarge,
+                        text: "an integer beyond 2^53; Helm would round it".to_owned(),
+                        place,
+                        hint: Some(
+                            "quote it if a text is meant; else use a smaller number".to_owned(),
+                        ),
+                    },
+                );
+                Value::Null
+            }
+            Reading::NotFinite => {
+                complain(
+                    &mut self.faults,
+                    Fault {
+                        reason: Reason::InvalidValue,
+                        text: "not a finite number".to_owned(),
+                        place,
+                        hint: Some(
+                            "write a finite number, or quote it if a text is meant".to_owned(),
+                        ),
+                    },
+                );
+                Value::Null
+            }
+        })
+    }
+
+    fn foreign_tag(&self, place: Place) -> Halt {
+        halt(
+            Reason::InvalidYaml,
+            place,
+            "a YAML tag that is not of the core schema".to_owned(),
+            "take the word with the exclamation mark away",
+        )
+    }
+
+    fn awaits_key(&self) -> bool {
+        matches!(
+            self.stack.last().map(|frame| &frame.part),
+            Some(Part::Map { key: None, .. })
+        )
+    }
+
+    fn spend(&mut self, nodes: usize, bytes: usize, place: Place) -> Result<(), Halt> {
+        self.nodes = self.nodes.saturating_add(nodes);
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.nodes > MAX_NODES || self.bytes > 2 * MAX_BYTES {
+            return Err(halt(
+                Reason::TooLarge,
+                place,
+                format!("more than {MAX_NODES} values once every alias is expanded"),
+                "split the file, or use fewer anchors and aliases",
+            ));
+        }
+        Ok(())
+    }
+
+    fn open(
+        &mut self,
+        place: Place,
+        anchor: usize,
+        tag: Option<Cow<'_, Tag>>,
+        part: Part,
+    ) -> Result<(), Halt> {
+        if tag.is_some_and(|tag| !tag.is_yaml_core_schema()) {
+            return Err(self.foreign_tag(place));
+        }
+        if self.awaits_key() {
+            return Err(halt(
+                Reason::InvalidYaml,
+                place,
+                "a list or map as a key".to_owned(),
+                "keys are texts; if braces or brackets begin a value, quote it",
+            ));
+        }
+        if self.stack.len() >= MAX_DEPTH {
+            return Err(too_deep(place));
+        }
+        self.spend(1, 0, place)?;
+        self.stack.push(Frame {
+            place,
+            anchor,
+            nodes: 1,
+            bytes: 0,
+            depth: 0,
+            part,
+        });
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), Halt> {
+        let Some(frame) = self.stack.pop() else {
+            return Ok(());
+        };
+        let data = match frame.part {
+            Part::List(items) => Data::List(items),
+            Part::Map {
+                mut entries,
+                mut seen,
+                merged,
+                ..
+            } => {
+                for (place, node) in merged {
+                    self.merge(&mut entries, &mut seen, place, node);
+                }
+                Data::Map(entries)
+            }
+        };
+        let node = Node {
+            place: frame.place,
+            data,
+        };
+        // The collection itself was paid for when it was opened.
+        self.nodes = self.nodes.saturating_sub(frame.nodes);
+        self.bytes = self.bytes.saturating_sub(frame.bytes);
+        self.add(
+            node,
+            frame.anchor,
+            frame.nodes,
+            frame.bytes,
+            frame.depth + 1,
+        )
+    }
+
+    fn alias(&mut self, id: usize, place: Place) -> Result<(), Halt> {
+        let Some(anchored) = self.anchors.get(&id) else {
+            return Err(halt(
+                Reason::InvalidYaml,
+                place,
+                "an alias inside the very value it names".to_owned(),
+                "write the value out",
+            ));
+        };
+        let (nodes, bytes, depth) = (anchored.nodes, anchored.bytes, anchored.depth);
+        if self.stack.len() + depth > MAX_DEPTH {
+            return Err(too_deep(place));
+        }
+        if self.nodes + nodes > MAX_NODES || self.bytes + bytes > 2 * MAX_BYTES {
+            return self.spend(nodes, bytes, place);
+        }
+        let node = self.anchors.get(&id).map(|anchored| anchored.node.clone());
+        match node {
+            Some(node) => self.add(node, 0, nodes, bytes, depth),
+            None => Ok(()),
+        }
+    }
+
+    fn add(
+        &mut self,
+        node: Node,
+        anchor: usize,
+        nodes: usize,
+        bytes: usize,
+        depth: usize,
+    ) -> Result<(), Halt> {
+        let place = node.place;
+        self.spend(nodes, bytes, place)?;
+        if anchor > 0 {
+            // The copy kept for aliases costs memory like any other.
+            self.spend(nodes, bytes, place)?;
+            self.anchors.insert(
+                anchor,
+                Anchored {
+                    node: node.clone(),
+                    nodes,
+                    bytes,
+                    depth,
+                },
+            );
+        }
+        let Some(frame) = self.stack.last_mut() else {
+            self.root.get_or_insert(node);
+            return Ok(());
+        };
+        frame.nodes += nodes;
+        frame.bytes += bytes;
+        frame.depth = frame.depth.max(depth);
+        match &mut frame.part {
+            Part::List(items) => items.push(node),
+            Part::Map {
+                entries,
+                seen,
+                merged,
+                key,
+            } => match key.take() {
+                None => match node.data {
+                    Data::Scalar(Value::String(text)) => *key = Some((text, place)),
+                    Data::Scalar(_) | Data::List(_) | Data::Map(_) => {
+                        return Err(halt(
+                            Reason::InvalidYaml,
+                            place,
+                            "a list or map as a key".to_owned(),
+                            "keys are texts",
+                        ));
+                    }
+                },
+                Some((key, at)) if key == "<<" => merged.push((at, node)),
+                Some((key, at)) => {
+                    if let Some(first) = seen.get(&key) {
+                        complain(
+                            &mut self.faults,
+                            Fault {
+                                reason: Reason::DuplicateKey,
+                                text: format!("{key:?} stands here a second time"),
+                                place: at,
+                                hint: Some(format!(
+                                    "keep one of the two; the first is in line {}",
+                                    first.line
+                                )),
+                            },
+                        );
+                    } else {
+                        seen.insert(key.clone(), at);
+                        entries.push(Entry {
+                            key,
+                            place: at,
+                            node,
+                        });
+                    }
+                }
+            },
+        }
+        Ok(())
+    }
+
+    fn merge(
+        &mut self,
+        entries: &mut Vec<Entry>,
+        seen: &mut BTreeMap<String, Place>,
+        place: Place,
+        node: Node,
+    ) {
+        let maps = match node.data {
+            Data::Map(_) => vec![node],
+            Data::List(items) => items,
+            Data::Scalar(_) => Vec::new(),
+        };
+        if maps.is_empty() || maps.iter().any(|map| !matches!(map.data, Data::Map(_))) {
+            complain(
+                &mut self.faults,
+                Fault {
+                    reason: Reason::InvalidYaml,
+                    text: "`<<` merges maps only".to_owned(),
+                    place,
+                    hint: Some("write `<<: *name` where name anchors a map".to_owned()),
+                },
+            );
+        }
+        for map in maps {
+            if let Data::Map(more) = map.data {
+                for entry in more {
+                    if !seen.contains_key(&entry.key) {
+                        seen.insert(entry.key.clone(), entry.place);
+                        entries.push(entry);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn complain(faults: &mut Vec<Fault>, fault: Fault) {
+    if faults.len() < MAX_FAULTS {
+        faults.push(fault);
+    }
+}
+
+fn too_deep(place: Place) -> Halt {
+    halt(
+        Reason::TooLarge,
+        place,
+        format!("nested deeper than {MAX_DEPTH} levels"),
+        "flatten it",
+    )
+}
