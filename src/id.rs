@@ -227,3 +227,30 @@ impl From<ExchangeId> for String {
         id.to_string()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn system_ids_are_golden() {
+        // Records in registries carry them: another value here would make a second record of each.
+        for (id, system_id) in [
+            (
+                "us-east-cluster/communication/nats-global-exchange",
+                "a2fff392-8099-50ff-b763-3e6ca7fc800e",
+            ),
+            (
+                "us-east-cluster/communication/nats-orders",
+                "6d9aa5ea-e2d3-5aeb-94c7-f96d9233ce91",
+            ),
+            (
+                "eu-edge-cluster/communication/nats-edge",
+                "ae7cf55f-bffa-553a-8033-8bfdce043aa1",
+            ),
+        ] {
+            let id: ExchangeId = id.parse().expect("a legal id");
+            assert_eq!(id.system_id().as_str(), system_id);
+        }
+    }
+}

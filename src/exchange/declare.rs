@@ -5,8 +5,9 @@ use super::finding::Findings;
 use super::parse::parse;
 use crate::diagnostic::Severity;
 use crate::id::ExchangeId;
+use crate::reason::Reason;
 use crate::source::checkout::SourceFile;
-use crate::yaml;
+use crate::yaml::{self, Fault};
 
 /// Identity and terms of a file without errors; `None` if it has any. Values are not judged: the
 /// rules for them depend on settings, and have changed since.
@@ -17,7 +18,8 @@ pub fn declare(path: &str, bytes: &[u8]) -> Option<(ExchangeId, Terms)> {
         bytes: bytes.to_vec(),
     };
     let document = yaml::read(bytes);
-    if !document.faults.is_empty() {
+    let unreadable = |fault: &Fault| fault.reason != Reason::AmbiguousScalar;
+    if document.faults.iter().any(unreadable) {
         return None;
     }
     let mut findings = Findings::of(&file);

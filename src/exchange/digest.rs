@@ -95,7 +95,7 @@ mod tests {
         // Released installations carry it in their labels: another value here upgrades every exchange.
         insta::assert_snapshot!(
             digest(&chart(), &json!({"config": {"jetstream": {"enabled": true}}})).as_str(),
-            @""
+            @"4af17a8fa294b2146eb2a6e06434eccd7e1abe82d0e05655d8e6cc181ed5a53b"
         );
     }
 

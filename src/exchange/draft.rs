@@ -16,7 +16,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::id::ExchangeId;
 use crate::reason::Reason;
 use crate::source::checkout::{Checkout, SourceFile};
-use crate::yaml::{self, Data, Node, Place};
+use crate::yaml::{self, Data, Document, Node, Place};
 
 /// What became of a file.
 pub(super) struct Draft<'a> {
@@ -41,7 +41,8 @@ impl<'a> Draft<'a> {
         shelf: &BTreeMap<Layer, Shared<'_>>,
     ) -> Option<Self> {
         let file = checkout.files.get(index)?;
-        let document = yaml::read(&file.bytes);
+        let mut document = yaml::read(&file.bytes);
+        keep_relevant(&mut document);
         let mut findings = Findings::of(file);
         let empty = document.root.as_ref().is_none_or(Node::is_null) && document.faults.is_empty();
         findings.faults(document.faults);
@@ -228,6 +229,25 @@ impl<'a> Draft<'a> {
     pub(super) fn warn(&mut self, warning: Diagnostic, place: Place) {
         self.diagnostics.push(point(warning, self.file, place));
     }
+}
+
+/// Where a field is a text, a bare `no` is one: versions of YAML disagree about free form only.
+fn keep_relevant(document: &mut Document) {
+    let Some(root) = &document.root else {
+        return;
+    };
+    let values = root
+        .entries()
+        .iter()
+        .position(|entry| entry.key == "helm_values");
+    let from = values.and_then(|index| root.entries().get(index));
+    let to = values.and_then(|index| root.entries().get(index + 1));
+    document.faults.retain(|fault| {
+        fault.reason != Reason::AmbiguousScalar
+            || from.is_some_and(|from| {
+                fault.place > from.place && to.is_none_or(|to| fault.place < to.place)
+            })
+    });
 }
 
 /// Which layer set each leaf; lists count as leaves, because layers replace them whole.
