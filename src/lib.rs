@@ -11,15 +11,18 @@
 
 pub mod apply;
 pub mod chart;
+pub mod cli;
 pub mod cluster;
 pub mod command;
 pub mod config;
+pub mod daemon;
 pub mod diagnostic;
 pub mod exchange;
 pub mod health;
 pub mod helm;
 pub mod id;
 pub mod observe;
+pub mod pass;
 pub mod plan;
 pub mod reason;
 pub mod registry;

@@ -1,2 +1,23 @@
-//! natsx-sync.
-fn main() {}
+//! natsx-sync: makes NATS exchanges match a git repository.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use natsx_sync::cli::{self, Cli};
+
+fn main() -> ExitCode {
+    // The only TLS provider of the tree; without this the first client to need one would choose.
+    rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .ok();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            error.print().ok();
+            return ExitCode::from(if error.use_stderr() { cli::USAGE } else { 0 });
+        }
+    };
+    // A panic is a bug of ours, told apart from every other failure.
+    let outcome = std::panic::catch_unwind(|| cli::run(cli));
+    ExitCode::from(outcome.unwrap_or(cli::BUG))
+}

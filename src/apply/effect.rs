@@ -55,8 +55,6 @@ pub enum Effect {
     },
     /// Make the labels helm copied from an older revision true for this one.
     RestoreStamp {
-        /// The revision it went back to.
-        from: u32,
         /// The release the labels go on.
         secret: SecretIdentity,
         /// Its revision.

@@ -81,11 +81,7 @@ impl Effects for World {
             Effect::SaveManifest => at.save_manifest().await,
             Effect::Uninstall => at.uninstall().await,
             Effect::PatchStamp { secret, revision } => at.patch_stamp(secret, *revision).await,
-            Effect::RestoreStamp {
-                from,
-                secret,
-                revision,
-            } => at.restore_stamp(*from, secret, *revision).await,
+            Effect::RestoreStamp { secret, revision } => at.restore_stamp(secret, *revision).await,
             Effect::AwaitReady => at.await_ready().await,
             Effect::AwaitGone { objects } => at.await_gone(objects).await,
             Effect::DeleteClaims { claims } => at.delete_claims(claims).await,

@@ -39,7 +39,7 @@ enum Mode {
     /// helm was refused; what was deployed is put back.
     Mending(Why),
     /// It was put back; its labels are next.
-    Restoring(Why, u32),
+    Restoring(Why),
 }
 
 /// What comes next.
@@ -117,7 +117,7 @@ pub fn step(task: Task, reply: Option<Reply>) -> (Task, Next) {
         Reply::Cancelled => task.end(Verdict::Cancelled),
         Reply::Blocked(why) => match task.mode {
             Mode::Straight => task.end(Verdict::Blocked(why)),
-            Mode::Unsure(..) | Mode::Mending(_) | Mode::Restoring(..) => failed(task, &asked, why),
+            Mode::Unsure(..) | Mode::Mending(_) | Mode::Restoring(_) => failed(task, &asked, why),
         },
         Reply::Lost(why) if asked.is_helm_write() => unsure(task, asked, why),
         Reply::TimedOut(why) | Reply::Refused(why) | Reply::Lost(why) => failed(task, &asked, why),
@@ -127,11 +127,11 @@ pub fn step(task: Task, reply: Option<Reply>) -> (Task, Next) {
 fn done(mut task: Task, asked: &Effect) -> (Task, Next) {
     task.changed |= asked.is_write() && *asked != Effect::EnsureNamespace;
     match (asked, task.mode.clone()) {
-        (Effect::Rollback { revision }, Mode::Mending(why)) => {
-            task.mode = Mode::Restoring(why, *revision);
+        (Effect::Rollback { .. }, Mode::Mending(why)) => {
+            task.mode = Mode::Restoring(why);
             task.ask(Effect::Inspect)
         }
-        (Effect::RestoreStamp { .. }, Mode::Restoring(why, _)) => task.end(Verdict::Failed(why)),
+        (Effect::RestoreStamp { .. }, Mode::Restoring(why)) => task.end(Verdict::Failed(why)),
         // Read again what is left behind the lock.
         (Effect::Unlock { .. }, Mode::Unsure(..) | Mode::Mending(_)) => {
             task.expected = Expected::Ours;
@@ -157,7 +157,7 @@ fn failed(mut task: Task, asked: &Effect, why: Why) -> (Task, Next) {
         }
         Mode::Straight if why.reason == Reason::StaleFence => task.end(Verdict::Fenced(why)),
         Mode::Straight | Mode::Unsure(..) => task.end(Verdict::Failed(why)),
-        Mode::Mending(mut first) | Mode::Restoring(mut first, _) => {
+        Mode::Mending(mut first) | Mode::Restoring(mut first) => {
             first
                 .chain
                 .push(format!("and it could not be put back: {}", why.text));
@@ -219,7 +219,7 @@ fn inspected(mut task: Task, seen: Option<Seen>) -> (Task, Next) {
         .as_ref()
         .filter(|seen| seen.is_ours && seen.status.is_pending());
     if let Some(held) = held
-        && !matches!(task.mode, Mode::Restoring(..))
+        && !matches!(task.mode, Mode::Restoring(_))
         && task.attempt <= ATTEMPTS
     {
         task.attempt += 1;
@@ -236,10 +236,9 @@ fn inspected(mut task: Task, seen: Option<Seen>) -> (Task, Next) {
                 None => task.end(Verdict::Failed(why)),
             }
         }
-        Mode::Restoring(why, from) => match seen {
+        Mode::Restoring(why) => match seen {
             Some(seen) if seen.status == ReleaseStatus::Deployed && seen.is_ours => {
                 task.ask(Effect::RestoreStamp {
-                    from,
                     secret: seen.secret,
                     revision: seen.revision,
                 })

@@ -7,18 +7,8 @@ use git2::Oid;
 
 use super::history::History;
 use super::steps::{Change, Step, files, step_back};
+use crate::exchange::LastDeclared;
 use crate::id::ExchangeId;
-
-/// What a path last declared without error.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LastDeclared {
-    /// This exchange.
-    Exchange(ExchangeId),
-    /// The whole history was walked: nothing, ever.
-    Never,
-    /// The walk ended before it was found, or the path came from one of several removed files.
-    NotFound,
-}
 
 /// Reads one exchange file: the identity it declares, if it is without error.
 pub type Identifies<'d> = dyn Fn(&str, &[u8]) -> Option<ExchangeId> + 'd;

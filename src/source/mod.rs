@@ -24,7 +24,7 @@ mod tree;
 mod watch;
 mod work_tree;
 
-pub use attribution::{Identifies, LastDeclared};
+pub use attribution::Identifies;
 pub use error::SourceError;
 pub use history::History;
 pub use open::Source;

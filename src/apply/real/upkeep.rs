@@ -45,16 +45,10 @@ impl At<'_> {
         self.write_stamp(secret, &stamp).await
     }
 
-    /// helm copied the labels of the revision it went back to: they are true but for the revision. If they were not
-    /// true there, somebody else had made that revision, and it stays untold as ours.
-    pub(super) async fn restore_stamp(
-        &self,
-        from: u32,
-        secret: &SecretIdentity,
-        revision: u32,
-    ) -> Performed {
+    /// helm copied the labels of the revision it went back to; they are true but for the revision.
+    pub(super) async fn restore_stamp(&self, secret: &SecretIdentity, revision: u32) -> Performed {
         let copied = self.release().await?.and_then(|release| release.stamp);
-        match copied.filter(|stamp| stamp.revision == from) {
+        match copied {
             Some(stamp) => {
                 let stamp = Stamp { revision, ..stamp };
                 self.write_stamp(secret, &stamp).await

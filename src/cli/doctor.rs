@@ -1,0 +1,241 @@
+//! `doctor`: is everything there that `run` will need? Each finding says what to do.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use super::{Common, Done, Output};
+use crate::exchange::desired::ChartRef;
+use crate::helm::{Folders, Helm};
+use crate::id::{ClusterId, Namespace};
+use crate::pass::{Equipment, Knowledge, survey};
+use crate::source::Revision;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Fetch the chart if it is not in the cache
+    #[arg(long)]
+    fetch_chart: bool,
+}
+
+pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
+    let mut sheet = Sheet::default();
+    let settings = common.settings()?.settings;
+    if settings.clusters.is_empty() {
+        sheet.bad(
+            "clusters",
+            "none in the inventory",
+            "name one in the settings (`clusters`) or with --kubeconfig [ID=]FILE",
+        );
+    }
+    check_helm(&settings.helm.path, &mut sheet).await;
+    let equipment = match Equipment::connect(settings).await {
+        Ok(equipment) => equipment,
+        Err(error) => {
+            sheet.bad(
+                "settings",
+                &chain(&error),
+                "mend what is named and try again",
+            );
+            return Ok(sheet.finish(output));
+        }
+    };
+    let namespaces = check_source(&equipment, &mut sheet).await;
+    check_clusters(&equipment, &namespaces, &mut sheet).await;
+    match equipment.registry.view().await {
+        Ok(view) => sheet.good("registry", &format!("{} records", view.records.len())),
+        Err(unreadable) => sheet.bad(
+            "registry",
+            &unreadable.text,
+            "start it, or mend `registry` in the settings",
+        ),
+    }
+    check_chart(&equipment, args.fetch_chart, &mut sheet).await;
+    if let Some(embedded) = equipment.embedded {
+        embedded.close().await.ok();
+    }
+    Ok(sheet.finish(output))
+}
+
+async fn check_helm(path: &str, sheet: &mut Sheet) {
+    let advice = "install helm 3 (from 3.20.2) or 4 (from 4.1.4, not 4.2.1), or set `helm.path`";
+    let Ok(folder) = tempfile::tempdir() else {
+        sheet.bad(
+            "helm",
+            "no temporary folder",
+            "free space in the temporary folder",
+        );
+        return;
+    };
+    match Helm::find(path) {
+        Err(error) => sheet.bad("helm", &chain(&error), advice),
+        Ok(helm) => match helm.version(&Folders::new(folder.path().to_owned())).await {
+            Ok(version) => sheet.good(
+                "helm",
+                &format!("{version} at {}", helm.program().display()),
+            ),
+            Err(error) => sheet.bad("helm", &chain(&error), advice),
+        },
+    }
+}
+
+/// Reads the repository and gives the namespaces it wants, by cluster.
+async fn check_source(
+    equipment: &Equipment,
+    sheet: &mut Sheet,
+) -> BTreeMap<ClusterId, BTreeSet<Namespace>> {
+    let mut namespaces: BTreeMap<ClusterId, BTreeSet<Namespace>> = BTreeMap::new();
+    let shown = equipment.repository.source.display();
+    if let Err(error) = equipment.repository.source.fetch().await {
+        sheet.bad(
+            "repository",
+            &format!("{shown}: {}", chain(&error)),
+            "mend `source` in the settings",
+        );
+        return namespaces;
+    }
+    let looked = survey(
+        equipment,
+        &Revision::Head,
+        &Knowledge::default(),
+        &BTreeSet::new(),
+        BTreeSet::new(),
+        jiff::Timestamp::now(),
+    )
+    .await;
+    match looked {
+        Err(error) => sheet.bad(
+            "repository",
+            &format!("{shown}: {}", chain(&error)),
+            "mend `source` in the settings",
+        ),
+        Ok(survey) => {
+            let broken = survey.desired.broken.len();
+            let text = format!(
+                "{shown}: {} exchanges, {broken} broken files",
+                survey.desired.exchanges.len()
+            );
+            if broken == 0 {
+                sheet.good("repository", &text);
+            } else {
+                sheet.bad(
+                    "repository",
+                    &text,
+                    "`natsx-sync validate` says what is wrong where",
+                );
+            }
+            for id in survey.desired.exchanges.keys() {
+                namespaces
+                    .entry(id.cluster.clone())
+                    .or_default()
+                    .insert(id.namespace.clone());
+            }
+        }
+    }
+    namespaces
+}
+
+async fn check_clusters(
+    equipment: &Equipment,
+    namespaces: &BTreeMap<ClusterId, BTreeSet<Namespace>>,
+    sheet: &mut Sheet,
+) {
+    for (id, cluster) in &equipment.clusters {
+        let name = format!("cluster {id}");
+        let cluster = match cluster {
+            Ok(cluster) => cluster,
+            Err(unreadable) => {
+                sheet.bad(&name, &unreadable.text, "mend its kubeconfig");
+                continue;
+            }
+        };
+        let wanted = namespaces.get(id).cloned().unwrap_or_default();
+        match cluster.permissions(&wanted).await {
+            Err(error) => sheet.bad(
+                &name,
+                &chain(&error),
+                "see that its API server can be reached from here",
+            ),
+            Ok(missing) if missing.is_empty() => sheet.good(
+                &name,
+                &format!("{} answers, all permissions", cluster.host()),
+            ),
+            Ok(missing) => {
+                let rules: Vec<_> = missing.iter().map(ToString::to_string).collect();
+                sheet.bad(
+                    &name,
+                    "permissions are missing",
+                    &format!("grant these rules:\n{}", rules.join("\n")),
+                );
+            }
+        }
+    }
+}
+
+async fn check_chart(equipment: &Equipment, fetch: bool, sheet: &mut Sheet) {
+    let settings = &equipment.settings.chart;
+    let chart = ChartRef {
+        name: settings.name.clone(),
+        version: settings.version.clone(),
+    };
+    let name = format!("chart {} {}", chart.name, chart.version);
+    if let Some(archive) = equipment.charts.cached(&chart) {
+        sheet.good(&name, &format!("in the cache, sha256:{}", archive.digest));
+        return;
+    }
+    if !fetch {
+        sheet.good(
+            &name,
+            &format!(
+                "not in the cache yet, will be fetched from {} (--fetch-chart tries it)",
+                settings.repository
+            ),
+        );
+        return;
+    }
+    match equipment.charts.fetch(&chart).await {
+        Ok(archive) => sheet.good(&name, &format!("fetched, sha256:{}", archive.digest)),
+        Err(error) => sheet.bad(&name, &chain(&error), "see that the chart repository can be reached, or set `chart.repository` to a mirror or folder"),
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// What was found, a line each.
+#[derive(Default)]
+struct Sheet {
+    text: String,
+    bad: usize,
+}
+
+impl Sheet {
+    fn good(&mut self, what: &str, text: &str) {
+        writeln!(self.text, "ok    {what}: {text}").ok();
+    }
+
+    fn bad(&mut self, what: &str, text: &str, advice: &str) {
+        self.bad += 1;
+        writeln!(
+            self.text,
+            "BAD   {what}: {text}\n      {}",
+            advice.replace('\n', "\n      ")
+        )
+        .ok();
+    }
+
+    fn finish(mut self, output: &Output) -> u8 {
+        match self.bad {
+            0 => self.text.push_str("everything is there\n"),
+            bad => writeln!(self.text, "{bad} to mend").unwrap_or(()),
+        }
+        output.result(&self.text);
+        u8::from(self.bad > 0)
+    }
+}

@@ -1,0 +1,149 @@
+//! The command line: one file per command; each turns what was typed into one call of the library and its result
+//! into a report. Results go to stdout, everything else to stderr.
+
+mod apply;
+mod approve;
+mod config;
+mod doctor;
+mod explain;
+mod init;
+mod options;
+mod output;
+mod plan;
+mod reconcile;
+mod registry;
+mod run;
+mod schema;
+mod status;
+mod telemetry;
+mod validate;
+mod version;
+mod wait;
+
+use clap::{Parser, Subcommand};
+
+pub use options::Common;
+pub use output::Output;
+
+/// Exit code of a command line that makes no sense.
+pub const USAGE: u8 = 64;
+/// Exit code of a bug of ours.
+pub const BUG: u8 = 70;
+/// Exit code of any other failure.
+pub const ERROR: u8 = 1;
+
+/// Makes NATS exchanges match a git repository
+#[derive(Debug, Parser)]
+#[command(
+    name = "natsx-sync",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "Examples:\n  natsx-sync plan --source examples                 what would happen, with no settings and no cluster\n  natsx-sync run --source . --kubeconfig ~/.kube/config   make it so, and keep it so\n  natsx-sync status                                 what runs, what waits and why"
+)]
+pub struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check exchange files and say what is wrong where
+    Validate(validate::Args),
+    /// Show what would happen
+    Plan(plan::Args),
+    /// Make clusters and registry match the repository, once
+    Apply(apply::Args),
+    /// Make them match and keep them so (the daemon)
+    Run(run::Args),
+    /// Show every exchange: phase, revision, health and why
+    Status(status::Args),
+    /// Look at the repository and the clusters again now
+    Reconcile(reconcile::Args),
+    /// Let removals through that a guard holds back
+    Approve(approve::Args),
+    /// Wait until exchanges are ready at a commit
+    Wait(wait::Args),
+    /// Make a repository with a first exchange
+    Init(init::Args),
+    /// Serve or read the Backbone Registry
+    Registry(registry::Args),
+    /// Check helm, clusters, permissions, registry, repository and chart
+    Doctor(doctor::Args),
+    /// Print the settings and where each comes from
+    Config(config::Args),
+    /// Print the JSON Schema of an exchange file
+    Schema,
+    /// Print which layer set each value of an exchange, or the story of a reason
+    Explain(explain::Args),
+    /// Print the version
+    Version(version::Args),
+}
+
+/// Runs the command and gives the exit code.
+pub fn run(cli: Cli) -> u8 {
+    let Cli { common, command } = cli;
+    let output = Output::new(common.color, common.quiet);
+    telemetry::start(&common, matches!(command, Command::Run(_)));
+    let result = match command {
+        Command::Config(args) => config::run(&common, &args, &output),
+        Command::Schema => schema::run(&output),
+        Command::Version(args) => version::run(&args, &output),
+        Command::Init(args) => init::run(&args, &output),
+        Command::Validate(args) => validate::run(&common, &args, &output),
+        Command::Explain(args) => explain::run(&common, &args, &output),
+        Command::Approve(args) => approve::run(&common, &args, &output),
+        Command::Plan(args) => block_on(plan::run(&common, &args, &output)),
+        Command::Apply(args) => block_on(apply::run(&common, &args, &output)),
+        Command::Run(args) => block_on(run::run(&common, &args, &output)),
+        Command::Status(args) => status::run(&common, &args, &output),
+        Command::Reconcile(args) => reconcile::run(&common, &args, &output),
+        Command::Wait(args) => block_on(wait::run(&common, &args, &output)),
+        Command::Registry(args) => block_on(registry::run(&common, &args, &output)),
+        Command::Doctor(args) => block_on(doctor::run(&common, &args, &output)),
+    };
+    match result {
+        Ok(code) => code,
+        Err(failure) => {
+            output.error(&failure.error);
+            failure.code
+        }
+    }
+}
+
+/// A failure and the exit code it means.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    error: anyhow::Error,
+    code: u8,
+}
+
+impl Failure {
+    pub(crate) fn new(code: u8, error: impl Into<anyhow::Error>) -> Self {
+        Self {
+            error: error.into(),
+            code,
+        }
+    }
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self {
+            error: error.into(),
+            code: ERROR,
+        }
+    }
+}
+
+type Done = Result<u8, Failure>;
+
+fn block_on(work: impl Future<Output = Done>) -> Done {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(work)
+}

@@ -1,0 +1,118 @@
+//! Options every command takes.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::config::{ConfigError, Loaded, Overrides, load};
+
+/// Whether output is coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The form of a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub struct Common {
+    /// Settings file [default: /etc/natsx-sync/config.yaml if it exists]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The repository with the exchange files: a folder, a path or an address
+    #[arg(long, global = true, value_name = "DIR|URL")]
+    pub source: Option<String>,
+    /// A commit, branch or tag of it, instead of the files as they stand
+    #[arg(long, global = true, value_name = "REV")]
+    pub revision: Option<String>,
+    /// A cluster to serve; without ID the context's name (can be repeated)
+    #[arg(long, global = true, value_name = "[ID=]FILE")]
+    pub kubeconfig: Vec<String>,
+    /// The state folder
+    #[arg(long, global = true, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Colour the output
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "auto",
+        value_name = "WHEN"
+    )]
+    pub color: Color,
+    /// Say more (can be repeated)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Say less
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+impl Common {
+    /// What the options say about settings.
+    pub(crate) fn overrides(&self) -> Overrides {
+        Overrides {
+            config: self.config.clone(),
+            source: self.source.clone(),
+            kubeconfigs: self
+                .kubeconfig
+                .iter()
+                .map(|text| split_kubeconfig(text))
+                .collect(),
+            state: self.state.clone(),
+            values: Vec::new(),
+            only_named: false,
+        }
+    }
+
+    /// The resolved settings.
+    pub(crate) fn settings(&self) -> Result<Loaded, ConfigError> {
+        self.settings_with(&self.overrides())
+    }
+
+    /// The resolved settings with more overrides.
+    #[expect(
+        clippy::unused_self,
+        reason = "the options are where settings come from"
+    )]
+    pub(crate) fn settings_with(&self, overrides: &Overrides) -> Result<Loaded, ConfigError> {
+        load(overrides, &|name| std::env::var(name).ok())
+    }
+}
+
+/// `ID=FILE` or `FILE`; a path may contain `=`, an id cannot contain `/`.
+fn split_kubeconfig(text: &str) -> (Option<String>, PathBuf) {
+    match text.split_once('=') {
+        Some((id, file)) if !id.is_empty() && !id.contains('/') => {
+            (Some(id.to_owned()), file.into())
+        }
+        _ => (None, text.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kubeconfig_options_are_split_at_the_first_equals_sign() {
+        assert_eq!(
+            split_kubeconfig("us=/a=b"),
+            (Some("us".into()), "/a=b".into())
+        );
+        assert_eq!(split_kubeconfig("/a=b"), (None, "/a=b".into()));
+    }
+}

@@ -1,0 +1,80 @@
+//! The two streams: results on stdout, everything else on stderr.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use crate::cli::options::Color;
+
+/// Where a command speaks.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    color: bool,
+    quiet: bool,
+}
+
+impl Output {
+    pub(crate) fn new(color: Color, quiet: bool) -> Self {
+        let wanted = match color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => {
+                std::io::stdout().is_terminal()
+                    && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            }
+        };
+        Self {
+            color: wanted,
+            quiet,
+        }
+    }
+
+    /// Whether results are coloured.
+    pub fn color(&self) -> bool {
+        self.color
+    }
+
+    /// Whether a person asked for less.
+    pub fn quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Columns to fit into; wide enough for any id where nobody looks at a terminal.
+    #[expect(clippy::unused_self, reason = "a property of the stream")]
+    pub fn width(&self) -> u16 {
+        if std::io::stdout().is_terminal() {
+            rustix::termios::tcgetwinsize(std::io::stdout()).map_or(80, |size| size.ws_col.max(60))
+        } else {
+            160
+        }
+    }
+
+    /// Prints a result. A reader that went away (a pager that was closed) is no error.
+    pub fn result(&self, text: &str) {
+        let mut out = std::io::stdout().lock();
+        out.write_all(text.as_bytes()).ok();
+        if !text.ends_with('\n') {
+            out.write_all(b"\n").ok();
+        }
+        out.flush().ok();
+    }
+
+    /// Tells a person something, unless they asked for quiet.
+    pub fn say(&self, text: &str) {
+        if !self.quiet {
+            writeln!(std::io::stderr(), "{text}").ok();
+        }
+    }
+
+    /// Prints an error with what led to it.
+    pub fn error(&self, error: &anyhow::Error) {
+        let mut out = std::io::stderr().lock();
+        writeln!(out, "error: {error}").ok();
+        for cause in error.chain().skip(1) {
+            writeln!(out, "  because: {cause}").ok();
+        }
+    }
+
+    /// Whether a person is at the other end of both streams.
+    pub fn interactive(&self) -> bool {
+        std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    }
+}

@@ -1,0 +1,141 @@
+//! `plan`: what would happen.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use super::{Common, Done, Failure, Output};
+use crate::cli::options::Format;
+use crate::config::Settings;
+use crate::exchange::desired::Desired;
+use crate::id::ExchangeId;
+use crate::pass::{Equipment, Knowledge, read_desired, survey};
+use crate::plan::action::Plan;
+use crate::plan::plan_offline;
+use crate::report::{Header, Style, Truth, exit_code, plan_json, plan_text};
+use crate::source::{Location, Revision};
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  natsx-sync plan --source examples\n  natsx-sync plan --offline --base origin/main --format json\n  natsx-sync plan --kubeconfig us-east-cluster=~/.kube/config --detailed-exitcode"
+)]
+pub(super) struct Args {
+    /// Compare with git alone: no cluster, no process, no secret
+    #[arg(long)]
+    offline: bool,
+    /// What an offline plan is compared with
+    #[arg(long, value_name = "REV", requires = "offline")]
+    base: Option<String>,
+    /// Let this removal through the guard (can be repeated)
+    #[arg(long, value_name = "ID")]
+    allow_delete: Vec<ExchangeId>,
+    /// Exit with 2 when there are changes
+    #[arg(long)]
+    detailed_exitcode: bool,
+    /// Show unchanged exchanges too
+    #[arg(long)]
+    show_unchanged: bool,
+    /// Form of the result
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// Write the result to a file instead of stdout
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
+    let mut overrides = common.overrides();
+    // An offline plan may be one of a stranger's branch: nothing of this host is read but what is named.
+    overrides.only_named = args.offline;
+    let settings = common.settings_with(&overrides)?.settings;
+    let (plan, header) = if args.offline || settings.clusters.is_empty() {
+        offline(&settings, common, args)?
+    } else {
+        live(settings, common, args).await?
+    };
+    let text = match args.format {
+        Format::Json => plan_json(&plan, &header),
+        Format::Text => plan_text(&plan, &header, style(output, args.show_unchanged)),
+    };
+    match &args.out {
+        Some(path) => std::fs::write(path, text)
+            .map_err(|error| anyhow::anyhow!("cannot write {}: {error}", path.display()))?,
+        None => output.result(&text),
+    }
+    Ok(exit_code(&plan, args.detailed_exitcode))
+}
+
+pub(super) fn style(output: &Output, unchanged: bool) -> Style {
+    Style {
+        color: output.color(),
+        width: output.width().min(120),
+        unchanged,
+        quiet: output.quiet(),
+    }
+}
+
+fn offline(settings: &Settings, common: &Common, args: &Args) -> Result<(Plan, Header), Failure> {
+    let revision = revision(common, Revision::Files);
+    let head = read_desired(settings, &revision)?;
+    let base = match &args.base {
+        Some(base) => Some(read_desired(settings, &Revision::Named(base.clone()))?),
+        None => None,
+    };
+    let plan = plan_offline(&head, base.as_ref());
+    let header = Header {
+        truth: Truth::Offline,
+        repository: head.repository.clone(),
+        base: args.base.clone(),
+        dirty: head.dirty,
+    };
+    Ok((plan, header))
+}
+
+async fn live(settings: Settings, common: &Common, args: &Args) -> Result<(Plan, Header), Failure> {
+    let equipment = Equipment::connect(settings).await?;
+    let revision = revision(common, Revision::Files);
+    // A local work tree is planned as its files stand; only what is elsewhere has to be fetched first.
+    if matches!(
+        Location::parse(&equipment.repository.source.display()),
+        Ok(Location::Url(_))
+    ) {
+        equipment.repository.source.fetch().await?;
+    }
+    let knowledge = Knowledge::read(&equipment.state.folder().join("journal"))?;
+    let allowed: BTreeSet<_> = args.allow_delete.iter().cloned().collect();
+    let survey = survey(
+        &equipment,
+        &revision,
+        &knowledge,
+        &allowed,
+        BTreeSet::new(),
+        Timestamp::now(),
+    )
+    .await?;
+    let header = header(&survey.desired);
+    Ok((survey.plan, header))
+}
+
+pub(super) fn header(desired: &Desired) -> Header {
+    Header {
+        truth: Truth::Live,
+        repository: desired.repository.clone(),
+        base: None,
+        dirty: desired.dirty,
+    }
+}
+
+/// The revision that was asked for, else `otherwise`.
+pub(super) fn revision(common: &Common, otherwise: Revision) -> Revision {
+    common.revision.clone().map_or(otherwise, Revision::Named)
+}
+
+/// The desired state alone, for commands that talk to no cluster.
+pub(super) fn desired(common: &Common, only_named: bool) -> Result<(Settings, Desired), Failure> {
+    let mut overrides = common.overrides();
+    overrides.only_named = only_named && common.config.is_none();
+    let settings = common.settings_with(&overrides)?.settings;
+    let desired = read_desired(&settings, &revision(common, Revision::Files))?;
+    Ok((settings, desired))
+}

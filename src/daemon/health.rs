@@ -1,0 +1,69 @@
+//! Asks settled exchanges how they are, within the budget.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::cluster::Cluster;
+use crate::health::{Health, HealthTarget, check, client_urls};
+use crate::id::ExchangeId;
+use crate::observe::observed::ReleaseStatus;
+
+/// An answer.
+pub(super) type Answer = (ExchangeId, Health, Vec<String>);
+
+/// Asks each in turn, `budget` a second, and tells the answers.
+pub(super) async fn ask(
+    targets: Vec<(ExchangeId, Cluster)>,
+    budget: u32,
+    answers: UnboundedSender<Answer>,
+) {
+    let pause = Duration::from_secs(1) / budget.max(1);
+    for (id, cluster) in targets {
+        let (health, urls) = one(&id, &cluster).await;
+        if answers.send((id, health, urls)).is_err() {
+            return;
+        }
+        tokio::time::sleep(pause).await;
+    }
+}
+
+async fn one(id: &ExchangeId, cluster: &Cluster) -> (Health, Vec<String>) {
+    let release = match cluster.release(&id.namespace, &id.release).await {
+        Ok(Some(release)) if release.status == ReleaseStatus::Deployed => release,
+        Ok(_) => {
+            return (
+                Health::Unknown {
+                    text: "no deployed release".to_owned(),
+                },
+                Vec::new(),
+            );
+        }
+        Err(error) => {
+            return (
+                Health::Unknown {
+                    text: error.to_string(),
+                },
+                Vec::new(),
+            );
+        }
+    };
+    match cluster
+        .stored(&id.namespace, &id.release, release.revision)
+        .await
+    {
+        Ok((stored, manifest)) => {
+            let target = HealthTarget::of(id.namespace.clone(), id.release.clone(), &stored);
+            (
+                check(cluster, &target).await,
+                client_urls(&id.namespace, &manifest),
+            )
+        }
+        Err(error) => (
+            Health::Unknown {
+                text: error.to_string(),
+            },
+            Vec::new(),
+        ),
+    }
+}

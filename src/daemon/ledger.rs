@@ -1,0 +1,345 @@
+//! What is known of every exchange between passes, and the status that follows from it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::apply::{InFlight, Outcome, OutcomeResult};
+use crate::exchange::desired::Desired;
+use crate::health::Health;
+use crate::id::{ClusterId, CommitId, ExchangeId};
+use crate::observe::observed::{Observed, ReleaseKey, ReleaseView};
+use crate::pass::{PassError, Survey};
+use crate::plan::action::{Action, PlannedExchange};
+use crate::reason::Reason;
+use crate::status::{Phase, Status, StatusEntry, Trouble, phase_of};
+
+/// The sum of what was seen and done.
+#[derive(Debug)]
+pub struct Ledger {
+    status: Status,
+    survey: Option<Survey>,
+    outcomes: BTreeMap<ExchangeId, Outcome>,
+    health: BTreeMap<ExchangeId, (Health, Vec<String>)>,
+}
+
+impl Ledger {
+    /// Before the first pass.
+    pub fn new(now: Timestamp) -> Self {
+        Self {
+            status: Status::new(std::process::id(), now),
+            survey: None,
+            outcomes: BTreeMap::new(),
+            health: BTreeMap::new(),
+        }
+    }
+
+    /// A pass was made; `held` is what was not begun, and why.
+    pub fn take_pass(&mut self, survey: Survey, held: BTreeMap<ExchangeId, Outcome>) {
+        self.status.pass = self.status.pass.saturating_add(1);
+        self.status.commit.clone_from(&survey.desired.commit);
+        self.status.trouble = None;
+        // What is as wanted has no failure any more.
+        for entry in &survey.plan.exchanges {
+            if let Some(id) = &entry.id
+                && !entry.action.is_change()
+            {
+                self.outcomes.remove(id);
+            }
+        }
+        self.outcomes.extend(
+            held.into_iter()
+                .filter(|(_, outcome)| outcome.result != OutcomeResult::Unchanged),
+        );
+        self.health
+            .retain(|id, _| survey.desired.exchanges.contains_key(id));
+        self.survey = Some(survey);
+    }
+
+    /// A pass could not be made.
+    pub fn take_trouble(&mut self, error: &PassError) {
+        let mut text = error.to_string();
+        let mut cause = std::error::Error::source(error).and_then(std::error::Error::source);
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        self.status.trouble = Some(Trouble {
+            reason: error.reason(),
+            text,
+        });
+    }
+
+    /// Something ended.
+    pub fn take_outcome(&mut self, outcome: Outcome) {
+        if outcome.result == OutcomeResult::Done && outcome.action != Action::Uninstall {
+            // Applying ends only when it is healthy.
+            let urls = self
+                .health
+                .remove(&outcome.id)
+                .map(|(_, urls)| urls)
+                .unwrap_or_default();
+            self.health
+                .insert(outcome.id.clone(), (Health::Ready, urls));
+        } else {
+            self.health.remove(&outcome.id);
+        }
+        self.outcomes.insert(outcome.id.clone(), outcome);
+    }
+
+    /// Somebody was asked.
+    pub fn take_health(&mut self, id: ExchangeId, health: Health, client_urls: Vec<String>) {
+        self.health.insert(id, (health, client_urls));
+    }
+
+    /// Exchanges that are released as wanted: those whose health is worth asking.
+    pub fn settled(&self) -> Vec<ExchangeId> {
+        let Some(survey) = &self.survey else {
+            return Vec::new();
+        };
+        survey
+            .plan
+            .exchanges
+            .iter()
+            .filter(|entry| entry.action == Action::None)
+            .filter_map(|entry| entry.id.clone())
+            .filter(|id| release_of(&survey.observed, id).is_some())
+            .collect()
+    }
+
+    /// Whether health of this one is not known yet.
+    pub fn is_unasked(&self, id: &ExchangeId) -> bool {
+        !self.health.contains_key(id)
+    }
+
+    /// How many passes were made.
+    pub fn passes(&self) -> u64 {
+        self.status.pass
+    }
+
+    /// The commit of the last pass.
+    pub fn commit(&self) -> Option<&CommitId> {
+        self.status.commit.as_ref()
+    }
+
+    /// The status now.
+    pub fn status(&mut self, in_flight: &BTreeMap<ExchangeId, InFlight>, now: Timestamp) -> Status {
+        let mut next = self.status.clone();
+        next.written_at = now;
+        next.exchanges = match &self.survey {
+            None => Vec::new(),
+            Some(survey) => survey
+                .plan
+                .exchanges
+                .iter()
+                .filter(|entry| !self.is_gone(entry, in_flight))
+                .map(|entry| self.entry(survey, entry, in_flight, now))
+                .collect(),
+        };
+        next.keep_since(&self.status);
+        self.status = next.clone();
+        next
+    }
+
+    /// Removed since the last pass.
+    fn is_gone(&self, entry: &PlannedExchange, in_flight: &BTreeMap<ExchangeId, InFlight>) -> bool {
+        let Some(id) = &entry.id else { return false };
+        matches!(entry.action, Action::Uninstall | Action::Deregister)
+            && !in_flight.contains_key(id)
+            && self
+                .outcomes
+                .get(id)
+                .is_some_and(|outcome| outcome.result == OutcomeResult::Done)
+    }
+
+    fn entry(
+        &self,
+        survey: &Survey,
+        entry: &PlannedExchange,
+        in_flight: &BTreeMap<ExchangeId, InFlight>,
+        now: Timestamp,
+    ) -> StatusEntry {
+        let Standing {
+            phase,
+            reason,
+            text,
+        } = self.standing(entry, in_flight);
+        let release = entry
+            .id
+            .as_ref()
+            .and_then(|id| release_of(&survey.observed, id));
+        let wanted = entry
+            .id
+            .as_ref()
+            .and_then(|id| wanted_of(&survey.desired, id));
+        let (health, client_urls) = entry
+            .id
+            .as_ref()
+            .and_then(|id| self.health.get(id))
+            .map_or(("unknown", Vec::new()), |(health, urls)| {
+                (word(health), urls.clone())
+            });
+        StatusEntry {
+            id: entry.id.clone(),
+            name: entry.name.clone(),
+            file: entry.file.clone(),
+            action: entry.action,
+            phase,
+            reason,
+            text,
+            revision: release.map(|release| release.revision),
+            chart_version: entry
+                .chart
+                .new
+                .clone()
+                .or_else(|| entry.chart.old.clone())
+                .or_else(|| wanted.map(|wanted| wanted.chart.version.clone())),
+            health: health.to_owned(),
+            commit: release.and_then(|release| release.stamp.as_ref()?.commit.clone()),
+            since: now,
+            public_url: wanted.and_then(|wanted| wanted.public_url.clone()),
+            client_urls,
+            system_id: wanted
+                .map(|wanted| wanted.system_id.clone())
+                .or_else(|| entry.id.as_ref().map(ExchangeId::system_id)),
+        }
+    }
+
+    fn standing(
+        &self,
+        entry: &PlannedExchange,
+        in_flight: &BTreeMap<ExchangeId, InFlight>,
+    ) -> Standing {
+        let planned = Standing {
+            phase: phase_of(entry.action, entry.reason),
+            reason: entry.reason,
+            text: entry.text.clone(),
+        };
+        let Some(id) = &entry.id else { return planned };
+        if let Some(flight) = in_flight.get(id) {
+            return flying(flight, entry.reason);
+        }
+        if let Some(outcome) = self.outcomes.get(id) {
+            if let Some(standing) = ended(outcome) {
+                return standing;
+            }
+            if entry.action.is_change() && outcome.result == OutcomeResult::Done {
+                return Standing {
+                    phase: Phase::Ready,
+                    reason: Reason::Ready,
+                    text: String::new(),
+                };
+            }
+        }
+        if planned.phase != Phase::Ready {
+            return planned;
+        }
+        match self.health.get(id) {
+            None if entry.action == Action::None => Standing {
+                phase: Phase::Unknown,
+                reason: Reason::HealthUnknown,
+                text: "health has not been asked yet".to_owned(),
+            },
+            Some((Health::Waiting { reason, text }, _)) => Standing {
+                phase: Phase::Waiting,
+                reason: *reason,
+                text: text.clone(),
+            },
+            Some((Health::Failed { reason, text }, _)) => Standing {
+                phase: Phase::Failed,
+                reason: *reason,
+                text: text.clone(),
+            },
+            Some((Health::Unknown { text }, _)) => Standing {
+                phase: Phase::Unknown,
+                reason: Reason::HealthUnknown,
+                text: text.clone(),
+            },
+            Some((Health::Ready | Health::Limited, _)) | None => planned,
+        }
+    }
+}
+
+struct Standing {
+    phase: Phase,
+    reason: Reason,
+    text: String,
+}
+
+fn flying(flight: &InFlight, planned: Reason) -> Standing {
+    let removing = matches!(flight.action, Action::Uninstall | Action::Deregister);
+    let (reason, text) = match &flight.waiting {
+        Some(why) => (why.reason, why.text.clone()),
+        None => (planned, flight.step.to_owned()),
+    };
+    let phase = match (&flight.waiting, removing) {
+        (_, true) => Phase::Removing,
+        (Some(_), false) => Phase::Waiting,
+        (None, false) => Phase::Progressing,
+    };
+    Standing {
+        phase,
+        reason,
+        text,
+    }
+}
+
+/// The standing of what was tried and is not as wanted.
+fn ended(outcome: &Outcome) -> Option<Standing> {
+    let why = outcome.why.as_ref()?;
+    let phase = match outcome.result {
+        OutcomeResult::Failed => Phase::Failed,
+        OutcomeResult::Blocked => {
+            if why.reason == Reason::HelmFailed || why.reason == Reason::RenderFailed {
+                Phase::Failed
+            } else {
+                Phase::Blocked
+            }
+        }
+        OutcomeResult::Fenced | OutcomeResult::Cancelled => Phase::Waiting,
+        OutcomeResult::Done | OutcomeResult::Unchanged => return None,
+    };
+    // What the plan itself holds back keeps the plan's own phase (a suspension is no block).
+    let phase = if outcome.action.is_change() {
+        phase
+    } else {
+        phase_of(outcome.action, why.reason)
+    };
+    Some(Standing {
+        phase,
+        reason: why.reason,
+        text: why.text.clone(),
+    })
+}
+
+fn word(health: &Health) -> &'static str {
+    match health {
+        Health::Ready => "healthy",
+        Health::Waiting { .. } => "waiting",
+        Health::Failed { .. } => "failed",
+        Health::Limited => "limited",
+        Health::Unknown { .. } => "unknown",
+    }
+}
+
+fn cluster_view<'a>(
+    observed: &'a Observed,
+    cluster: &ClusterId,
+) -> Option<&'a crate::observe::observed::ClusterView> {
+    observed.clusters.get(cluster)?.as_ref().ok()
+}
+
+fn release_of<'a>(observed: &'a Observed, id: &ExchangeId) -> Option<&'a ReleaseView> {
+    let key = ReleaseKey {
+        namespace: id.namespace.clone(),
+        release: id.release.clone(),
+    };
+    cluster_view(observed, &id.cluster)?.releases.get(&key)
+}
+
+fn wanted_of<'a>(
+    desired: &'a Desired,
+    id: &ExchangeId,
+) -> Option<&'a crate::exchange::desired::DesiredExchange> {
+    desired.exchanges.get(id)
+}

@@ -1,0 +1,66 @@
+//! The right to change things: the state folder's lock, its journal, and the world the effects work on.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, RwLock};
+
+use jiff::Timestamp;
+
+use crate::apply::effect::Why;
+use crate::apply::{Limits, World};
+use crate::config::Settings;
+use crate::helm::{Helm, Kubeconfig};
+use crate::pass::{Equipment, PassError};
+use crate::state::journal::Journal;
+use crate::state::lock::Lock;
+
+/// Held while changes are made from this state folder.
+#[derive(Debug)]
+pub struct Session {
+    /// Of the state folder.
+    pub lock: Lock,
+    /// What was begun.
+    pub journal: Arc<Journal>,
+    /// What effects work on.
+    pub world: Arc<World>,
+}
+
+impl Session {
+    /// Takes the lock and opens the journal.
+    pub fn begin(equipment: &Equipment) -> Result<Self, PassError> {
+        let state = &equipment.state;
+        let lock = state.lock(Timestamp::now())?;
+        let journal = Arc::new(Journal::open(&state.private("journal")?)?);
+        let runtime = state.private("cache/runtime")?;
+        // Kubeconfigs of a run that was killed.
+        Kubeconfig::sweep(&runtime).map_err(crate::state::io("sweep", &runtime))?;
+        let settings = &equipment.settings;
+        let world = World {
+            clusters: RwLock::new(equipment.reachable()),
+            registry: equipment.registry.clone(),
+            helm: Helm::find(&settings.helm.path)
+                .map_err(|error| Why::from_error(error.reason(), &error)),
+            charts: Arc::clone(&equipment.charts),
+            journal: Arc::clone(&journal),
+            instance: settings.instance.clone(),
+            helm_timeout: settings.helm.timeout,
+            cache: state.private("cache")?,
+            runtime,
+            held: Mutex::new(BTreeMap::new()),
+        };
+        Ok(Self {
+            lock,
+            journal,
+            world: Arc::new(world),
+        })
+    }
+}
+
+/// How much at once, as the settings say.
+pub fn limits(settings: &Settings) -> Limits {
+    Limits {
+        helms: settings.helm.concurrency.resolve(),
+        max_restarting: settings.policy.max_restarting,
+        halt_after: settings.policy.halt_after,
+        health: settings.health.timeout,
+    }
+}

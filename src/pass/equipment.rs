@@ -1,0 +1,169 @@
+//! Everything a pass talks to, connected as the settings say.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::chart::{ChartSource, ChartStore};
+use crate::cluster::{Cluster, ClusterAccess};
+use crate::config::settings::{ListenSettings, RegistrySettings};
+use crate::config::{ClusterSettings, Settings};
+use crate::id::{ClusterId, Digest};
+use crate::observe::observed::Unreadable;
+use crate::pass::{PassError, Repository};
+use crate::registry::{Embedded, Port, Registry, RegistryAccess};
+use crate::state::State;
+
+/// What a pass talks to.
+#[derive(Debug)]
+pub struct Equipment {
+    /// As resolved.
+    pub settings: Settings,
+    /// The watched repository.
+    pub repository: Repository,
+    /// Every cluster of the inventory, or why it cannot be talked to.
+    pub clusters: BTreeMap<ClusterId, Result<Cluster, Unreadable>>,
+    /// The registry's client.
+    pub registry: Registry,
+    /// The embedded registry, while it is served here or found elsewhere.
+    pub embedded: Option<Embedded>,
+    /// The chart archives.
+    pub charts: Arc<ChartStore>,
+    /// The state folder.
+    pub state: State,
+}
+
+impl Equipment {
+    /// Connects everything. A cluster that cannot be reached is an entry, not an error.
+    pub async fn connect(settings: Settings) -> Result<Self, PassError> {
+        let folder = settings.state.clone().ok_or_else(|| {
+            PassError::Settings(
+                "no state folder: set `state`, $STATE_DIRECTORY or $HOME".to_owned(),
+            )
+        })?;
+        let state = State::open(&folder)?;
+        let repository = Repository::open(&settings, Some(&folder))?;
+        let clusters = connect_clusters(&settings.clusters).await;
+        let (registry, embedded) = connect_registry(&settings, &state).await?;
+        let charts = Arc::new(ChartStore::new(
+            folder.join("charts"),
+            chart_source(&settings)?,
+        ));
+        Ok(Self {
+            settings,
+            repository,
+            clusters,
+            registry,
+            embedded,
+            charts,
+            state,
+        })
+    }
+
+    /// Connects again to clusters that could not be, and to those whose credentials have run out.
+    pub async fn renew_clusters(&mut self) {
+        let now = jiff::Timestamp::now();
+        let stale: BTreeMap<_, _> = self
+            .settings
+            .clusters
+            .iter()
+            .filter(|(id, _)| match self.clusters.get(id) {
+                Some(Ok(cluster)) => cluster.valid_until().is_some_and(|until| until <= now),
+                Some(Err(_)) | None => true,
+            })
+            .map(|(id, cluster)| (id.clone(), cluster.clone()))
+            .collect();
+        self.clusters.extend(connect_clusters(&stale).await);
+    }
+
+    /// Host of public URLs by cluster: what the settings say, else the API server's.
+    pub fn hosts(&self) -> BTreeMap<ClusterId, String> {
+        let mut hosts: BTreeMap<_, _> = self
+            .clusters
+            .iter()
+            .filter_map(|(id, cluster)| Some((id.clone(), cluster.as_ref().ok()?.host())))
+            .collect();
+        hosts.extend(crate::pass::hosts_of(&self.settings));
+        hosts
+    }
+
+    /// The clusters that can be talked to.
+    pub fn reachable(&self) -> BTreeMap<ClusterId, Cluster> {
+        self.clusters
+            .iter()
+            .filter_map(|(id, cluster)| Some((id.clone(), cluster.as_ref().ok()?.clone())))
+            .collect()
+    }
+}
+
+async fn connect_clusters(
+    all: &BTreeMap<ClusterId, ClusterSettings>,
+) -> BTreeMap<ClusterId, Result<Cluster, Unreadable>> {
+    let connections = all.iter().map(|(id, settings)| async move {
+        let access = ClusterAccess {
+            id: id.clone(),
+            kubeconfig: settings.kubeconfig.clone(),
+            context: settings.context.clone(),
+            namespaces: settings.namespaces.clone(),
+        };
+        (
+            id.clone(),
+            Cluster::connect(&access).await.map_err(Unreadable::from),
+        )
+    });
+    futures::future::join_all(connections)
+        .await
+        .into_iter()
+        .collect()
+}
+
+async fn connect_registry(
+    settings: &Settings,
+    state: &State,
+) -> Result<(Registry, Option<Embedded>), PassError> {
+    match &settings.registry {
+        RegistrySettings::Remote(remote) => {
+            let access = RegistryAccess {
+                url: remote.url.clone(),
+                token_file: remote.token_file.clone(),
+                ca_file: remote.ca_file.clone(),
+            };
+            Ok((Registry::connect(&access)?, None))
+        }
+        RegistrySettings::Embedded => {
+            let address = settings.listen.registry;
+            let is_default = address == ListenSettings::default().registry;
+            let port = if is_default {
+                Port::NextFree
+            } else {
+                Port::Exact
+            };
+            let embedded =
+                Embedded::open(state.folder(), address, port, settings.instance.as_str()).await?;
+            let access = embedded.access().map_err(|error| {
+                PassError::Settings(format!("registry address {}: {error}", embedded.address))
+            })?;
+            Ok((Registry::connect(&access)?, Some(embedded)))
+        }
+    }
+}
+
+/// Where charts come from, as the settings say.
+pub fn chart_source(settings: &Settings) -> Result<ChartSource, PassError> {
+    let chart = &settings.chart;
+    let pinned = match &chart.digest {
+        None => None,
+        Some(text) => {
+            let digest: Digest = text
+                .strip_prefix("sha256:")
+                .unwrap_or(text)
+                .parse()
+                .map_err(|error| PassError::Settings(format!("chart.digest: {error}")))?;
+            Some((chart.version.clone(), digest))
+        }
+    };
+    Ok(ChartSource {
+        repository: chart.repository.clone(),
+        ca_file: chart.ca_file.clone(),
+        pinned,
+    })
+}

@@ -1,0 +1,58 @@
+//! What this host remembers of its own deeds: from the open journal, or from its files where somebody else holds it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use crate::id::ExchangeId;
+use crate::pass::PassError;
+use crate::state::journal::{Journal, Phase};
+
+/// The part of the journal a plan depends on.
+#[derive(Debug, Clone, Default)]
+pub struct Knowledge {
+    /// Exchanges whose releases this host acted on.
+    pub journalled: BTreeSet<ExchangeId>,
+    /// Exchanges this host installed, with their file: the proof of removals in a plain folder.
+    pub installed: BTreeMap<ExchangeId, String>,
+}
+
+impl Knowledge {
+    /// Of the journal this process holds.
+    pub fn of(journal: &Journal) -> Self {
+        let journalled = journal.journalled();
+        let installed = journalled
+            .iter()
+            .filter_map(|id| Some((id.clone(), journal.installed(id)?.file)))
+            .collect();
+        Self {
+            journalled,
+            installed,
+        }
+    }
+
+    /// From the files, for commands that only look. They hold no lock, so a pending release is never theirs to unlock.
+    pub fn read(folder: &Path) -> Result<Self, PassError> {
+        let mut installed = BTreeMap::new();
+        if folder.exists() {
+            for entry in Journal::entries(folder)? {
+                if let Some(id) = entry.id
+                    && entry.phase == Phase::Done
+                {
+                    match entry.step.as_str() {
+                        "helm install" | "helm upgrade" => {
+                            installed.insert(id, String::new());
+                        }
+                        "helm uninstall" => {
+                            installed.remove(&id);
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+        Ok(Self {
+            journalled: BTreeSet::new(),
+            installed,
+        })
+    }
+}

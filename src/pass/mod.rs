@@ -1,0 +1,57 @@
+//! One pass: fetch, observe, plan. It waits for nothing and changes nothing; what it gives is handed over to `apply`.
+
+mod equipment;
+mod knowledge;
+mod proofs;
+mod repository;
+mod survey;
+
+pub use equipment::{Equipment, chart_source};
+pub use knowledge::Knowledge;
+pub use repository::{Repository, hosts_of, read_desired};
+pub use survey::{Survey, survey};
+
+use crate::reason::Reason;
+
+/// Why there is no pass.
+#[derive(Debug, thiserror::Error)]
+pub enum PassError {
+    /// The repository.
+    #[error("{}: {source}", source.reason())]
+    Source {
+        /// Its error.
+        source: crate::source::SourceError,
+    },
+    /// The embedded registry.
+    #[error("the embedded registry cannot be used")]
+    Embedded(#[from] crate::registry::EmbeddedError),
+    /// The registry's settings.
+    #[error("the registry's settings cannot be used")]
+    Registry(#[from] crate::registry::RegistryError),
+    /// The state folder.
+    #[error("the state folder cannot be used")]
+    State(#[from] crate::state::StateError),
+    /// Its journal.
+    #[error("the journal cannot be used")]
+    Journal(#[from] crate::state::journal::JournalError),
+    /// Settings that cannot be met.
+    #[error("{0}")]
+    Settings(String),
+}
+
+impl From<crate::source::SourceError> for PassError {
+    fn from(source: crate::source::SourceError) -> Self {
+        Self::Source { source }
+    }
+}
+
+impl PassError {
+    /// The stable word.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Source { source } => source.reason(),
+            Self::Embedded(_) | Self::Registry(_) => Reason::RegistryUnreadable,
+            Self::State(_) | Self::Journal(_) | Self::Settings(_) => Reason::SettingsInvalid,
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! From the settings to the desired state.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::config::Settings;
+use crate::exchange::desired::{ChartRef, Desired};
+use crate::exchange::{Context, LastDeclared, declare, resolve};
+use crate::id::ClusterId;
+use crate::pass::PassError;
+use crate::source::{
+    Credentials, History, Location, Revision, Source, SourceOptions,
+    checkout::{Checkout, HeadMove},
+    discover,
+};
+
+/// The watched repository as the settings name it.
+#[derive(Debug)]
+pub struct Repository {
+    /// Where files come from.
+    pub source: Source,
+}
+
+/// What was read: the desired state, and the history that proves removals.
+pub struct ReadDesired {
+    /// The desired state.
+    pub desired: Desired,
+    /// Of the commit; none for a plain folder.
+    pub history: Option<History>,
+    /// The head moved other than forward.
+    pub moved: Option<HeadMove>,
+}
+
+impl Repository {
+    /// Opens it. With a state folder a URL is mirrored below it; `in_place` reads a local repository where it is.
+    pub fn open(settings: &Settings, state: Option<&Path>) -> Result<Self, PassError> {
+        let source = &settings.source;
+        let location = match &source.url {
+            Some(text) => Location::parse(text)?,
+            None => {
+                let here = std::env::current_dir()
+                    .map_err(|error| PassError::Settings(format!("no current folder: {error}")))?;
+                Location::Path(discover(&here, &source.path)?)
+            }
+        };
+        let options = SourceOptions {
+            branch: source.branch.clone(),
+            folder: source.path.clone(),
+            credentials: Credentials {
+                username: source.username.clone(),
+                password_file: source.password_file.clone(),
+                ssh_key_file: source.ssh_key_file.clone(),
+                known_hosts_file: source.known_hosts_file.clone(),
+                ca_file: source.ca_file.clone(),
+            },
+            state: state.map(Path::to_owned),
+            git: source.git.clone(),
+            ..SourceOptions::new(location)
+        };
+        Ok(Self {
+            source: Source::open(options)?,
+        })
+    }
+
+    /// Reads one revision and resolves it.
+    pub fn read(&self, revision: &Revision, context: &Context) -> Result<ReadDesired, PassError> {
+        let checkout = self.source.read(revision)?;
+        self.resolve(&checkout, context)
+    }
+
+    /// Resolves files that were read.
+    pub fn resolve(
+        &self,
+        checkout: &Checkout,
+        context: &Context,
+    ) -> Result<ReadDesired, PassError> {
+        let history = match &checkout.commit {
+            Some(commit) if checkout.has_history => Some(self.source.history(commit)?),
+            _ => None,
+        };
+        let last_declared = |broken: &[String]| match &history {
+            Some(history) => history.last_declared(broken, &|path, bytes| {
+                declare(path, bytes).map(|(id, _)| id)
+            }),
+            // A plain folder has no history: what a broken file declared before is not known.
+            None => broken
+                .iter()
+                .map(|path| (path.clone(), LastDeclared::NotFound))
+                .collect(),
+        };
+        let desired = resolve(checkout, context, &last_declared);
+        Ok(ReadDesired {
+            desired,
+            history,
+            moved: checkout.moved,
+        })
+    }
+}
+
+/// The desired state for commands that talk to no cluster.
+pub fn read_desired(settings: &Settings, revision: &Revision) -> Result<Desired, PassError> {
+    let repository = Repository::open(settings, None)?;
+    let context = context(settings, hosts_of(settings));
+    Ok(repository.read(revision, &context)?.desired)
+}
+
+/// Hosts of public URLs that the settings name themselves.
+pub fn hosts_of(settings: &Settings) -> BTreeMap<ClusterId, String> {
+    settings
+        .clusters
+        .iter()
+        .filter_map(|(id, cluster)| Some((id.clone(), cluster.host.clone()?)))
+        .collect()
+}
+
+/// What resolving needs of the settings.
+pub(super) fn context(settings: &Settings, hosts: BTreeMap<ClusterId, String>) -> Context {
+    Context {
+        chart: ChartRef {
+            name: settings.chart.name.clone(),
+            version: settings.chart.version.clone(),
+        },
+        hosts,
+        allow_values: settings.policy.allow_values.clone(),
+    }
+}

@@ -1,0 +1,132 @@
+//! One look at everything, and the plan that follows from it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::cluster::ViewWants;
+use crate::exchange::desired::Desired;
+use crate::id::{ClusterId, ExchangeId};
+use crate::observe::observed::{Ancestry, Observed, ReleaseKey};
+use crate::observe::{DEADLINE, observe};
+use crate::pass::repository::context;
+use crate::pass::{Equipment, Knowledge, PassError, proofs};
+use crate::plan::action::Plan;
+use crate::plan::plan;
+use crate::plan::policy::Policy;
+use crate::source::Revision;
+use crate::source::checkout::HeadMove;
+
+/// What one look gave.
+#[derive(Debug)]
+pub struct Survey {
+    /// What git says.
+    pub desired: Desired,
+    /// What clusters and registry say.
+    pub observed: Observed,
+    /// What is allowed.
+    pub policy: Policy,
+    /// What follows.
+    pub plan: Plan,
+    /// The head moved other than forward.
+    pub moved: Option<HeadMove>,
+}
+
+/// Reads, observes and plans. Fetches nothing and changes nothing.
+pub async fn survey(
+    equipment: &Equipment,
+    revision: &Revision,
+    knowledge: &Knowledge,
+    allow_delete: &BTreeSet<ExchangeId>,
+    removing: BTreeSet<ExchangeId>,
+    now: Timestamp,
+) -> Result<Survey, PassError> {
+    let context = context(&equipment.settings, equipment.hosts());
+    // Reading git blocks this thread for milliseconds; the others go on.
+    let read = tokio::task::block_in_place(|| equipment.repository.read(revision, &context))?;
+    let wants = wants(&read.desired);
+    let (clusters, registry) = tokio::join!(
+        observe(&equipment.clusters, &wants, DEADLINE),
+        equipment.registry.view(),
+    );
+    let mut observed = Observed {
+        clusters,
+        registry,
+        proofs: BTreeMap::new(),
+        ancestry: BTreeMap::new(),
+        renders: BTreeMap::new(),
+    };
+    let instance = &equipment.settings.instance;
+    let mut policy = policy(equipment, knowledge, allow_delete, removing);
+    tokio::task::block_in_place(|| -> Result<(), PassError> {
+        proofs::prove(
+            &mut observed,
+            &read.desired,
+            read.history.as_ref(),
+            knowledge,
+            instance,
+        );
+        for approval in equipment.state.approvals(now)? {
+            let holds = match (&approval.commit, &read.history) {
+                (Some(commit), Some(history)) => {
+                    history.ancestry(commit) == Ancestry::HeadOrAncestor
+                }
+                (None, _) => true,
+                (Some(_), None) => false,
+            };
+            if holds {
+                policy.allow_delete.extend(approval.ids);
+            }
+        }
+        Ok(())
+    })?;
+    let plan = plan(&read.desired, &observed, &policy, now);
+    Ok(Survey {
+        desired: read.desired,
+        observed,
+        policy,
+        plan,
+        moved: read.moved,
+    })
+}
+
+/// What each cluster is asked beyond the list of its releases.
+fn wants(desired: &Desired) -> BTreeMap<ClusterId, ViewWants> {
+    let mut wants: BTreeMap<ClusterId, ViewWants> = BTreeMap::new();
+    for exchange in desired.exchanges.values() {
+        let id = &exchange.id;
+        let wanted = wants.entry(id.cluster.clone()).or_default();
+        let key = ReleaseKey {
+            namespace: id.namespace.clone(),
+            release: id.release.clone(),
+        };
+        wanted
+            .desired
+            .insert(key, exchange.digest.label().to_owned());
+        for secret in &exchange.secrets {
+            wanted
+                .secrets
+                .insert((id.namespace.clone(), secret.clone()));
+        }
+    }
+    wants
+}
+
+fn policy(
+    equipment: &Equipment,
+    knowledge: &Knowledge,
+    allow_delete: &BTreeSet<ExchangeId>,
+    removing: BTreeSet<ExchangeId>,
+) -> Policy {
+    let settings = &equipment.settings;
+    Policy {
+        instance: settings.instance.clone(),
+        prune: settings.policy.prune,
+        max_delete_percent: settings.policy.max_delete,
+        allow_delete: allow_delete.clone(),
+        journalled: knowledge.journalled.clone(),
+        helm_timeout: settings.helm.timeout,
+        removing,
+        ..Policy::default()
+    }
+}
