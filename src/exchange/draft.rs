@@ -38,7 +38,7 @@ impl<'a> Draft<'a> {
         index: usize,
         checkout: &'a Checkout,
         context: &Context,
-        shelf: &BTreeMap<Layer, Shared<'_>>,
+        library: &BTreeMap<Layer, Shared<'_>>,
     ) -> Option<Self> {
         let file = checkout.files.get(index)?;
         let mut document = yaml::read(&file.bytes);
@@ -57,14 +57,8 @@ impl<'a> Draft<'a> {
         let broken = !findings.list.is_empty();
         let mut declared = Declared::default();
         if let Some(root) = document.root.as_ref().filter(|root| !root.is_null()) {
-            let mut below = Findings::of(file);
-            declared = parse(root, &mut below);
-            credential::refuse(&Tree::of(root, index), &mut below);
-            // Of a text that breaks off, missing fields say nothing.
-            below
-                .list
-                .retain(|found| !(broken && found.text.ends_with("is missing")));
-            findings.list.append(&mut below.list);
+            declared = parse(root, broken, &mut findings);
+            credential::refuse(&Tree::of(root, index), &mut findings);
         }
         let mut draft = Self {
             file,
@@ -77,9 +71,9 @@ impl<'a> Draft<'a> {
         };
         let own = draft.expand(index, &declared, context, &mut findings);
         draft.diagnostics = findings.list;
-        let layers = draft.layers(&declared, shelf);
+        let layers = draft.layers(&declared, library);
         if draft.is_sound() && draft.waits_for.is_empty() {
-            draft.compose(declared, own, &layers, checkout, context);
+            draft.compose(declared, &own, &layers, checkout, context);
         }
         Some(draft)
     }
@@ -109,42 +103,39 @@ impl<'a> Draft<'a> {
     fn layers<'s>(
         &mut self,
         declared: &Declared,
-        shelf: &'s BTreeMap<Layer, Shared<'s>>,
+        library: &'s BTreeMap<Layer, Shared<'s>>,
     ) -> Vec<&'s Shared<'s>> {
-        let mut layers: Vec<&Shared<'_>> = Vec::new();
-        if let Some(base) = shelf.get(&Layer::Base) {
+        let mut stack: Vec<&Shared<'_>> = Vec::new();
+        if let Some(base) = library.get(&Layer::Base) {
             if base.tree.is_none() {
                 self.waits_for.push(Layer::Base);
             }
-            layers.push(base);
+            stack.push(base);
         }
         for (name, place) in &declared.profiles {
             let layer = Layer::Profile(name.clone());
-            match shelf.get(&layer) {
-                Some(profile) => {
-                    if profile.tree.is_none() {
-                        self.waits_for.push(layer);
-                    }
-                    layers.push(profile);
+            if let Some(profile) = library.get(&layer) {
+                if profile.tree.is_none() {
+                    self.waits_for.push(layer);
                 }
-                None => {
-                    let known = shelf.keys().filter_map(|layer| match layer {
-                        Layer::Profile(name) => Some(name.as_str()),
-                        Layer::Base | Layer::Block(_) | Layer::Exchange => None,
-                    });
-                    let known = nearest(name, known);
-                    self.diagnostics
-                        .push(unknown_profile(name, known, self.file, *place));
-                }
+                stack.push(profile);
+            } else {
+                let known = library.keys().filter_map(|layer| match layer {
+                    Layer::Profile(name) => Some(name.as_str()),
+                    Layer::Base | Layer::Block(_) | Layer::Exchange => None,
+                });
+                let known = nearest(name, known);
+                self.diagnostics
+                    .push(unknown_profile(name, known, self.file, *place));
             }
         }
-        layers
+        stack
     }
 
     fn compose(
         &mut self,
         declared: Declared,
-        own: Tree,
+        own: &Tree,
         layers: &[&Shared<'_>],
         checkout: &Checkout,
         context: &Context,
@@ -160,7 +151,7 @@ impl<'a> Draft<'a> {
         for layer in layers
             .iter()
             .filter_map(|shared| shared.tree.as_ref())
-            .chain([&own])
+            .chain([own])
         {
             tree.overlay(layer);
         }

@@ -37,6 +37,8 @@ pub(super) const FIELDS: &[&str] = &[
 pub(super) struct Fields<'n, 'f, 'a> {
     pub(super) root: &'n Node,
     pub(super) findings: &'f mut Findings<'a>,
+    /// The text breaks off, so that an absent field says nothing.
+    pub(super) torn: bool,
 }
 
 impl<'n> Fields<'n, '_, '_> {
@@ -92,18 +94,19 @@ impl<'n> Fields<'n, '_, '_> {
     /// A text that must be there.
     pub(super) fn required(&mut self, field: &str, example: &str) -> Option<(&'n str, Place)> {
         if self.get(field).is_none() {
-            let place = self
-                .root
-                .entry(field)
-                .map_or(self.root.place, |entry| entry.place);
-            self.findings.error(
-                Reason::InvalidValue,
-                place,
-                format!("{field} is missing"),
-                format!("add `{field}: {example}`"),
-            );
+            self.missing(field, &format!("add `{field}: {example}`"));
         }
         self.text(field)
+    }
+
+    /// Reports a field that is not there.
+    pub(super) fn missing(&mut self, field: &str, hint: &str) {
+        let entry = self.root.entry(field);
+        let place = entry.map_or(self.root.place, |entry| entry.place);
+        if !self.torn {
+            let text = format!("{field} is missing");
+            self.findings.error(Reason::InvalidValue, place, text, hint);
+        }
     }
 
     /// A name of one of our types.

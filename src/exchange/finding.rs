@@ -28,7 +28,6 @@ const DELICATE: &[&str] = &[
     "api_key",
     "pwd",
     "cipher",
-    "nkey",
 ];
 
 /// What was found in one file.

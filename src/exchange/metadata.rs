@@ -25,9 +25,10 @@ pub(super) fn read(fields: &mut Fields<'_, '_, '_>) -> Map<String, Value> {
         );
     }
     check(fields, node);
-    match node.to_value() {
-        Value::Object(map) => map,
-        _ => Map::new(),
+    if let Value::Object(map) = node.to_value() {
+        map
+    } else {
+        Map::new()
     }
 }
 

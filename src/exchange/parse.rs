@@ -32,7 +32,7 @@ pub(super) struct Declared {
 const NAMESPACE: &str = "communication";
 
 /// Reads the fields below `root`.
-pub(super) fn parse(root: &Node, findings: &mut Findings<'_>) -> Declared {
+pub(super) fn parse(root: &Node, torn: bool, findings: &mut Findings<'_>) -> Declared {
     if !matches!(root.data, Data::Map(_)) {
         findings.error(
             Reason::InvalidValue,
@@ -45,9 +45,20 @@ pub(super) fn parse(root: &Node, findings: &mut Findings<'_>) -> Declared {
         );
         return Declared::default();
     }
-    let mut fields = Fields { root, findings };
+    let file = findings.file;
+    let mut fields = Fields {
+        root,
+        findings,
+        torn,
+    };
     if !is_exchange(&mut fields) {
-        return Declared::default();
+        // Whatever it is now, what it names is not touched.
+        let mut unheard = Findings::of(file);
+        fields.findings = &mut unheard;
+        return Declared {
+            id: identity(&mut fields),
+            ..Declared::default()
+        };
     }
     refuse_unknown(&mut fields);
     let id = identity(&mut fields);
@@ -153,13 +164,7 @@ fn identity(fields: &mut Fields<'_, '_, '_>) -> Option<ExchangeId> {
 fn org_ids(fields: &mut Fields<'_, '_, '_>) -> Vec<String> {
     let hint = "write `org_ids: [org001, org002]`, or the comma-separated text";
     let Some(node) = fields.get("org_ids") else {
-        let place = fields
-            .root
-            .entry("org_ids")
-            .map_or(fields.root.place, |entry| entry.place);
-        fields
-            .findings
-            .error(Reason::InvalidValue, place, "org_ids is missing", hint);
+        fields.missing("org_ids", hint);
         return Vec::new();
     };
     let parts: Vec<(String, Place)> = match (&node.data, node.text()) {
@@ -273,21 +278,19 @@ fn suspend(fields: &mut Fields<'_, '_, '_>) -> Option<Suspend> {
     let mut inner = Fields {
         root: node,
         findings: &mut *fields.findings,
+        torn: fields.torn,
     };
     let reason = inner.required("reason", "\"maintenance\"")?.0.to_owned();
-    let until = match inner.text("until") {
-        None => None,
-        Some((text, place)) => match text.parse() {
-            Ok(until) => Some(until),
-            Err(_) => {
-                let text = format!("{text:?} is no point in time");
-                inner
-                    .findings
-                    .error(Reason::InvalidValue, place, text, hint);
-                None
-            }
-        },
-    };
+    let until = inner.text("until").and_then(|(text, place)| {
+        let until = text.parse().ok();
+        if until.is_none() {
+            let text = format!("{text:?} is no point in time");
+            inner
+                .findings
+                .error(Reason::InvalidValue, place, text, hint);
+        }
+        until
+    });
     Some(Suspend { reason, until })
 }
 

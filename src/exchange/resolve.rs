@@ -26,6 +26,11 @@ pub fn resolve(
         .filter_map(|(index, _)| Draft::read(index, checkout, context, &shelf))
         .collect();
     relation::check(&mut drafts);
+    for draft in &mut drafts {
+        draft
+            .diagnostics
+            .sort_by_key(|found| (found.file.clone(), found.line, found.column));
+    }
     let mut desired = Desired {
         repository: checkout.repository.clone(),
         commit: checkout.commit.clone(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::path::{Step, read_path};
-use crate::yaml::{Data, Node, Place};
+use crate::yaml::{Data, Entry, Node, Place};
 
 /// Gaps that list indexes of one file may leave; `a[60000]` would otherwise be a bomb.
 const MOST_GAPS: usize = 1000;
@@ -62,7 +62,7 @@ impl Tree {
             Data::Map(entries) => Shape::Map(
                 entries
                     .iter()
-                    .map(|entry| (entry.key.clone(), Self::of(&entry.node, file)))
+                    .map(|entry| (entry.key.clone(), Self::of_entry(entry, file)))
                     .collect(),
             ),
         };
@@ -73,6 +73,16 @@ impl Tree {
             },
             shape,
         }
+    }
+
+    /// What stands under a key. A scalar stands where it begins; a list or map begins at its key for
+    /// people, not at its first element.
+    fn of_entry(entry: &Entry, file: usize) -> Self {
+        let mut tree = Self::of(&entry.node, file);
+        if !matches!(entry.node.data, Data::Scalar(_)) {
+            tree.origin.place = entry.place;
+        }
+        tree
     }
 
     /// The values of one file; dots and indexes of its outermost keys are followed.
@@ -107,7 +117,7 @@ impl Tree {
                 clashes.push(Clash::Gaps { place });
                 return root;
             }
-            let mut branch = Self::of(&entry.node, file);
+            let mut branch = Self::of_entry(entry, file);
             for step in steps.into_iter().rev() {
                 let origin = Origin { file, place };
                 let shape = match step {

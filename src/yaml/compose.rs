@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use serde_yaml::granit_parser::{Event, ScalarStyle, Span, Tag};
 
-use super::scalar::{Reading, read_plain};
+use super::frame::{Anchored, Frame, Part, merge};
+use super::scalar::{judge, read_plain};
 use super::{Data, Entry, Fault, MAX_BYTES, MAX_DEPTH, MAX_NODES, Node, Place};
 use crate::reason::Reason;
 
@@ -14,35 +15,7 @@ use crate::reason::Reason;
 const MAX_FAULTS: usize = 50;
 
 /// What a stop means: the rest of the file is not looked at.
-pub(super) type Halt = Box<Fault>;
-
-/// An anchored node with what a copy of it costs.
-struct Anchored {
-    node: Node,
-    nodes: usize,
-    bytes: usize,
-    depth: usize,
-}
-
-struct Frame {
-    place: Place,
-    anchor: usize,
-    nodes: usize,
-    bytes: usize,
-    /// Levels below.
-    depth: usize,
-    part: Part,
-}
-
-enum Part {
-    List(Vec<Node>),
-    Map {
-        entries: Vec<Entry>,
-        seen: BTreeMap<String, Place>,
-        merged: Vec<(Place, Node)>,
-        key: Option<(String, Place)>,
-    },
-}
+pub(super) type Halt = Fault;
 
 /// Builds the tree; what is complete of the root survives a syntax error further down.
 #[derive(Default)]
@@ -69,16 +42,20 @@ pub(super) fn place_at(line: usize, column: usize) -> Place {
 }
 
 fn halt(reason: Reason, place: Place, text: String, hint: &str) -> Halt {
-    Box::new(Fault {
+    Fault {
         reason,
         text,
         place,
         hint: Some(hint.to_owned()),
-    })
+    }
 }
 
 impl Composer {
     /// Takes the next event in.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "events without content; some exist with a feature of the parser only"
+    )]
     pub(super) fn take(&mut self, event: Event<'_>, span: &Span) -> Result<(), Halt> {
         let place = place_of(span);
         match event {
@@ -142,67 +119,18 @@ impl Composer {
     ) -> Result<Value, Halt> {
         let is_key = self.awaits_key();
         let forced = match tag {
-            Some(tag) if !tag.is_yaml_core_schema() => return Err(self.foreign_tag(place)),
+            Some(tag) if !tag.is_yaml_core_schema() => return Err(foreign_tag(place)),
             Some(tag) => tag.is_yaml_core_schema_tag("str"),
             None => false,
         };
         if forced || is_key || style != ScalarStyle::Plain {
             return Ok(Value::String(text.to_owned()));
         }
-        Ok(match read_plain(text) {
-            Reading::Value(value) => value,
-            Reading::Ambiguous { value, other } => {
-                complain(&mut self.faults, Fault {
-                    reason: Reason::AmbiguousScalar,
-                    text: format!(
-                        "YAML 1.1 reads this scalar as {other}, YAML 1.2 does not; Helm and natsx-sync could differ"
-                    ),
-                    place,
-                    hint: Some(
-                        "quote it if a text is meant; else write true, false or a plain decimal number"
-                            .to_owned(),
-                    ),
-                });
-                value
-            }
-            Reading::TooLarge => {
-                complain(
-                    &mut self.faults,
-                    Fault {
-                        reason: Reason::IntegerTooLarge,
-                        text: "an integer beyond 2^53; Helm would round it".to_owned(),
-                        place,
-                        hint: Some(
-                            "quote it if a text is meant; else use a smaller number".to_owned(),
-                        ),
-                    },
-                );
-                Value::Null
-            }
-            Reading::NotFinite => {
-                complain(
-                    &mut self.faults,
-                    Fault {
-                        reason: Reason::InvalidValue,
-                        text: "not a finite number".to_owned(),
-                        place,
-                        hint: Some(
-                            "write a finite number, or quote it if a text is meant".to_owned(),
-                        ),
-                    },
-                );
-                Value::Null
-            }
-        })
-    }
-
-    fn foreign_tag(&self, place: Place) -> Halt {
-        halt(
-            Reason::InvalidYaml,
-            place,
-            "a YAML tag that is not of the core schema".to_owned(),
-            "take the word with the exclamation mark away",
-        )
+        let (value, fault) = judge(read_plain(text), place);
+        if let Some(fault) = fault {
+            complain(&mut self.faults, fault);
+        }
+        Ok(value)
     }
 
     fn awaits_key(&self) -> bool {
@@ -234,7 +162,7 @@ impl Composer {
         part: Part,
     ) -> Result<(), Halt> {
         if tag.is_some_and(|tag| !tag.is_yaml_core_schema()) {
-            return Err(self.foreign_tag(place));
+            return Err(foreign_tag(place));
         }
         if self.awaits_key() {
             return Err(halt(
@@ -272,7 +200,9 @@ impl Composer {
                 ..
             } => {
                 for (place, node) in merged {
-                    self.merge(&mut entries, &mut seen, place, node);
+                    if let Some(fault) = merge(&mut entries, &mut seen, place, node) {
+                        complain(&mut self.faults, fault);
+                    }
                 }
                 Data::Map(entries)
             }
@@ -393,41 +323,6 @@ impl Composer {
         }
         Ok(())
     }
-
-    fn merge(
-        &mut self,
-        entries: &mut Vec<Entry>,
-        seen: &mut BTreeMap<String, Place>,
-        place: Place,
-        node: Node,
-    ) {
-        let maps = match node.data {
-            Data::Map(_) => vec![node],
-            Data::List(items) => items,
-            Data::Scalar(_) => Vec::new(),
-        };
-        if maps.is_empty() || maps.iter().any(|map| !matches!(map.data, Data::Map(_))) {
-            complain(
-                &mut self.faults,
-                Fault {
-                    reason: Reason::InvalidYaml,
-                    text: "`<<` merges maps only".to_owned(),
-                    place,
-                    hint: Some("write `<<: *name` where name anchors a map".to_owned()),
-                },
-            );
-        }
-        for map in maps {
-            if let Data::Map(more) = map.data {
-                for entry in more {
-                    if !seen.contains_key(&entry.key) {
-                        seen.insert(entry.key.clone(), entry.place);
-                        entries.push(entry);
-                    }
-                }
-            }
-        }
-    }
 }
 
 fn complain(faults: &mut Vec<Fault>, fault: Fault) {
@@ -442,5 +337,14 @@ fn too_deep(place: Place) -> Halt {
         place,
         format!("nested deeper than {MAX_DEPTH} levels"),
         "flatten it",
+    )
+}
+
+fn foreign_tag(place: Place) -> Halt {
+    halt(
+        Reason::InvalidYaml,
+        place,
+        "a YAML tag that is not of the core schema".to_owned(),
+        "take the word with the exclamation mark away",
     )
 }

@@ -51,11 +51,11 @@ pub fn read(bytes: &[u8]) -> Document {
             Ok((event, span)) => composer.take(event, &span),
             Err(error) => {
                 let place = place_at(error.marker().line(), error.marker().col());
-                Err(Box::new(explain(error.kind(), place, text)))
+                Err(explain(error.kind(), place, text))
             }
         };
         if let Err(fault) = taken {
-            composer.faults.push(*fault);
+            composer.faults.push(fault);
             composer.abandon();
             break;
         }
@@ -85,25 +85,33 @@ fn explain(kind: &ErrorKind, place: Place, text: &str) -> Fault {
         .nth(place.line.saturating_sub(1) as usize)
         .unwrap_or_default();
     let indent = line.trim_start_matches(' ');
-    let (reason, hint) = match kind {
-        ErrorKind::RecursionLimitExceeded => (Reason::TooLarge, "flatten it"),
-        ErrorKind::UnknownAnchor => (
-            Reason::InvalidYaml,
-            "define the anchor before its alias; if the text begins with `*`, quote it",
-        ),
-        ErrorKind::UnclosedQuotedScalar | ErrorKind::UnexpectedEof => {
-            (Reason::InvalidYaml, "close the quote or bracket")
-        }
-        _ if indent.starts_with('\t') => (Reason::InvalidYaml, "indent with spaces, not tabs"),
-        _ if line.contains('\t') => (Reason::InvalidYaml, "write spaces instead of the tab"),
-        _ if line.matches(": ").count() > 1 => (
-            Reason::InvalidYaml,
-            "quote a text that contains `: `, and indent nested keys on lines of their own",
-        ),
-        _ => (
-            Reason::InvalidYaml,
-            "check indentation, quotes and brackets here and in the line above",
-        ),
+    let reason = if matches!(kind, ErrorKind::RecursionLimitExceeded) {
+        Reason::TooLarge
+    } else {
+        Reason::InvalidYaml
+    };
+    let unclosed = matches!(
+        kind,
+        ErrorKind::UnclosedQuotedScalar
+            | ErrorKind::UnclosedFlowCollection { .. }
+            | ErrorKind::UnexpectedEof
+            | ErrorKind::UnexpectedEofFlowMapping
+            | ErrorKind::UnexpectedEofFlowSequence
+    );
+    let hint = if reason == Reason::TooLarge {
+        "flatten it"
+    } else if matches!(kind, ErrorKind::UnknownAnchor) {
+        "define the anchor before its alias; if the text begins with `*`, quote it"
+    } else if unclosed {
+        "close the quote or bracket"
+    } else if indent.starts_with('\t') {
+        "indent with spaces, not tabs"
+    } else if line.contains('\t') {
+        "write spaces instead of the tab"
+    } else if line.matches(": ").count() > 1 {
+        "quote a text that contains `: `, and indent nested keys on lines of their own"
+    } else {
+        "check indentation, quotes and brackets here and in the line above"
     };
     Fault {
         reason,

@@ -5,6 +5,7 @@
 
 mod compose;
 mod document;
+mod frame;
 mod scalar;
 
 use serde_json::{Map, Value};

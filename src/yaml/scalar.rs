@@ -2,6 +2,9 @@
 
 use serde_json::{Number, Value};
 
+use super::{Fault, Place};
+use crate::reason::Reason;
+
 /// The largest integer a 64-bit float, and so Helm, holds exactly.
 const EXACT: u64 = 1 << 53;
 
@@ -59,6 +62,39 @@ pub(super) fn read_plain(text: &str) -> Reading {
         return Reading::Value(Value::String(text.to_owned()));
     }
     decimal(text, digits)
+}
+
+/// The value that goes into the tree, and what is wrong with it.
+pub(super) fn judge(reading: Reading, place: Place) -> (Value, Option<Fault>) {
+    let fault = |reason, text: String, hint: &str| {
+        Some(Fault {
+            reason,
+            text,
+            place,
+            hint: Some(hint.to_owned()),
+        })
+    };
+    match reading {
+        Reading::Value(value) => (value, None),
+        Reading::Ambiguous { value, other } => {
+            let text = format!(
+                "YAML 1.1 reads this scalar as {other}, YAML 1.2 does not; Helm and natsx-sync could differ"
+            );
+            let hint =
+                "quote it if a text is meant; else write true, false or a plain decimal number";
+            (value, fault(Reason::AmbiguousScalar, text, hint))
+        }
+        Reading::TooLarge => {
+            let text = "an integer beyond 2^53; Helm would round it".to_owned();
+            let hint = "quote it if a text is meant; else use a smaller number";
+            (Value::Null, fault(Reason::IntegerTooLarge, text, hint))
+        }
+        Reading::NotFinite => {
+            let text = "not a finite number".to_owned();
+            let hint = "write a finite number, or quote it if a text is meant";
+            (Value::Null, fault(Reason::InvalidValue, text, hint))
+        }
+    }
 }
 
 fn integer(negative: bool, magnitude: Option<u64>) -> Reading {

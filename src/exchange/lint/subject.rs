@@ -10,14 +10,13 @@ pub(super) fn examine(bench: &mut Bench<'_>) {
         merge.walk(&mut Vec::new(), &mut |path, part| {
             let key = path.last().map_or("", String::as_str);
             match key {
-                "publish" | "subscribe" | "pub" | "sub" => texts(part, &mut found),
+                "publish" | "subscribe" | "pub" | "sub" | "subject" => texts(part, &mut found),
                 "allow" | "deny" => {
                     let above = path.iter().rev().nth(1).map_or("", String::as_str);
                     if ["publish", "subscribe", "pub", "sub"].contains(&above) {
                         texts(part, &mut found);
                     }
                 }
-                "subject" => texts(part, &mut found),
                 "mappings" => {
                     for (subject, target) in part.children() {
                         found.push((target.origin, subject.clone()));

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{checkout, context};
 use crate::exchange::desired::Layer;
-use crate::exchange::{LastDeclared, resolve};
+use crate::exchange::resolve;
 use crate::reason::Reason;
 
 #[test]
@@ -80,9 +80,4 @@ fn examples_resolve_without_errors() {
 fn the_built_in_values_are_none() {
     let document = crate::yaml::read(include_bytes!("../../../values.yaml"));
     assert_eq!((document.root, document.faults), (None, vec![]));
-}
-
-#[test]
-fn last_declared_is_a_plain_enum() {
-    assert_ne!(LastDeclared::Never, LastDeclared::NotFound);
 }
