@@ -1,6 +1,7 @@
 //! The commands of this repository.
 
 mod fleet_command;
+mod test_command;
 
 use clap::{Parser, Subcommand};
 
@@ -14,12 +15,15 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run every test, on a fleet of real clusters
+    Test,
     /// Start, end or show a local fleet of Kubernetes clusters
     Fleet(fleet_command::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
+        Command::Test => test_command::run(),
         Command::Fleet(arguments) => fleet_command::run(&arguments),
     }
 }

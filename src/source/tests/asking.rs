@@ -1,8 +1,8 @@
 use super::fixture::{Fixture, declares, id, identifies, oid};
+use crate::exchange::LastDeclared;
 use crate::id::CommitId;
 use crate::observe::observed::{Ancestry, Proof};
 use crate::reason::Reason;
-use crate::exchange::LastDeclared;
 use crate::source::History;
 
 fn history(fixture: &Fixture) -> History {

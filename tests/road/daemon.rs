@@ -1,0 +1,75 @@
+//! The daemon follows the branch, says what it does, and ends when told.
+
+use crate::world::{EU, World, exchange};
+
+#[test]
+fn it_follows_commits_keeps_what_it_knows_and_ends_when_told() {
+    let world = World::new("daemon");
+    let id = "eu-edge-cluster/road/nats-daemon";
+    world.commit(&[("exchanges/a.yaml", Some(&exchange(EU, "nats-daemon", "")))]);
+    let daemon = world.daemon();
+    world.until_phase(id, "ready");
+    assert!(world.record("nats-daemon").is_some());
+
+    // Beside it nobody else works from this state folder, and the refusal says what to do.
+    let refused = world.apply().expect(6);
+    assert!(
+        refused.stderr.contains(&daemon.id().to_string()) && refused.stderr.contains("reconcile"),
+        "{}",
+        refused.stderr
+    );
+
+    let commit = world.commit(&[
+        (
+            "exchanges/a.yaml",
+            Some(&exchange(
+                EU,
+                "nats-daemon",
+                "  config.merge.max_connections: 12\n",
+            )),
+        ),
+        ("exchanges/b.yaml", Some(&exchange(EU, "nats-daemon-b", ""))),
+    ]);
+    world
+        .run(&[
+            "wait",
+            "--commit",
+            &commit,
+            "--for",
+            "ready",
+            "--timeout",
+            "2m",
+        ])
+        .expect(0);
+    assert!(world.configuration(EU, "nats-daemon").0.contains("12"));
+
+    world.commit(&[("exchanges/b.yaml", None)]);
+    world.until_gone("eu-edge-cluster/road/nats-daemon-b");
+    assert_eq!(world.latest(EU, "nats-daemon-b"), None);
+    assert_eq!(world.record("nats-daemon-b"), None);
+
+    assert_eq!(daemon.stop(), 0);
+    let status = world.run(&["status"]).expect(0);
+    assert!(
+        status.stdout.contains("no daemon runs"),
+        "{}",
+        status.stdout
+    );
+}
+
+#[test]
+fn killed_and_started_again_it_goes_on_where_it_was() {
+    let world = World::new("restart");
+    let id = "eu-edge-cluster/road/nats-restart";
+    world.commit(&[("exchanges/a.yaml", Some(&exchange(EU, "nats-restart", "")))]);
+    let daemon = world.daemon();
+    crate::world::eventually("helm began", std::time::Duration::from_secs(60), || {
+        !world.helm_calls().is_empty()
+    });
+    daemon.kill();
+    let daemon = world.daemon();
+    world.until_phase(id, "ready");
+    assert!(matches!(world.latest(EU, "nats-restart"), Some((_, status)) if status == "deployed"));
+    assert!(world.record("nats-restart").is_some());
+    assert_eq!(daemon.stop(), 0);
+}

@@ -1,0 +1,21 @@
+//! The whole road on real clusters: git, helm, NATS, the registry. A module per promise; each test has exchange names of its own.
+//! Run by `cargo xtask test`, which starts the fleet.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
+mod crash;
+mod daemon;
+mod dead;
+mod drift;
+mod files;
+mod guard;
+mod helms;
+mod jetstream;
+mod life;
+mod remote;
+mod strangers;
+mod world;

@@ -1,0 +1,113 @@
+//! Looks into a cluster past natsx-sync.
+
+use serde_json::Value;
+
+use super::World;
+
+impl World {
+    pub(crate) fn cluster(&self, name: &str) -> &fleet::Cluster {
+        self.fleet
+            .clusters()
+            .iter()
+            .find(|cluster| cluster.name() == name)
+            .unwrap()
+    }
+
+    pub(crate) fn kubectl(&self, cluster: &str, arguments: &[&str]) -> String {
+        self.cluster(cluster).kubectl(arguments).unwrap()
+    }
+
+    /// An object as JSON; none when it is not there.
+    pub(crate) fn object(&self, cluster: &str, kind: &str, name: &str) -> Option<Value> {
+        let text = self.kubectl(
+            cluster,
+            &[
+                "-n",
+                "road",
+                "get",
+                kind,
+                name,
+                "--ignore-not-found",
+                "-o",
+                "json",
+            ],
+        );
+        (!text.trim().is_empty()).then(|| serde_json::from_str(&text).unwrap())
+    }
+
+    /// The labels of each stored revision of a release, oldest first.
+    pub(crate) fn revisions(&self, cluster: &str, release: &str) -> Vec<Value> {
+        let selector = format!("owner=helm,name={release}");
+        let text = self.kubectl(
+            cluster,
+            &[
+                "-n", "road", "get", "secrets", "-l", &selector, "-o", "json",
+            ],
+        );
+        let list: Value = serde_json::from_str(&text).unwrap();
+        let mut labels: Vec<Value> = list["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item["metadata"]["labels"].clone())
+            .collect();
+        labels.sort_by_key(|labels| labels["version"].as_str().unwrap().parse::<u32>().unwrap());
+        labels
+    }
+
+    /// The latest revision and its status.
+    pub(crate) fn latest(&self, cluster: &str, release: &str) -> Option<(u32, String)> {
+        let labels = self.revisions(cluster, release).pop()?;
+        Some((
+            labels["version"].as_str().unwrap().parse().unwrap(),
+            labels["status"].as_str().unwrap().to_owned(),
+        ))
+    }
+
+    /// The server's configuration as the ConfigMap holds it, with the map's own version.
+    pub(crate) fn configuration(&self, cluster: &str, release: &str) -> (String, String) {
+        let map = self
+            .object(cluster, "configmap", &format!("{release}-config"))
+            .unwrap();
+        let text = map["data"]["nats.conf"].as_str().unwrap().to_owned();
+        (
+            text,
+            map["metadata"]["resourceVersion"]
+                .as_str()
+                .unwrap()
+                .to_owned(),
+        )
+    }
+
+    /// Requests that changed something in the namespace of a test, by natsx-sync or a helm.
+    pub(crate) fn mutations(&self, cluster: &str, release: &str) -> usize {
+        let text = std::fs::read_to_string(self.cluster(cluster).audit_log()).unwrap();
+        text.lines()
+            .filter(|line| {
+                let entry: Value = serde_json::from_str(line).unwrap_or_default();
+                entry["requestURI"]
+                    .as_str()
+                    .is_some_and(|uri| uri.contains(release))
+            })
+            .count()
+    }
+
+    /// Runs the real helm by hand.
+    pub(crate) fn helm(&self, cluster: &str, arguments: &[&str]) -> String {
+        let done = std::process::Command::new(&self.fleet.tools().helm3)
+            .args(arguments)
+            .arg("--namespace=road")
+            .arg(format!(
+                "--kubeconfig={}",
+                self.cluster(cluster).kubeconfig().display()
+            ))
+            .output()
+            .unwrap();
+        assert!(
+            done.status.success(),
+            "{}",
+            String::from_utf8_lossy(&done.stderr)
+        );
+        String::from_utf8_lossy(&done.stdout).into_owned()
+    }
+}

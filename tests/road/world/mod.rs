@@ -1,0 +1,123 @@
+//! What each test has to itself: a repository, a state folder, settings, and a helm that counts.
+
+mod cluster;
+mod daemon;
+mod run;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fleet::Fleet;
+use fleet::git_host::{GitHost, Repository};
+
+pub(crate) use run::eventually;
+
+/// The clusters of the fleet, by the names the exchanges use.
+pub(crate) const US: &str = "us-east-cluster";
+pub(crate) const EU: &str = "eu-edge-cluster";
+
+/// One test's world.
+pub(crate) struct World {
+    pub(crate) fleet: Fleet,
+    pub(crate) host: GitHost,
+    pub(crate) repository: Repository,
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    /// Attaches to the fleet that `cargo xtask test` started.
+    pub(crate) fn new(name: &str) -> Self {
+        let fleet = std::env::var("NATSX_FLEET").expect("run by `cargo xtask test`");
+        let fleet = Fleet::attach(&fleet).unwrap();
+        let host = GitHost::start().unwrap();
+        let repository = host.create(name).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let world = Self {
+            fleet,
+            host,
+            repository,
+            folder,
+        };
+        let helm = world.fleet.tools().helm3.clone();
+        world.use_helm(&helm);
+        world.settings(&world.repository.url_file(), "");
+        world
+    }
+
+    /// Commits files to the watched repository.
+    pub(crate) fn commit(&self, files: &[(&str, Option<&str>)]) -> String {
+        self.repository.commit(files, "change").unwrap()
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn state(&self) -> PathBuf {
+        self.path("state")
+    }
+
+    /// Writes the settings; `more` is YAML at the top level.
+    pub(crate) fn settings(&self, url: &str, more: &str) {
+        let clusters: String = self
+            .fleet
+            .clusters()
+            .iter()
+            .map(|cluster| {
+                format!(
+                    "  {}: {{kubeconfig: {}}}\n",
+                    cluster.name(),
+                    cluster.kubeconfig().display()
+                )
+            })
+            .collect();
+        self.settings_with(url, &clusters, more);
+    }
+
+    /// The same with an inventory of its own.
+    pub(crate) fn settings_with(&self, url: &str, clusters: &str, more: &str) {
+        // An instance of its own: nothing of another test is ever ours.
+        let instance = self
+            .repository
+            .path()
+            .file_stem()
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
+        let text = format!(
+            "source:\n  url: {url}\n  interval: 1s\nclusters:\n{clusters}instance: {instance}\nchart: {{repository: {}}}\nhelm: {{path: {}}}\nhealth: {{timeout: 2m, interval: 2s}}\nlisten: {{registry: '127.0.0.1:0'}}\nstate: {}\n{more}",
+            self.fleet.chart().display(),
+            self.path("helm").display(),
+            self.state().display(),
+        );
+        fs::write(self.path("config.yaml"), text).unwrap();
+    }
+
+    /// Puts a helm in place that writes down each start.
+    pub(crate) fn use_helm(&self, real: &Path) {
+        let script = format!(
+            "#!/bin/sh\necho \"$1\" >> {}\nexec {} \"$@\"\n",
+            self.path("helm.calls").display(),
+            real.display()
+        );
+        let path = self.path("helm");
+        fs::write(&path, script).unwrap();
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+
+    /// The verbs of every helm started so far, `version` aside.
+    pub(crate) fn helm_calls(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.path("helm.calls")).unwrap_or_default();
+        text.lines()
+            .filter(|verb| *verb != "version")
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+/// A small exchange without volumes; `more` is YAML below `helm_values`, indented by two.
+pub(crate) fn exchange(cluster: &str, release: &str, more: &str) -> String {
+    format!(
+        "name: Exchange {release}\nrelease_name: {release}\ncluster_id: {cluster}\nnamespace: road\norg_ids: [org001, org002]\nhelm_values:\n  natsBox.enabled: false\n  podDisruptionBudget.enabled: false\n  container.resources.requests.cpu: 10m\n{more}"
+    )
+}
