@@ -1,5 +1,6 @@
 //! The commands of this repository.
 
+mod demo;
 mod fleet_command;
 mod test_command;
 
@@ -15,6 +16,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show the main job on real clusters, step by step
+    Demo(demo::Arguments),
     /// Run every test, on a fleet of real clusters
     Test,
     /// Start, end or show a local fleet of Kubernetes clusters
@@ -23,6 +26,7 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Test => test_command::run(),
         Command::Fleet(arguments) => fleet_command::run(&arguments),
     }

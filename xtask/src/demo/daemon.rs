@@ -1,0 +1,126 @@
+//! `natsx-sync run`, and the commands a person would use beside it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context as _, Result, ensure};
+use fleet::Fleet;
+use fleet::process::Process;
+
+pub(super) struct Daemon {
+    program: PathBuf,
+    config: PathBuf,
+    child: Option<Child>,
+}
+
+impl Daemon {
+    pub(super) fn start(program: &Path, fleet: &Fleet, url: &str, folder: &Path) -> Result<Self> {
+        let clusters: String = fleet
+            .clusters()
+            .iter()
+            .map(|cluster| {
+                format!(
+                    "  {}: {{kubeconfig: {}}}\n",
+                    cluster.name(),
+                    cluster.kubeconfig().display()
+                )
+            })
+            .collect();
+        let settings = format!(
+            "source: {{url: {url}, branch: main, interval: 1s}}\nclusters:\n{clusters}chart: {{repository: {}}}\nhelm: {{path: {}}}\nhealth: {{interval: 2s}}\nstate: {}\n",
+            fleet.chart().display(),
+            fleet.tools().helm3.display(),
+            folder.join("state").display(),
+        );
+        let config = folder.join("config.yaml");
+        std::fs::write(&config, settings)?;
+        let log = std::fs::File::create(folder.join("run.log"))?;
+        let child = Command::new(program)
+            .arg("--config")
+            .arg(&config)
+            .arg("run")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("cannot start {}", program.display()))?;
+        Ok(Self {
+            program: program.to_owned(),
+            config,
+            child: Some(child),
+        })
+    }
+
+    pub(super) fn ask(&self, arguments: &[&str]) -> Result<String> {
+        fleet::process::run(
+            Command::new(&self.program)
+                .arg("--config")
+                .arg(&self.config)
+                .args(arguments),
+        )
+    }
+
+    /// The same as a line to type.
+    pub(super) fn line(&self, arguments: &[&str]) -> String {
+        format!(
+            "{} --config {} {}",
+            self.program.display(),
+            self.config.display(),
+            arguments.join(" ")
+        )
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.child.as_ref().map_or(0, Child::id)
+    }
+
+    pub(super) fn wait(&self, commit: &str) -> Result<()> {
+        let waited = self.ask(&[
+            "wait",
+            "--commit",
+            commit,
+            "--for",
+            "ready",
+            "--timeout",
+            "3m",
+        ]);
+        waited.map(|_| ()).with_context(|| self.log())
+    }
+
+    /// Waits until an exchange is not listed any more.
+    pub(super) fn wait_gone(&self, commit: &str, id: &str) -> Result<()> {
+        self.wait(commit)?;
+        let status = self.ask(&["status"])?;
+        ensure!(!status.contains(id), "{id} is still there:\n{status}");
+        Ok(())
+    }
+
+    fn log(&self) -> String {
+        let text =
+            std::fs::read_to_string(self.config.with_file_name("run.log")).unwrap_or_default();
+        format!("natsx-sync run said:\n{text}")
+    }
+
+    pub(super) fn leave(mut self) {
+        self.child = None;
+    }
+
+    pub(super) fn stop(mut self) -> Result<()> {
+        let mut child = self.child.take().context("stopped already")?;
+        let process = Process::found("natsx-sync", i32::try_from(child.id())?)
+            .context("natsx-sync has ended by itself")?;
+        process.signal(rustix::process::Signal::TERM);
+        let status = child.wait()?;
+        ensure!(status.success(), "natsx-sync ended with {status}");
+        Ok(())
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            child.kill().ok();
+            child.wait().ok();
+        }
+    }
+}

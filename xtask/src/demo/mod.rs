@@ -1,0 +1,190 @@
+//! `cargo xtask demo`: the main job, on real clusters, told step by step.
+
+mod client;
+mod daemon;
+mod story;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+use clap::Args;
+use fleet::git_host::GitHost;
+use fleet::{Fleet, FleetOptions};
+
+use daemon::Daemon;
+use story::Story;
+
+/// The fleet of the demo; another one may run beside it.
+const FLEET: &str = "demo";
+
+const GLOBAL: &str = "us-east-cluster/communication/nats-global-exchange";
+const ORDERS: &str = "us-east-cluster/communication/nats-orders";
+const EDGE: &str = "eu-edge-cluster/communication/nats-edge";
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Leave everything running and say what to try
+    #[arg(long)]
+    keep: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    ensure!(
+        fleet::tools::is_root(),
+        "the demo runs real nodes, which needs root; `cargo xtask fleet up` starts control planes without"
+    );
+    let story = Story::begin();
+    story.step("build natsx-sync")?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .canonicalize()?;
+    let built = Command::new(env!("CARGO"))
+        .current_dir(&root)
+        .args(["build", "--quiet", "--package", "natsx-sync"])
+        .status()?;
+    ensure!(built.success(), "natsx-sync does not build");
+    story.step("start two whole Kubernetes clusters (what is missing is installed first)")?;
+    let fleet = Fleet::up(&FleetOptions {
+        name: FLEET.to_owned(),
+        clusters: 2,
+    })?;
+    let result = tell(&story, &fleet, &root, arguments.keep);
+    if !arguments.keep || result.is_err() {
+        story.step("end everything that was started")?;
+        Fleet::down(FLEET)?;
+    }
+    result?;
+    story.end()
+}
+
+fn tell(story: &Story, fleet: &Fleet, root: &Path, keep: bool) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let host = GitHost::start()?;
+    let repository = host.create("exchanges")?;
+    let daemon = Daemon::start(&target(root), fleet, &repository.url_file(), folder.path())?;
+
+    story.step(
+        "commit the three exchanges of examples/ to a bare repository; `natsx-sync run` watches it",
+    )?;
+    let files = examples(&root.join("examples"))?;
+    let borrowed: Vec<_> = files
+        .iter()
+        .map(|(path, text)| (path.as_str(), Some(text.as_str())))
+        .collect();
+    let first = repository.commit(&borrowed, "three exchanges")?;
+    daemon.wait(&first)?;
+    for id in [GLOBAL, ORDERS, EDGE] {
+        let server = client::talk(fleet, id)?;
+        story.say(&format!("a message went through {id} ({server})"))?;
+    }
+    story.show("natsx-sync status", &daemon.ask(&["status"])?)?;
+    story.show("natsx-sync registry ls", &daemon.ask(&["registry", "ls"])?)?;
+
+    story.step(
+        "commit: a larger max_payload for one exchange, five servers instead of three for another",
+    )?;
+    let pods = client::pods(fleet, GLOBAL)?;
+    let global = with(
+        &files,
+        "exchanges/us-east/global-event-bus.yaml",
+        "  config.merge.max_payload: << 4MB >>\n",
+    )?;
+    let orders = with(
+        &files,
+        "exchanges/us-east/orders.yaml",
+        "  config.cluster.replicas: 5\n",
+    )?;
+    let second = repository.commit(
+        &[
+            ("exchanges/us-east/global-event-bus.yaml", Some(&global)),
+            ("exchanges/us-east/orders.yaml", Some(&orders)),
+        ],
+        "more room",
+    )?;
+    daemon.wait(&second)?;
+    let payload = client::max_payload(fleet, GLOBAL)?;
+    ensure!(
+        payload == 4 << 20,
+        "the server still says max_payload {payload}"
+    );
+    ensure!(
+        client::pods(fleet, GLOBAL)? == pods,
+        "a pod was restarted for a reload"
+    );
+    story.say(&format!(
+        "the running server says max_payload {payload}; no pod was restarted"
+    ))?;
+    let count = client::pods(fleet, ORDERS)?.len();
+    ensure!(count == 5, "{ORDERS} has {count} pods");
+    story.say(&format!("{ORDERS} has {count} servers"))?;
+    story.show("natsx-sync status", &daemon.ask(&["status"])?)?;
+
+    story.step("commit: remove the file of one exchange")?;
+    let third = repository.commit(
+        &[("exchanges/us-east/orders.yaml", None)],
+        "orders moved elsewhere",
+    )?;
+    daemon.wait_gone(&third, ORDERS)?;
+    let claims = client::claims(fleet, ORDERS)?;
+    ensure!(claims == 5, "{claims} volume claims are left of five");
+    ensure!(client::pods(fleet, ORDERS)?.is_empty(), "pods are left");
+    story.say(&format!(
+        "release and record are gone, its {claims} volumes are kept"
+    ))?;
+    story.show("natsx-sync registry ls", &daemon.ask(&["registry", "ls"])?)?;
+
+    if keep {
+        let folder = folder.keep();
+        let text = format!(
+            "everything runs. Try:\n  {}\n  git clone {}\nand when done: end process {} and cargo xtask fleet down --name {FLEET}",
+            daemon.line(&["status"]),
+            repository.url_file(),
+            daemon.id(),
+        );
+        story.say(&text)?;
+        story.say(&format!("its files are in {}", folder.display()))?;
+        daemon.leave();
+        // The repository lies in a folder of the git host, which goes with it.
+        std::mem::forget(host);
+        return Ok(());
+    }
+    story.step("stop natsx-sync")?;
+    daemon.stop()
+}
+
+fn target(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| root.join("target"), PathBuf::from)
+        .join("debug/natsx-sync")
+}
+
+/// Every file of a folder, by path from it.
+fn examples(folder: &Path) -> Result<Vec<(String, String)>> {
+    let mut files = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(next) = open.pop() {
+        for entry in std::fs::read_dir(&next)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                let name = path.strip_prefix(folder)?.to_string_lossy().into_owned();
+                files.push((name, std::fs::read_to_string(&path)?));
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// A file with a line more at the beginning of its `helm_values`.
+fn with(files: &[(String, String)], path: &str, line: &str) -> Result<String> {
+    let (_, text) = files
+        .iter()
+        .find(|(name, _)| name == path)
+        .with_context(|| format!("no {path} in examples"))?;
+    let (before, after) = text
+        .split_once("helm_values:\n")
+        .with_context(|| format!("{path} has no helm_values"))?;
+    Ok(format!("{before}helm_values:\n{line}{after}"))
+}
