@@ -10,14 +10,13 @@ fn main() -> ExitCode {
     rustls::crypto::aws_lc_rs::default_provider()
         .install_default()
         .ok();
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    // A panic is a bug of ours, told apart from every other failure.
+    let outcome = std::panic::catch_unwind(|| match Cli::try_parse() {
+        Ok(cli) => cli::run(cli),
         Err(error) => {
             error.print().ok();
-            return ExitCode::from(if error.use_stderr() { cli::USAGE } else { 0 });
+            if error.use_stderr() { cli::USAGE } else { 0 }
         }
-    };
-    // A panic is a bug of ours, told apart from every other failure.
-    let outcome = std::panic::catch_unwind(|| cli::run(cli));
+    });
     ExitCode::from(outcome.unwrap_or(cli::BUG))
 }

@@ -147,3 +147,13 @@ fn block_on(work: impl Future<Output = Done>) -> Done {
         .build()?
         .block_on(work)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn every_command_and_option_has_a_name_of_its_own() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -18,7 +18,7 @@ pub(super) struct Args {
     commit: Option<String>,
     /// What is waited for
     #[arg(long = "for", default_value = "ready", value_parser = ["ready"])]
-    state: String,
+    wanted: String,
     /// How long
     #[arg(long, default_value = "10m", value_parser = humantime::parse_duration, value_name = "DURATION")]
     timeout: Duration,
@@ -43,7 +43,7 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
             let timeout = humantime::format_duration(args.timeout);
             return Err(Failure::new(
                 3,
-                anyhow::anyhow!("not {} after {timeout}: {last}", args.state),
+                anyhow::anyhow!("not {} after {timeout}: {last}", args.wanted),
             ));
         }
         tokio::time::sleep(Duration::from_millis(250)).await;

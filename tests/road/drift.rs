@@ -30,17 +30,17 @@ fn an_upgrade_and_a_rollback_by_hand_are_put_back() {
     );
     assert_eq!(plan.entry(id)["action"], "upgrade");
     world.apply().expect(0);
-    assert!(world.configuration(EU, "nats-drift").0.contains("50"));
+    world.until_connections(EU, "nats-drift-0", 50);
 
     // Back to what a person had made of it.
     world.helm(EU, &["rollback", "nats-drift", "2"]);
-    assert!(world.configuration(EU, "nats-drift").0.contains("51"));
+    world.until_connections(EU, "nats-drift-0", 51);
     assert_eq!(
         world.plan().expect(0).entry(id)["reason"],
         "ChangedByOthers"
     );
     world.apply().expect(0);
-    assert!(world.configuration(EU, "nats-drift").0.contains("50"));
+    world.until_connections(EU, "nats-drift-0", 50);
 
     // An upgrade that changes nothing needs no helm of ours, only its stamp.
     world.helm(

@@ -79,6 +79,23 @@ impl World {
         )
     }
 
+    /// Waits until the running server itself says so.
+    pub(crate) fn until_connections(&self, cluster: &str, pod: &str, wanted: u64) {
+        let path = format!("/api/v1/namespaces/road/pods/{pod}:8222/proxy/varz");
+        super::eventually(
+            &format!("{pod} takes {wanted} connections"),
+            std::time::Duration::from_secs(90),
+            || {
+                let text = self
+                    .cluster(cluster)
+                    .kubectl(&["get", "--raw", &path])
+                    .unwrap_or_default();
+                let varz: Value = serde_json::from_str(&text).unwrap_or_default();
+                varz["max_connections"] == wanted
+            },
+        );
+    }
+
     /// Requests that changed something in the namespace of a test, by natsx-sync or a helm.
     pub(crate) fn mutations(&self, cluster: &str, release: &str) -> usize {
         let text = std::fs::read_to_string(self.cluster(cluster).audit_log()).unwrap();
