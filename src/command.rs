@@ -187,12 +187,11 @@ async fn end(
         () = cancel.cancelled() => (false, true),
     };
     signal(pid, Signal::TERM);
-    let status = match tokio::time::timeout(GRACE, child.wait()).await {
-        Ok(status) => status?,
-        Err(_) => {
-            signal(pid, Signal::KILL);
-            child.wait().await?
-        }
+    let status = if let Ok(status) = tokio::time::timeout(GRACE, child.wait()).await {
+        status?
+    } else {
+        signal(pid, Signal::KILL);
+        child.wait().await?
     };
     signal(pid, Signal::KILL);
     Ok((status, timed_out, cancelled))

@@ -6,6 +6,7 @@ macro_rules! reasons {
     ($($name:ident: $story:literal,)*) => {
         /// Why something is as it is; printed in PascalCase.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[expect(clippy::doc_markdown, reason = "the stories are also what `explain` prints, which is plain text")]
         pub enum Reason { $(#[doc = $story] $name,)* }
 
         impl Reason {

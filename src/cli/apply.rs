@@ -160,9 +160,10 @@ pub(super) fn held(error: crate::pass::PassError) -> Failure {
     } else {
         1
     };
-    match error {
-        crate::pass::PassError::State(error) => Failure::new(code, error),
-        other => Failure::new(code, other),
+    if let crate::pass::PassError::State(error) = error {
+        Failure::new(code, error)
+    } else {
+        Failure::new(code, error)
     }
 }
 
@@ -184,7 +185,7 @@ fn tell(output: &Output, progress: &Progress) {
         Progress::Started(id, action) => output.say(&format!("{id}  {}", action.word())),
         Progress::Step(id, step) => tracing::debug!(exchange = %id, step),
         Progress::Waiting(id, why) => {
-            output.say(&format!("{id}  waits: {}: {}", why.reason, why.text))
+            output.say(&format!("{id}  waits: {}: {}", why.reason, why.text));
         }
         Progress::Ended(outcome) => output.say(&format!("{}  {}", outcome.id, sentence(outcome))),
     }

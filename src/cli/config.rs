@@ -41,7 +41,10 @@ fn shown(value: &serde_json::Value) -> String {
             _ => text.clone(),
         },
         serde_json::Value::Null => "-".to_owned(),
-        other => other.to_string(),
+        serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::Array(_)
+        | serde_json::Value::Object(_) => value.to_string(),
     }
 }
 

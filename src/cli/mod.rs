@@ -1,6 +1,11 @@
 //! The command line: one file per command; each turns what was typed into one call of the library and its result
 //! into a report. Results go to stdout, everything else to stderr.
 
+#![expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "`Output` is lent to every command, whatever it comes to hold"
+)]
+
 mod apply;
 mod approve;
 mod config;

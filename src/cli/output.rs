@@ -38,7 +38,6 @@ impl Output {
     }
 
     /// Columns to fit into; wide enough for any id where nobody looks at a terminal.
-    #[expect(clippy::unused_self, reason = "a property of the stream")]
     pub fn width(&self) -> u16 {
         if std::io::stdout().is_terminal() {
             rustix::termios::tcgetwinsize(std::io::stdout()).map_or(80, |size| size.ws_col.max(60))

@@ -10,6 +10,7 @@ pub(super) struct Args {
     format: Format,
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "commands share one form")]
 pub(super) fn run(args: &Args, output: &Output) -> Done {
     let version = env!("CARGO_PKG_VERSION");
     output.result(&match args.format {

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Common, Done, Failure, Output};
+use crate::id::CommitId;
 use crate::status::{Phase, Status};
 
 #[derive(Debug, clap::Args)]
@@ -61,7 +62,7 @@ fn judge(status: &Status, args: &Args) -> Judgement {
         let at = status
             .commit
             .as_ref()
-            .map(|commit| commit.as_str())
+            .map(CommitId::as_str)
             .unwrap_or_default();
         if !at.starts_with(wanted.as_str()) {
             return Judgement::Waiting(format!("the last pass was at {at:?}"));

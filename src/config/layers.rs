@@ -158,12 +158,11 @@ fn apply_flags(
         }
     }
     for (id, file) in &overrides.kubeconfigs {
-        let (id, context) = match id {
-            Some(id) => (id.clone(), None),
-            None => {
-                let context = current_context(file)?;
-                (context.clone(), Some(context))
-            }
+        let (id, context) = if let Some(id) = id {
+            (id.clone(), None)
+        } else {
+            let context = current_context(file)?;
+            (context.clone(), Some(context))
         };
         let cluster: ClusterId =
             id.parse()

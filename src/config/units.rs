@@ -38,7 +38,6 @@ pub mod percent {
     }
 
     /// Writes `30%`.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
     pub fn serialize<S: Serializer>(share: &u32, output: S) -> Result<S::Ok, S::Error> {
         output.collect_str(&format_args!("{share}%"))
     }
@@ -58,7 +57,6 @@ pub mod rate {
     }
 
     /// Writes `5/s`.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
     pub fn serialize<S: Serializer>(rate: &u32, output: S) -> Result<S::Ok, S::Error> {
         output.collect_str(&format_args!("{rate}/s"))
     }

@@ -248,11 +248,11 @@ impl Daemon<'_> {
     fn take_progress(&mut self, progress: Progress) {
         match progress {
             Progress::Started(id, action) => {
-                tracing::info!(exchange = %id, action = action.word(), "begins")
+                tracing::info!(exchange = %id, action = action.word(), "begins");
             }
             Progress::Step(id, step) => tracing::debug!(exchange = %id, step, "step"),
             Progress::Waiting(id, why) => {
-                tracing::info!(exchange = %id, reason = %why.reason, text = why.text, "waits")
+                tracing::info!(exchange = %id, reason = %why.reason, text = why.text, "waits");
             }
             Progress::Ended(outcome) => {
                 match (&outcome.result, &outcome.why) {

@@ -111,13 +111,13 @@ mod tests {
 
     use super::*;
 
-    fn at(second: i64) -> Option<Timestamp> {
-        Some(Timestamp::from_second(second).unwrap())
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
     }
 
     fn change(digest: Option<&str>) -> ConfigChange {
         ConfigChange {
-            at: at(100).unwrap(),
+            at: at(100),
             digests: digest
                 .map(|digest| ("nats-0".to_owned(), digest.to_owned()))
                 .into_iter()
@@ -128,8 +128,8 @@ mod tests {
     fn server(started: i64, loaded: i64, digest: Option<&str>) -> Server {
         Server {
             pod: "nats-0".to_owned(),
-            started: at(started),
-            config_loaded: at(loaded),
+            started: Some(at(started)),
+            config_loaded: Some(at(loaded)),
             config_digest: digest.map(str::to_owned),
             ..Server::default()
         }

@@ -165,7 +165,7 @@ mod tests {
 
     use super::*;
 
-    fn live(spec: Value, status: Value) -> StatefulSet {
+    fn live(spec: Value, status: &Value) -> StatefulSet {
         let mut spec = spec;
         spec["selector"] = json!({});
         spec["template"] = json!({});
@@ -179,7 +179,7 @@ mod tests {
     fn rolled_out_means_seen_updated_ready_and_not_more() {
         let spec = json!({"replicas": 3});
         let done = json!({"observedGeneration": 3, "replicas": 3, "updatedReplicas": 3, "readyReplicas": 3});
-        assert_eq!(behind(&live(spec.clone(), done.clone())), None);
+        assert_eq!(behind(&live(spec.clone(), &done)), None);
         for (key, value) in [
             ("observedGeneration", 2),
             ("updatedReplicas", 1),
@@ -188,7 +188,7 @@ mod tests {
         ] {
             let mut status = done.clone();
             status[key] = json!(value);
-            assert!(behind(&live(spec.clone(), status)).is_some(), "{key}");
+            assert!(behind(&live(spec.clone(), &status)).is_some(), "{key}");
         }
     }
 
@@ -196,7 +196,7 @@ mod tests {
     fn pods_that_wait_to_be_deleted_by_a_person_do_not_hold_it_up() {
         let spec = json!({"replicas": 3, "updateStrategy": {"type": "OnDelete"}});
         let status = json!({"observedGeneration": 3, "replicas": 3, "updatedReplicas": 0, "readyReplicas": 3});
-        assert_eq!(behind(&live(spec, status)), None);
+        assert_eq!(behind(&live(spec, &status)), None);
     }
 
     #[test]

@@ -87,8 +87,8 @@ async fn mount_server(server: &MockServer, index: u32, peer: u32, leader: &str) 
     answer(server, &proxy(index, "healthz"), 200, healthy).await;
     let id = format!("ID{index}");
     let routes = json!([{"remote_id": format!("ID{peer}")}, {"remote_id": format!("ID{peer}")}]);
-    let routez = json!({"server_id": id, "num_routes": 2, "routes": routes});
-    answer(server, &proxy(index, "routez"), 200, routez).await;
+    let body = json!({"server_id": id, "num_routes": 2, "routes": routes});
+    answer(server, &proxy(index, "routez"), 200, body).await;
     let jsz = json!({"server_id": id, "meta_cluster": {"leader": leader, "cluster_size": 2}});
     answer(server, &proxy(index, "jsz"), 200, jsz).await;
 }
@@ -109,26 +109,24 @@ async fn kubernetes_may_be_content_while_nats_is_not() {
     let body = json!({"status": "unavailable", "status_code": 503, "error": "JetStream has not established contact with a meta leader"});
     answer(&server, &proxy(1, "healthz"), 503, body).await;
     let cluster = connect(&server, &[]).await;
-    match check(&cluster, &target(true, None)).await {
-        Health::Waiting { reason, text } => {
-            assert_eq!(reason, Reason::ClusterNotFormed);
-            assert!(text.starts_with("orders-1: JetStream"), "{text}");
-        }
-        other => panic!("{other:?}"),
-    }
+    let health = check(&cluster, &target(true, None)).await;
+    let Health::Waiting { reason, text } = &health else {
+        panic!("{health:?}");
+    };
+    assert_eq!(*reason, Reason::ClusterNotFormed);
+    assert!(text.starts_with("orders-1: JetStream"), "{text}");
 }
 
 #[tokio::test]
 async fn a_rollout_comes_before_any_question_to_nats() {
     let server = exchange(1).await;
     let cluster = connect(&server, &[]).await;
-    match check(&cluster, &target(true, None)).await {
-        Health::Waiting { reason, text } => {
-            assert_eq!(reason, Reason::RollingOut);
-            assert!(text.starts_with("1 of 2 pods ready"), "{text}");
-        }
-        other => panic!("{other:?}"),
-    }
+    let health = check(&cluster, &target(true, None)).await;
+    let Health::Waiting { reason, text } = &health else {
+        panic!("{health:?}");
+    };
+    assert_eq!(*reason, Reason::RollingOut);
+    assert!(text.starts_with("1 of 2 pods ready"), "{text}");
 }
 
 #[tokio::test]
@@ -143,10 +141,11 @@ async fn without_a_monitor_or_a_permission_nothing_is_claimed() {
     for index in [0, 1] {
         answer(&server, &proxy(index, "healthz"), 403, refusal.clone()).await;
     }
-    match check(&cluster, &target(true, None)).await {
-        Health::Unknown { text } => assert!(text.contains("pods/proxy"), "{text}"),
-        other => panic!("{other:?}"),
-    }
+    let health = check(&cluster, &target(true, None)).await;
+    let Health::Unknown { text } = &health else {
+        panic!("{health:?}");
+    };
+    assert!(text.contains("pods/proxy"), "{text}");
 }
 
 #[tokio::test]
@@ -172,11 +171,10 @@ async fn a_refused_reload_is_found_in_the_log() {
         at: "2026-06-02T00:00:00Z".parse().unwrap(),
         digests: BTreeMap::new(),
     };
-    match check(&cluster, &target(true, Some(change))).await {
-        Health::Failed { reason, text } => {
-            assert_eq!(reason, Reason::ReloadRefused);
-            assert!(text.contains("orders-1: Failed to reload"), "{text}");
-        }
-        other => panic!("{other:?}"),
-    }
+    let health = check(&cluster, &target(true, Some(change))).await;
+    let Health::Failed { reason, text } = &health else {
+        panic!("{health:?}");
+    };
+    assert_eq!(*reason, Reason::ReloadRefused);
+    assert!(text.contains("orders-1: Failed to reload"), "{text}");
 }

@@ -179,6 +179,8 @@ fn joined(flag: &str, path: &Path) -> OsString {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
     use crate::helm::Folders;
 
@@ -232,7 +234,7 @@ mod tests {
                 Verb::Rollback { revision: 3 },
                 Verb::Template { chart },
             ] {
-                text.push_str(&format!("{version} {}\n", line(verb, version)));
+                writeln!(text, "{version} {}", line(verb, version)).unwrap();
             }
         }
         insta::assert_snapshot!(text);

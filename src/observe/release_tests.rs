@@ -99,7 +99,7 @@ fn absent_values_are_an_empty_map() {
 #[test]
 fn damage_is_told_apart() {
     let good = gzip(document(&json!({})).to_string().as_bytes());
-    let cut = good.get(..good.len() / 2).unwrap();
+    let cut = &good[..good.len() / 2];
     assert_eq!(decode_release(&wrap(cut)), Err(DecodeError::Gzip));
     assert_eq!(
         decode_release("%%"),

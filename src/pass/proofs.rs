@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::exchange::declare;
-use crate::exchange::desired::Desired;
+use crate::exchange::desired::{Desired, Terms};
 use crate::id::{CommitId, ExchangeId, Instance};
 use crate::observe::observed::{Ancestry, Observed, Proof, Record, Unreadable};
 use crate::pass::Knowledge;
@@ -63,7 +63,7 @@ pub(super) fn prove(
 fn of_folder(id: &ExchangeId, knowledge: &Knowledge) -> Proof {
     match knowledge.installed.get(id) {
         Some(file) => Proof::Declared {
-            terms: Default::default(),
+            terms: Terms::default(),
             file: file.clone(),
             removed_in: None,
         },

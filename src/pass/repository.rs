@@ -35,13 +35,12 @@ impl Repository {
     /// Opens it. With a state folder a URL is mirrored below it; `in_place` reads a local repository where it is.
     pub fn open(settings: &Settings, state: Option<&Path>) -> Result<Self, PassError> {
         let source = &settings.source;
-        let location = match &source.url {
-            Some(text) => Location::parse(text)?,
-            None => {
-                let here = std::env::current_dir()
-                    .map_err(|error| PassError::Settings(format!("no current folder: {error}")))?;
-                Location::Path(discover(&here, &source.path)?)
-            }
+        let location = if let Some(text) = &source.url {
+            Location::parse(text)?
+        } else {
+            let here = std::env::current_dir()
+                .map_err(|error| PassError::Settings(format!("no current folder: {error}")))?;
+            Location::Path(discover(&here, &source.path)?)
         };
         let options = SourceOptions {
             branch: source.branch.clone(),

@@ -54,7 +54,11 @@ impl Fake {
                 releases.insert(id, (*revision, ReleaseStatus::Deployed));
             }
             Effect::Fence | Effect::Inspect => {
-                return Reply::Release(releases.get(&id).map(seen));
+                return Reply::Release(
+                    releases
+                        .get(&id)
+                        .map(|&(revision, status)| seen(revision, status)),
+                );
             }
             Effect::SaveManifest => return Reply::Saved(Leftover::default()),
             Effect::Uninstall => {
@@ -74,13 +78,24 @@ impl Fake {
                 assert!(!releases.contains_key(&id), "a release without its record");
                 records.remove(&id);
             }
-            _ => {}
+            Effect::FetchChart
+            | Effect::EnsureNamespace
+            | Effect::AwaitClear
+            | Effect::DryRun
+            | Effect::Unlock { .. }
+            | Effect::Rollback { .. }
+            | Effect::PatchStamp { .. }
+            | Effect::RestoreStamp { .. }
+            | Effect::AwaitReady
+            | Effect::AwaitGone { .. }
+            | Effect::DeleteClaims { .. }
+            | Effect::MarkDeleting => {}
         }
         Reply::Done
     }
 }
 
-fn seen(&(revision, status): &(u32, ReleaseStatus)) -> Seen {
+fn seen(revision: u32, status: ReleaseStatus) -> Seen {
     Seen {
         secret: secret(revision),
         revision,

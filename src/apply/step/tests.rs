@@ -55,7 +55,7 @@ fn why(reason: Reason) -> Why {
 
 /// Runs a task against scripted answers (`Done` when the script has none for an effect): what was asked, how it ended.
 fn play(entry: &PlannedExchange, script: &[(&str, Reply)]) -> (Vec<String>, Verdict) {
-    let mut script: Vec<_> = script.iter().cloned().collect();
+    let mut script: Vec<_> = script.to_vec();
     let mut task = Task::new(entry, None);
     let (mut reply, mut asked) = (None, Vec::new());
     for _ in 0..50 {

@@ -103,8 +103,8 @@ async fn a_dry_run_replaces_the_whole_without_effect() {
             ..
         }
     ));
-    let sent = server.received_requests().await.unwrap();
-    assert!(!String::from_utf8_lossy(&sent[0].body).contains("resourceVersion"));
+    let requests = server.received_requests().await.unwrap();
+    assert!(!String::from_utf8_lossy(&requests[0].body).contains("resourceVersion"));
 }
 
 #[tokio::test]

@@ -23,9 +23,9 @@ pub struct Process {
 impl Process {
     /// Starts it in a group of its own, output to `log`, so that it outlives us.
     pub fn start(name: &str, command: &mut Command, log: &Path) -> Result<Self> {
+        use std::os::unix::process::CommandExt as _;
         let output =
             File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
-        use std::os::unix::process::CommandExt as _;
         let child = command
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
