@@ -51,9 +51,9 @@ pub(super) fn pods(fleet: &Fleet, id: &str) -> Result<BTreeSet<String>> {
         .map(|pod| {
             format!(
                 "{} {} {}",
-                pod["metadata"]["name"],
-                pod["metadata"]["uid"],
-                pod["status"]["containerStatuses"][0]["restartCount"]
+                at(pod, "/metadata/name"),
+                at(pod, "/metadata/uid"),
+                at(pod, "/status/containerStatuses/0/restartCount")
             )
         })
         .collect())
@@ -68,7 +68,7 @@ fn addresses(fleet: &Fleet, id: &str) -> Result<Vec<String>> {
     let pods = list(fleet, id, "pods")?;
     Ok(pods
         .iter()
-        .filter_map(|pod| pod["status"]["podIP"].as_str().map(str::to_owned))
+        .filter_map(|pod| at(pod, "/status/podIP").as_str().map(str::to_owned))
         .collect())
 }
 
@@ -86,15 +86,20 @@ fn list(fleet: &Fleet, id: &str, kind: &str) -> Result<Vec<Value>> {
         "json",
     ])?;
     let list: Value = serde_json::from_str(&text)?;
-    let items = list["items"].as_array().cloned().unwrap_or_default();
+    let items = at(&list, "/items").as_array().cloned().unwrap_or_default();
     Ok(items
         .into_iter()
         .filter(|item| {
-            item["metadata"]["name"]
+            at(item, "/metadata/name")
                 .as_str()
                 .is_some_and(|name| !name.contains("-box"))
         })
         .collect())
+}
+
+/// A part of an object, null where it has none.
+fn at<'a>(object: &'a Value, path: &str) -> &'a Value {
+    object.pointer(path).unwrap_or(&Value::Null)
 }
 
 fn split<'a>(fleet: &'a Fleet, id: &'a str) -> Result<(&'a Cluster, &'a str, &'a str)> {

@@ -1,5 +1,6 @@
 //! `natsx-sync run`, and the commands a person would use beside it.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -15,17 +16,16 @@ pub(super) struct Daemon {
 
 impl Daemon {
     pub(super) fn start(program: &Path, fleet: &Fleet, url: &str, folder: &Path) -> Result<Self> {
-        let clusters: String = fleet
-            .clusters()
-            .iter()
-            .map(|cluster| {
-                format!(
-                    "  {}: {{kubeconfig: {}}}\n",
-                    cluster.name(),
-                    cluster.kubeconfig().display()
-                )
-            })
-            .collect();
+        let mut clusters = String::new();
+        for cluster in fleet.clusters() {
+            let file = cluster.kubeconfig();
+            writeln!(
+                clusters,
+                "  {}: {{kubeconfig: {}}}",
+                cluster.name(),
+                file.display()
+            )?;
+        }
         let settings = format!(
             "source: {{url: {url}, branch: main, interval: 1s}}\nclusters:\n{clusters}chart: {{repository: {}}}\nhelm: {{path: {}}}\nhealth: {{interval: 2s}}\nstate: {}\n",
             fleet.chart().display(),

@@ -31,10 +31,10 @@ impl Story {
     }
 
     pub(super) fn show(&self, command: &str, result: &str) -> Result<()> {
-        let lines: String = result
-            .lines()
-            .map(|line| format!("    {}\n", line.trim_end()))
-            .collect();
+        let mut lines = String::new();
+        for line in result.lines() {
+            lines.extend(["    ", line.trim_end(), "\n"]);
+        }
         self.write(&format!("\n    $ {command}\n{lines}"))
     }
 
