@@ -6,12 +6,12 @@ use crate::world::{EU, World, exchange};
 fn jetstream_enabled_or_disabled_later_is_blocked_and_the_configuration_untouched() {
     let world = World::new("stream");
     let with = "  config.jetstream.enabled: true\n  config.jetstream.fileStore.pvc.size: 1Gi\n";
-    let (plain, stored) = (
+    let (memory, stored) = (
         exchange(EU, "nats-stream-a", ""),
         exchange(EU, "nats-stream-b", with),
     );
     world.commit(&[
-        ("exchanges/a.yaml", Some(&plain)),
+        ("exchanges/a.yaml", Some(&memory)),
         ("exchanges/b.yaml", Some(&stored)),
     ]);
     world.apply().expect(0);

@@ -4,6 +4,7 @@ mod cluster;
 mod daemon;
 mod run;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -59,18 +60,11 @@ impl World {
 
     /// Writes the settings; `more` is YAML at the top level.
     pub(crate) fn settings(&self, url: &str, more: &str) {
-        let clusters: String = self
-            .fleet
-            .clusters()
-            .iter()
-            .map(|cluster| {
-                format!(
-                    "  {}: {{kubeconfig: {}}}\n",
-                    cluster.name(),
-                    cluster.kubeconfig().display()
-                )
-            })
-            .collect();
+        let mut clusters = String::new();
+        for cluster in self.fleet.clusters() {
+            let (name, file) = (cluster.name(), cluster.kubeconfig());
+            writeln!(clusters, "  {name}: {{kubeconfig: {}}}", file.display()).unwrap();
+        }
         self.settings_with(url, &clusters, more);
     }
 
