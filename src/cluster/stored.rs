@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use kube::api::ListParams;
@@ -49,6 +50,23 @@ impl Cluster {
             release: release.clone(),
         };
         Ok(latest_releases(secrets).remove(&key))
+    }
+
+    /// When each revision that is still kept was created.
+    pub async fn revisions(
+        &self,
+        namespace: &Namespace,
+        release: &ReleaseName,
+    ) -> Result<BTreeMap<u32, Timestamp>, ClusterError> {
+        let api: Api<Secret> = self.namespaced(namespace);
+        let selector = format!("owner=helm,name={release}");
+        let secrets =
+            collect_metadata(self, &api, &ListParams::default().labels(&selector)).await?;
+        let each = secrets.into_iter().filter_map(|secret| {
+            let revision = secret.labels?.get("version")?.parse().ok()?;
+            Some((revision, secret.creation_timestamp?.0))
+        });
+        Ok(each.collect())
     }
 
     /// A stored revision with the text of its manifest.

@@ -49,11 +49,23 @@ impl HealthTarget {
     }
 }
 
+/// When a configuration was in force: from one revision's creation to the next one's, by the cluster's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InForce {
+    /// The revision that brought it.
+    pub from: Timestamp,
+    /// The revision that took it away.
+    pub until: Timestamp,
+}
+
 /// A configuration that is to be loaded.
 #[derive(Debug, Clone)]
 pub struct ConfigChange {
     /// When it was written, by the clock of the cluster (the release Secret's creation): ours may differ.
     pub at: Timestamp,
+    /// The same configuration was in force two revisions ago: what was put back before a server saw the change is
+    /// never loaded again, as for the server nothing ever changed.
+    pub before: Option<InForce>,
     /// What `nats-server -t` prints for it, by pod, where that is known: the only proof that needs no clock.
     pub digests: BTreeMap<String, String>,
 }

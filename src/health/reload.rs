@@ -7,7 +7,7 @@ use kube::api::LogParams;
 
 use super::monitor::Server;
 use super::shape::Shape;
-use super::{ConfigChange, Health};
+use super::{ConfigChange, Health, InForce};
 use crate::cluster::{Cluster, ClusterError, shorten};
 use crate::id::Namespace;
 use crate::reason::Reason;
@@ -64,9 +64,10 @@ fn has_loaded(server: &Server, change: &ConfigChange) -> bool {
     if let (Some(wanted), Some(loaded)) = (change.digests.get(&server.pod), &server.config_digest) {
         return plain(wanted) == plain(loaded);
     }
-    server
-        .config_loaded
-        .is_some_and(|loaded| loaded > change.at)
+    server.config_loaded.is_some_and(|loaded| {
+        let still_holds = |held: &InForce| held.from <= loaded && loaded < held.until;
+        loaded > change.at || change.before.as_ref().is_some_and(still_holds)
+    })
 }
 
 /// The server's own words after the change. Without permission for logs there are none, which is no error: the time
@@ -118,6 +119,7 @@ mod tests {
     fn change(digest: Option<&str>) -> ConfigChange {
         ConfigChange {
             at: at(100),
+            before: None,
             digests: digest
                 .map(|digest| ("nats-0".to_owned(), digest.to_owned()))
                 .into_iter()
@@ -140,6 +142,23 @@ mod tests {
         assert!(has_loaded(&server(101, 101, None), &change(None)));
         assert!(has_loaded(&server(50, 130, None), &change(None)));
         assert!(!has_loaded(&server(50, 60, None), &change(None)));
+    }
+
+    #[test]
+    fn what_was_put_back_before_a_server_saw_the_change_is_loaded_still() {
+        let before = InForce {
+            from: at(40),
+            until: at(90),
+        };
+        let put_back = ConfigChange {
+            before: Some(before),
+            ..change(None)
+        };
+        assert!(has_loaded(&server(10, 60, None), &put_back));
+        // It saw what stood between.
+        assert!(!has_loaded(&server(10, 95, None), &put_back));
+        // It has not even loaded what was there before.
+        assert!(!has_loaded(&server(10, 30, None), &put_back));
     }
 
     #[test]

@@ -34,7 +34,7 @@ fn an_upgrade_and_a_rollback_by_hand_are_put_back() {
 
     // Back to what a person had made of it.
     world.helm(EU, &["rollback", "nats-drift", "2"]);
-    world.until_connections(EU, "nats-drift-0", 51);
+    // Put back at once: the server may never see what stood between, and has nothing to load again.
     assert_eq!(
         world.plan().expect(0).entry(id)["reason"],
         "ChangedByOthers"

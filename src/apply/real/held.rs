@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::health::InForce;
 use crate::observe::observed::StoredRelease;
 
 /// Of one exchange.
@@ -9,6 +10,8 @@ use crate::observe::observed::StoredRelease;
 pub struct Held {
     /// The rendered configuration differs from the one in force.
     pub(super) config_changes: bool,
+    /// When the same configuration was in force before, if it was; asked once.
+    pub(super) in_force_before: Option<Option<InForce>>,
     /// The release last decoded, under the uid of its Secret.
     pub(super) stored: Option<(String, Arc<StoredRelease>)>,
 }

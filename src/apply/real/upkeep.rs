@@ -5,7 +5,8 @@ use std::sync::{Arc, PoisonError};
 use super::{At, Performed, cluster_reply, orphan, registry_reply};
 use crate::apply::effect::{Reply, Why};
 use crate::cluster::stamp_labels;
-use crate::health::{self, ConfigChange, Health, HealthTarget};
+use crate::health::{self, ConfigChange, Health, HealthTarget, InForce};
+use crate::observe::manifest::{of_kind, parse_objects};
 use crate::observe::observed::{ReleaseView, SecretIdentity, Stamp, StoredRelease};
 use crate::plan::wanted_record;
 use crate::reason::Reason;
@@ -74,20 +75,58 @@ impl At<'_> {
         let mut target = HealthTarget::of(id.namespace.clone(), id.release.clone(), &stored);
         let mut changes = false;
         self.hold(|held| changes = held.config_changes);
-        target.change = release
-            .secret
-            .created
-            .filter(|_| changes)
-            .map(|at| ConfigChange {
+        if let Some(at) = release.secret.created.filter(|_| changes) {
+            let before = self.in_force_before(release.revision).await?;
+            let digests = std::collections::BTreeMap::new();
+            target.change = Some(ConfigChange {
                 at,
-                digests: std::collections::BTreeMap::new(),
+                before,
+                digests,
             });
+        }
         Ok(match health::check(&self.cluster, &target).await {
             Health::Ready | Health::Limited => Reply::Done,
             Health::Waiting { reason, text } => Reply::NotYet(Why::new(reason, text)),
             Health::Failed { reason, text } => Reply::Refused(Why::new(reason, text)),
             Health::Unknown { text } => Reply::NotYet(Why::new(Reason::HealthUnknown, text)),
         })
+    }
+
+    /// When the configuration of this revision was in force before the revision it replaced; `None` if it was not.
+    async fn in_force_before(&self, revision: u32) -> Result<Option<InForce>, Reply> {
+        let mut known = None;
+        self.hold(|held| known = held.in_force_before);
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let id = &self.subject.id;
+        let revisions = self.cluster.revisions(&id.namespace, &id.release).await;
+        let revisions = revisions.map_err(cluster_reply)?;
+        let mut earlier = revisions.range(..revision).rev();
+        let mut found = None;
+        if let (Some((_, until)), Some((before, from))) = (earlier.next(), earlier.next())
+            && self.configuration(revision).await? == self.configuration(*before).await?
+        {
+            found = Some(InForce {
+                from: *from,
+                until: *until,
+            });
+        }
+        self.hold(|held| held.in_force_before = Some(found));
+        Ok(found)
+    }
+
+    /// The ConfigMaps of a stored revision.
+    async fn configuration(&self, revision: u32) -> Result<Vec<serde_json::Value>, Reply> {
+        let id = &self.subject.id;
+        let read = self
+            .cluster
+            .stored(&id.namespace, &id.release, revision)
+            .await;
+        let (_, manifest) = read.map_err(cluster_reply)?;
+        // A manifest Helm stored was parsed before; one that cannot be is like no other.
+        let objects = parse_objects(&manifest).unwrap_or_default();
+        Ok(of_kind(&objects, "ConfigMap").cloned().collect())
     }
 
     /// A stored release; a wait asks for the same one again and again.

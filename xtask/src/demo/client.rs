@@ -64,6 +64,16 @@ pub(super) fn claims(fleet: &Fleet, id: &str) -> Result<usize> {
     Ok(list(fleet, id, "persistentvolumeclaims")?.len())
 }
 
+/// Whether Helm has a release stored.
+pub(super) fn is_released(fleet: &Fleet, id: &str) -> Result<bool> {
+    let (cluster, namespace, release) = split(fleet, id)?;
+    let selector = format!("owner=helm,name={release}");
+    let text = cluster.kubectl(&[
+        "-n", namespace, "get", "secrets", "-l", &selector, "-o", "name",
+    ])?;
+    Ok(!text.trim().is_empty())
+}
+
 fn addresses(fleet: &Fleet, id: &str) -> Result<Vec<String>> {
     let pods = list(fleet, id, "pods")?;
     Ok(pods

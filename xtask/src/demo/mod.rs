@@ -82,7 +82,7 @@ fn tell(story: &Story, fleet: &Fleet, root: &Path, keep: bool) -> Result<()> {
     story.show("natsx-sync registry ls", &daemon.ask(&["registry", "ls"])?)?;
 
     story.step(
-        "commit: a larger max_payload for one exchange, five servers instead of three for another",
+        "commit: a larger max_payload for one exchange; for another five servers instead of three, and no `protect` any more",
     )?;
     let pods = client::pods(fleet, GLOBAL)?;
     let global = with(
@@ -95,6 +95,12 @@ fn tell(story: &Story, fleet: &Fleet, root: &Path, keep: bool) -> Result<()> {
         "exchanges/us-east/orders.yaml",
         "  config.cluster.replicas: 5\n",
     )?;
+    // Removed together with its file, the protection would hold: it takes an earlier commit.
+    let orders: String = orders
+        .lines()
+        .filter(|line| !line.starts_with("protect:"))
+        .flat_map(|line| [line, "\n"])
+        .collect();
     let second = repository.commit(
         &[
             ("exchanges/us-east/global-event-bus.yaml", Some(&global)),
@@ -128,7 +134,14 @@ fn tell(story: &Story, fleet: &Fleet, root: &Path, keep: bool) -> Result<()> {
     daemon.wait_gone(&third, ORDERS)?;
     let claims = client::claims(fleet, ORDERS)?;
     ensure!(claims == 5, "{claims} volume claims are left of five");
-    ensure!(client::pods(fleet, ORDERS)?.is_empty(), "pods are left");
+    ensure!(
+        !client::is_released(fleet, ORDERS)?,
+        "Helm still knows the release"
+    );
+    ensure!(
+        !daemon.ask(&["registry", "ls"])?.contains("nats-orders"),
+        "its record is still there"
+    );
     story.say(&format!(
         "release and record are gone, its {claims} volumes are kept"
     ))?;
