@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
+use super::held::Before;
 use super::{At, Performed, cluster_reply, orphan, registry_reply};
 use crate::apply::effect::{Reply, Why};
 use crate::cluster::stamp_labels;
@@ -94,10 +95,12 @@ impl At<'_> {
 
     /// When the configuration of this revision was in force before the revision it replaced; `None` if it was not.
     async fn in_force_before(&self, revision: u32) -> Result<Option<InForce>, Reply> {
-        let mut known = None;
-        self.hold(|held| known = held.in_force_before);
-        if let Some(known) = known {
-            return Ok(known);
+        let mut known = Before::Unasked;
+        self.hold(|held| known = held.before);
+        match known {
+            Before::Unasked => {}
+            Before::Other => return Ok(None),
+            Before::Same(in_force) => return Ok(Some(in_force)),
         }
         let id = &self.subject.id;
         let revisions = self.cluster.revisions(&id.namespace, &id.release).await;
@@ -112,11 +115,11 @@ impl At<'_> {
                 until: *until,
             });
         }
-        self.hold(|held| held.in_force_before = Some(found));
+        self.hold(|held| held.before = found.map_or(Before::Other, Before::Same));
         Ok(found)
     }
 
-    /// The ConfigMaps of a stored revision.
+    /// Every `ConfigMap` of a stored revision.
     async fn configuration(&self, revision: u32) -> Result<Vec<serde_json::Value>, Reply> {
         let id = &self.subject.id;
         let read = self
