@@ -2,12 +2,13 @@
 //! group ended when it is time. The only room of the library that starts programs.
 
 use std::ffi::OsString;
+use std::io::{Seek as _, Write as _};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio_util::sync::CancellationToken;
 
 /// How long a child has between SIGTERM and SIGKILL. helm marks its release `failed` on SIGTERM, which
@@ -89,7 +90,6 @@ pub struct Running {
     child: tokio::process::Child,
     program: PathBuf,
     pid: Option<Pid>,
-    stdin: Vec<u8>,
     deadline: Duration,
     max_output: usize,
     began: Instant,
@@ -103,12 +103,16 @@ impl Command {
 
     /// Starts it in a process group of its own.
     pub fn start(self) -> Result<Running, CommandError> {
+        let stdin = input(&self.stdin).map_err(|source| CommandError::Start {
+            program: self.program.clone(),
+            source,
+        })?;
         let child = tokio::process::Command::new(&self.program)
             .args(&self.args)
             .env_clear()
             .envs(self.env)
             .current_dir(&self.cwd)
-            .stdin(Stdio::piped())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
@@ -126,7 +130,6 @@ impl Command {
             child,
             program: self.program,
             pid,
-            stdin: self.stdin,
             deadline: self.deadline,
             max_output: self.max_output,
             began: Instant::now(),
@@ -142,19 +145,10 @@ impl Running {
 
     /// Waits for its end, its deadline, or `cancel`; SIGTERM first, SIGKILL after [`GRACE`].
     pub async fn finish(mut self, cancel: &CancellationToken) -> Result<Finished, CommandError> {
-        let stdin = self.child.stdin.take();
-        let input = std::mem::take(&mut self.stdin);
-        // A child that does not read its input to the end is no error of ours: its exit code tells.
-        let feed = async move {
-            if let Some(mut pipe) = stdin {
-                pipe.write_all(&input).await.ok();
-                pipe.shutdown().await.ok();
-            }
-        };
         let out = keep(self.child.stdout.take(), self.max_output);
         let err = keep(self.child.stderr.take(), self.max_output);
         let ended = end(&mut self.child, self.pid, self.deadline, cancel);
-        let ((), stdout, stderr, ended) = tokio::join!(feed, out, err, ended);
+        let (stdout, stderr, ended) = tokio::join!(out, err, ended);
         let (status, timed_out, cancelled) = ended.map_err(|source| CommandError::Wait {
             program: self.program.clone(),
             source,
@@ -168,6 +162,29 @@ impl Running {
             cancelled,
         })
     }
+}
+
+/// A file without a name, not a pipe: if we are killed right after the start, a pipe would end early and the child would
+/// take the part it got, or nothing, for the whole input (helm: empty values, so the chart's defaults).
+fn input(bytes: &[u8]) -> std::io::Result<Stdio> {
+    if bytes.is_empty() {
+        return Ok(Stdio::null());
+    }
+    let mut file = nameless()?;
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file.into())
+}
+
+#[cfg(target_os = "linux")]
+fn nameless() -> std::io::Result<std::fs::File> {
+    let flags = rustix::fs::MemfdFlags::CLOEXEC;
+    Ok(rustix::fs::memfd_create("input", flags)?.into())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn nameless() -> std::io::Result<std::fs::File> {
+    tempfile::tempfile()
 }
 
 async fn end(
@@ -242,6 +259,21 @@ mod tests {
             .unwrap();
         assert!(done.success());
         assert_eq!(done.stdout, b"hello\n12");
+    }
+
+    #[tokio::test]
+    async fn the_whole_input_is_there_when_the_child_starts() {
+        let mut command = shell("wc -c", Duration::from_secs(5));
+        // More than a pipe holds; nothing of ours runs between the start and the end.
+        command.stdin = vec![b'x'; 200_000];
+        let mut running = command.start().unwrap();
+        let patience = Instant::now() + Duration::from_secs(10);
+        while running.child.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < patience, "it waits for its input");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let done = running.finish(&CancellationToken::new()).await.unwrap();
+        assert_eq!(done.stdout.trim_ascii(), b"200000");
     }
 
     #[tokio::test]
