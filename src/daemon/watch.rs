@@ -264,8 +264,10 @@ impl Daemon<'_> {
                     }
                 }
                 // What it left is seen at once; a failure waits for the interval.
-                if outcome.result == OutcomeResult::Done || outcome.result == OutcomeResult::Fenced
-                {
+                if matches!(
+                    outcome.result,
+                    OutcomeResult::Done | OutcomeResult::Fenced | OutcomeResult::Cancelled
+                ) {
                     self.activate(SOON);
                 }
                 self.ledger.take_outcome(outcome);
