@@ -81,11 +81,51 @@ pub(super) async fn once(common: &Common, wish: &Wish, output: &Output) -> Done 
             Revision::Head
         },
     );
+    let mut survey = look(&equipment, &session, &revision, wish, output).await?;
+    let changes = survey
+        .plan
+        .exchanges
+        .iter()
+        .any(|entry| entry.action.is_change());
+    if changes && wish.ask && !confirmed(output)? {
+        output.say("nothing was changed");
+        return Ok(code(&survey, &BTreeMap::new(), false));
+    }
+    let cancel = CancellationToken::new();
+    stop_on_signals(cancel.clone());
+    let mut outcomes = carry_out(&survey, &equipment, &session, output, &cancel).await;
+    // What a person agreed to is all that is done; without a question, what others changed meanwhile is planned anew.
+    if !wish.ask && !cancel.is_cancelled() && overtaken(&outcomes) {
+        survey = look(&equipment, &session, &revision, wish, output).await?;
+        let anew = carry_out(&survey, &equipment, &session, output, &cancel).await;
+        take_over(&mut outcomes, anew);
+    }
+    let code = if cancel.is_cancelled() {
+        130
+    } else {
+        code(&survey, &outcomes, wish.detailed)
+    };
+    show(&outcomes, wish.format, output)?;
+    remember(&equipment, survey, &outcomes)?;
+    if let Some(embedded) = equipment.embedded {
+        embedded.close().await.ok();
+    }
+    Ok(code)
+}
+
+/// Plans, shows the plan, and has it verified.
+async fn look(
+    equipment: &Equipment,
+    session: &Session,
+    revision: &Revision,
+    wish: &Wish,
+    output: &Output,
+) -> Result<Survey, Failure> {
     let knowledge = Knowledge::of(&session.journal);
     let now = Timestamp::now();
     let survey = survey(
-        &equipment,
-        &revision,
+        equipment,
+        revision,
         &knowledge,
         &wish.allow_delete,
         BTreeSet::new(),
@@ -100,15 +140,6 @@ pub(super) async fn once(common: &Common, wish: &Wish, output: &Output) -> Done 
             super::plan::style(output, false),
         ));
     }
-    let changes = survey
-        .plan
-        .exchanges
-        .iter()
-        .any(|entry| entry.action.is_change());
-    if changes && wish.ask && !confirmed(output)? {
-        output.say("nothing was changed");
-        return Ok(code(&survey, &BTreeMap::new(), false));
-    }
     verify(
         &survey.plan,
         &survey.desired,
@@ -121,33 +152,46 @@ pub(super) async fn once(common: &Common, wish: &Wish, output: &Output) -> Done 
             anyhow::anyhow!("the verifier refuses this plan, nothing was done: {broken:?}"),
         )
     })?;
-    let cancel = CancellationToken::new();
-    stop_on_signals(cancel.clone());
+    Ok(survey)
+}
+
+async fn carry_out(
+    survey: &Survey,
+    equipment: &Equipment,
+    session: &Session,
+    output: &Output,
+    cancel: &CancellationToken,
+) -> BTreeMap<ExchangeId, Outcome> {
     let pass = Pass {
         world: std::sync::Arc::clone(&session.world),
         journal: std::sync::Arc::clone(&session.journal),
         limits: limits(&equipment.settings),
         number: 1,
     };
-    let outcomes = apply(
+    apply(
         &survey.plan,
         &survey.desired,
         pass,
         |progress| tell(output, progress),
         cancel.clone(),
     )
-    .await;
-    let code = if cancel.is_cancelled() {
-        130
-    } else {
-        code(&survey, &outcomes, wish.detailed)
-    };
-    show(&outcomes, wish.format, output)?;
-    remember(&equipment, survey, &outcomes)?;
-    if let Some(embedded) = equipment.embedded {
-        embedded.close().await.ok();
+    .await
+}
+
+/// Whether others changed what the plan relied on (often a helm that outlived an earlier natsx-sync). A failure is not tried again here.
+fn overtaken(outcomes: &BTreeMap<ExchangeId, Outcome>) -> bool {
+    let any = |result| outcomes.values().any(|outcome| outcome.result == result);
+    any(OutcomeResult::Fenced) && !any(OutcomeResult::Failed)
+}
+
+/// What was done the first time stays told.
+fn take_over(outcomes: &mut BTreeMap<ExchangeId, Outcome>, anew: BTreeMap<ExchangeId, Outcome>) {
+    outcomes.retain(|_, outcome| outcome.result != OutcomeResult::Fenced);
+    for (id, outcome) in anew {
+        if outcome.result != OutcomeResult::Unchanged || !outcomes.contains_key(&id) {
+            outcomes.insert(id, outcome);
+        }
     }
-    Ok(code)
 }
 
 /// Another holder of the state folder is exit 6.
