@@ -59,7 +59,7 @@ impl Ledger {
     /// A pass could not be made.
     pub fn take_trouble(&mut self, error: &PassError) {
         let mut text = error.to_string();
-        let mut cause = std::error::Error::source(error).and_then(std::error::Error::source);
+        let mut cause = std::error::Error::source(error);
         while let Some(error) = cause {
             text = format!("{text}: {error}");
             cause = error.source();

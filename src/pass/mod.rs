@@ -17,7 +17,7 @@ use crate::reason::Reason;
 #[derive(Debug, thiserror::Error)]
 pub enum PassError {
     /// The repository.
-    #[error("{}: {source}", source.reason())]
+    #[error("the repository cannot be used ({})", source.reason())]
     Source {
         /// Its error.
         source: crate::source::SourceError,

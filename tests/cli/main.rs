@@ -1,0 +1,180 @@
+//! The program as a person meets it, without a cluster: the first command of the README, broken files, exit codes.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Runs it in a folder with nothing of this host's environment.
+fn natsx(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_natsx-sync"))
+        .env_clear()
+        .env("HOME", folder)
+        .current_dir(folder)
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn the_first_command_shows_three_installs_within_a_second() {
+    let home = tempfile::tempdir().unwrap();
+    let examples = format!("{ROOT}/examples");
+    let began = Instant::now();
+    let done = natsx(home.path(), &["plan", "--source", &examples]);
+    assert!(began.elapsed() < Duration::from_secs(1));
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+    let plan = text(&done.stdout);
+    assert!(
+        plan.contains("Plan: 3 to install, 0 to upgrade, 0 to uninstall"),
+        "{plan}"
+    );
+
+    let done = natsx(
+        home.path(),
+        &["plan", "--source", &examples, "--format", "json"],
+    );
+    let plan: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(plan["format_version"], "1.0");
+    assert_eq!(plan["truth"], "offline");
+    let sum: u64 = plan["summary"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|count| count.as_u64().unwrap())
+        .sum();
+    assert_eq!(sum, 3);
+    assert_eq!(plan["exchanges"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn each_broken_file_says_where_it_is_wrong_and_what_to_write_and_hides_no_other() {
+    let corpus = fs::read_dir(format!("{ROOT}/tests/fixtures/broken")).unwrap();
+    let mut files: Vec<_> = corpus
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "yaml")
+        })
+        .collect();
+    files.sort();
+    assert!(files.len() >= 20);
+    for file in files {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("exchanges")).unwrap();
+        fs::copy(&file, folder.path().join("exchanges/broken.yaml")).unwrap();
+        let good = format!("{ROOT}/examples/exchanges/us-east/global-event-bus.yaml");
+        fs::copy(good, folder.path().join("exchanges/good.yaml")).unwrap();
+        let done = natsx(folder.path(), &["validate", "--format", "json"]);
+        assert_eq!(
+            done.status.code(),
+            Some(1),
+            "{}: {}",
+            file.display(),
+            text(&done.stdout)
+        );
+        let findings: Value = serde_json::from_slice(&done.stdout).unwrap();
+        let findings = findings["diagnostics"].as_array().unwrap();
+        let error = findings
+            .iter()
+            .find(|finding| finding["severity"] == "error")
+            .unwrap();
+        for field in ["line", "column"] {
+            assert!(
+                error[field].as_u64() >= Some(1),
+                "{}: no {field}: {error}",
+                file.display()
+            );
+        }
+        for field in ["file", "text", "hint"] {
+            assert!(
+                error[field].as_str().is_some_and(|text| !text.is_empty()),
+                "{}: no {field}: {error}",
+                file.display()
+            );
+        }
+        let plan = natsx(folder.path(), &["plan"]);
+        assert_ne!(plan.status.code(), Some(70), "{}", file.display());
+        assert!(
+            text(&plan.stdout).contains("1 to install"),
+            "{}: {}",
+            file.display(),
+            text(&plan.stdout)
+        );
+    }
+}
+
+#[test]
+fn a_huge_file_is_refused_quickly() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("exchanges")).unwrap();
+    fs::write(
+        folder.path().join("exchanges/huge.yaml"),
+        "a: ".repeat(600_000),
+    )
+    .unwrap();
+    let began = Instant::now();
+    let done = natsx(folder.path(), &["validate"]);
+    assert!(began.elapsed() < Duration::from_secs(2));
+    assert_eq!(done.status.code(), Some(1));
+    assert!(
+        text(&done.stdout).contains("TooLarge"),
+        "{}",
+        text(&done.stdout)
+    );
+}
+
+#[test]
+fn exit_codes_and_hints_are_those_of_the_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let expected: [(&[&str], i32, &str); 6] = [
+        (&["nonsense"], 64, "natsx-sync"),
+        (&["status", "--state", "nowhere"], 1, "NoStatus"),
+        (&["plan", "--source", "."], 1, "NoExchangeFolder"),
+        (&["explain", "MassRemoval"], 0, "Approve"),
+        (&["apply", "--yes", "--source", "."], 1, "--kubeconfig"),
+        (&["version"], 0, "natsx-sync"),
+    ];
+    for (arguments, code, word) in expected {
+        let done = natsx(folder.path(), arguments);
+        let said = text(&done.stdout) + &text(&done.stderr);
+        assert_eq!(done.status.code(), Some(code), "{arguments:?}: {said}");
+        assert!(said.contains(word), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn init_makes_what_plan_accepts() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = natsx(folder.path(), &["init", "mine", "--cluster", "my-cluster"]);
+    assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
+    let plan = natsx(folder.path(), &["plan", "--source", "mine"]);
+    assert_eq!(plan.status.code(), Some(0), "{}", text(&plan.stderr));
+    assert!(text(&plan.stdout).contains("1 to install"));
+    let again = natsx(folder.path(), &["init", "mine"]);
+    assert_eq!(again.status.code(), Some(1), "nothing is overwritten");
+}
+
+#[test]
+fn the_reference_of_the_settings_is_the_one_committed() {
+    let folder = tempfile::tempdir().unwrap();
+    let printed = natsx(folder.path(), &["config", "--reference"]);
+    let committed = fs::read_to_string(format!("{ROOT}/docs/settings.md")).unwrap();
+    assert_eq!(
+        text(&printed.stdout),
+        committed,
+        "natsx-sync config --reference > docs/settings.md"
+    );
+}
