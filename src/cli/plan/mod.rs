@@ -1,20 +1,18 @@
 //! `plan`: what would happen.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+mod live;
+mod offline;
 
-use jiff::Timestamp;
+use std::path::PathBuf;
 
 use super::{Common, Done, Failure, Output};
 use crate::cli::options::Format;
 use crate::config::Settings;
 use crate::exchange::desired::Desired;
 use crate::id::ExchangeId;
-use crate::pass::{Equipment, Knowledge, read_desired, survey};
-use crate::plan::action::Plan;
-use crate::plan::plan_offline;
+use crate::pass::read_desired;
 use crate::report::{Header, Style, Truth, exit_code, plan_json, plan_text};
-use crate::source::{Location, Revision};
+use crate::source::Revision;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -50,9 +48,9 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
     overrides.only_named = args.offline;
     let settings = common.settings_with(&overrides)?.settings;
     let (plan, header) = if args.offline || settings.clusters.is_empty() {
-        offline(&settings, common, args)?
+        offline::plan(&settings, common, args)?
     } else {
-        live(settings, common, args).await?
+        live::plan(settings, common, args).await?
     };
     let text = match args.format {
         Format::Json => plan_json(&plan, &header),
@@ -66,7 +64,7 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
     Ok(exit_code(&plan, args.detailed_exitcode))
 }
 
-pub(super) fn style(output: &Output, unchanged: bool) -> Style {
+pub(in crate::cli) fn style(output: &Output, unchanged: bool) -> Style {
     Style {
         color: output.color(),
         width: output.width().min(120),
@@ -75,49 +73,7 @@ pub(super) fn style(output: &Output, unchanged: bool) -> Style {
     }
 }
 
-fn offline(settings: &Settings, common: &Common, args: &Args) -> Result<(Plan, Header), Failure> {
-    let revision = revision(common, Revision::Files);
-    let head = read_desired(settings, &revision)?;
-    let base = match &args.base {
-        Some(base) => Some(read_desired(settings, &Revision::Named(base.clone()))?),
-        None => None,
-    };
-    let plan = plan_offline(&head, base.as_ref());
-    let header = Header {
-        truth: Truth::Offline,
-        repository: head.repository.clone(),
-        base: args.base.clone(),
-        dirty: head.dirty,
-    };
-    Ok((plan, header))
-}
-
-async fn live(settings: Settings, common: &Common, args: &Args) -> Result<(Plan, Header), Failure> {
-    let equipment = Equipment::connect(settings).await?;
-    let revision = revision(common, Revision::Files);
-    // A local work tree is planned as its files stand; only what is elsewhere has to be fetched first.
-    if matches!(
-        Location::parse(&equipment.repository.source.display()),
-        Ok(Location::Url(_))
-    ) {
-        equipment.repository.source.fetch().await?;
-    }
-    let knowledge = Knowledge::read(&equipment.state.folder().join("journal"))?;
-    let allowed: BTreeSet<_> = args.allow_delete.iter().cloned().collect();
-    let survey = survey(
-        &equipment,
-        &revision,
-        &knowledge,
-        &allowed,
-        BTreeSet::new(),
-        Timestamp::now(),
-    )
-    .await?;
-    let header = header(&survey.desired);
-    Ok((survey.plan, header))
-}
-
-pub(super) fn header(desired: &Desired) -> Header {
+pub(in crate::cli) fn header(desired: &Desired) -> Header {
     Header {
         truth: Truth::Live,
         repository: desired.repository.clone(),
@@ -127,12 +83,15 @@ pub(super) fn header(desired: &Desired) -> Header {
 }
 
 /// The revision that was asked for, else `otherwise`.
-pub(super) fn revision(common: &Common, otherwise: Revision) -> Revision {
+pub(in crate::cli) fn revision(common: &Common, otherwise: Revision) -> Revision {
     common.revision.clone().map_or(otherwise, Revision::Named)
 }
 
 /// The desired state alone, for commands that talk to no cluster.
-pub(super) fn desired(common: &Common, only_named: bool) -> Result<(Settings, Desired), Failure> {
+pub(in crate::cli) fn desired(
+    common: &Common,
+    only_named: bool,
+) -> Result<(Settings, Desired), Failure> {
     let mut overrides = common.overrides();
     overrides.only_named = only_named && common.config.is_none();
     let settings = common.settings_with(&overrides)?.settings;
