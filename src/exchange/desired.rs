@@ -72,8 +72,8 @@ pub struct DesiredExchange {
     pub provenance: BTreeMap<Vec<String>, Layer>,
     /// SHA-256 over chart and values (design 4.2).
     pub digest: Digest,
-    /// Blob ids of exchange, profiles and values.yaml, for fingerprints.
-    pub blobs: Vec<String>,
+    /// Blob ids of the files it is made of, by path; its own is [`OWN_FILE`], wherever it is.
+    pub blobs: BTreeMap<String, String>,
     /// Installed before this one.
     pub depends_on: Vec<ExchangeId>,
     /// What may be done.
@@ -83,6 +83,9 @@ pub struct DesiredExchange {
     /// Warnings and notes of this exchange.
     pub diagnostics: Vec<Diagnostic>,
 }
+
+/// The name of an exchange's own file among its blobs: moving a file is no change.
+pub const OWN_FILE: &str = "file";
 
 /// The chart of an exchange.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::context::Context;
-use super::desired::{ChartRef, DesiredExchange, Layer};
+use super::desired::{ChartRef, DesiredExchange, Layer, OWN_FILE};
 use super::digest::digest;
 use super::finding::{Findings, nearest, point};
 use super::parse::{Declared, parse};
@@ -174,8 +174,9 @@ impl<'a> Draft<'a> {
         };
         let blobs = layers
             .iter()
-            .rev()
-            .filter_map(|shared| shared.blob.map(str::to_owned));
+            .filter_map(|shared| Some((shared.path.clone(), shared.blob?.to_owned())))
+            .chain([(OWN_FILE.to_owned(), self.file.blob.clone())])
+            .collect();
         self.exchange = Some(DesiredExchange {
             system_id: declared.system_id.clone().unwrap_or_else(|| id.system_id()),
             adopts_record: declared.system_id.is_some(),
@@ -190,9 +191,7 @@ impl<'a> Draft<'a> {
             provenance: provenance(&tree, checkout),
             secrets: reference::collect(&values),
             values,
-            blobs: std::iter::once(self.file.blob.clone())
-                .chain(blobs)
-                .collect(),
+            blobs,
             depends_on: declared.depends_on.into_iter().map(|(id, _)| id).collect(),
             terms: declared.terms,
             diagnostics: Vec::new(),

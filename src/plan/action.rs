@@ -155,7 +155,7 @@ pub struct Precondition {
     pub secret: Option<SecretIdentity>,
     /// Its revision.
     pub revision: Option<u32>,
-    /// SHA-256 (hex) of the record seen; none = no record was there.
+    /// SHA-256 (hex) of the record seen, without what changes by itself; none = no record was there.
     pub record: Option<String>,
 }
 
@@ -266,7 +266,7 @@ pub struct PlannedExchange {
     pub diagnostics: Vec<Diagnostic>,
     /// What it relies on.
     pub precondition: Precondition,
-    /// SHA-256 (hex) over blob ids, chart and precondition; never of values.
+    /// SHA-256 (hex) over what is done and what it rests on; never of values.
     pub fingerprint: String,
 }
 

@@ -7,7 +7,7 @@ pub mod action;
 mod declared;
 mod effects;
 mod entry;
-mod fingerprint;
+pub mod fingerprint;
 mod guard;
 mod mode;
 mod offline;
@@ -26,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 pub use offline::plan_offline;
-pub use registry::{record_digest, wanted_record};
+pub use registry::wanted_record;
 pub use values::difference;
 pub use verify::{Violation, verify};
 
@@ -35,6 +35,7 @@ use crate::id::ExchangeId;
 use crate::observe::observed::Observed;
 use crate::reason::Reason;
 use action::{Action, Plan, PlannedExchange};
+use fingerprint::Inputs;
 use policy::Policy;
 use scene::Scene;
 
@@ -61,7 +62,7 @@ pub fn plan(desired: &Desired, observed: &Observed, policy: &Policy, now: Timest
     let mut exchanges: Vec<PlannedExchange> = entries.into_values().collect();
     exchanges.extend(unattributed);
     for entry in &mut exchanges {
-        entry.fingerprint = fingerprint::of(entry, desired);
+        entry.fingerprint = fingerprint::fingerprint(entry, &Inputs::of(entry, desired));
     }
     Plan {
         commit: desired.commit.clone(),

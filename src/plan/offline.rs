@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use super::action::{Action, Effect, Guard, Plan, PlannedExchange, StepKind};
 use super::effects::foresee;
+use super::fingerprint::{Inputs, fingerprint};
 use super::guard::{Limits, excess, hold};
 use super::scene::Held;
 use super::values::difference;
-use super::{broken_entry, fingerprint, general_diagnostics};
+use super::{broken_entry, general_diagnostics};
 use crate::diagnostic::Severity;
 use crate::exchange::desired::{DeletionPolicy, Desired, DesiredExchange, SyncMode};
 use crate::id::ExchangeId;
@@ -43,7 +44,7 @@ pub fn plan_offline(head: &Desired, base: Option<&Desired>) -> Plan {
     let mut exchanges: Vec<PlannedExchange> = entries.into_values().collect();
     exchanges.extend(unattributed);
     for entry in &mut exchanges {
-        entry.fingerprint = fingerprint::of(entry, head);
+        entry.fingerprint = fingerprint(entry, &Inputs::of(entry, head));
     }
     Plan {
         commit: head.commit.clone(),

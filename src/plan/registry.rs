@@ -8,6 +8,7 @@ use super::action::{RegistryAction, RegistryChange};
 use super::scene::Scene;
 use super::sensitive::is_sensitive;
 use super::values::is_same;
+use crate::exchange::canonical_json;
 use crate::exchange::desired::DesiredExchange;
 use crate::id::{CommitId, Digest, ExchangeId, Instance, SystemId};
 use crate::observe::observed::Record;
@@ -64,30 +65,17 @@ pub fn wanted_record(
     }
 }
 
-/// SHA-256 (hex) of a record as it was read, for fences.
-pub fn record_digest(record: &Record) -> String {
-    let value = serde_json::to_value(record).unwrap_or(Value::Null);
-    Digest::of(canonical(&value).as_bytes()).to_string()
-}
-
-/// JSON with sorted keys, whatever order the map keeps.
-fn canonical(value: &Value) -> String {
-    match value {
-        Value::Object(fields) => {
-            let keys: BTreeSet<&String> = fields.keys().collect();
-            let parts: Vec<String> = keys
-                .into_iter()
-                .filter_map(|key| Some((key, fields.get(key)?)))
-                .map(|(key, value)| format!("{}:{}", Value::from(key.as_str()), canonical(value)))
-                .collect();
-            format!("{{{}}}", parts.join(","))
+/// SHA-256 (hex) of the records of one key, without what changes while the exchange stays as it is.
+pub(super) fn record_digest(records: &[Record]) -> String {
+    let lasting = |record: &Record| {
+        let mut record = record.clone();
+        if let Some(Value::Object(mark)) = record.metadata.get_mut("natsx") {
+            mark.retain(|key, _| !VOLATILE.contains(&key.as_str()));
         }
-        Value::Array(items) => {
-            let parts: Vec<String> = items.iter().map(canonical).collect();
-            format!("[{}]", parts.join(","))
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.to_string(),
-    }
+        serde_json::to_value(record).unwrap_or(Value::Null)
+    };
+    let all = Value::Array(records.iter().map(lasting).collect());
+    Digest::of(canonical_json(&all).as_bytes()).to_string()
 }
 
 /// Our mark in a record: which instance wrote it, and for which exchange.

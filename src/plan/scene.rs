@@ -134,8 +134,8 @@ impl<'a> Scene<'a> {
             secret: release.map(|release| release.secret.clone()),
             revision: release.map(|release| release.revision),
             record: records
-                .and_then(|records| records.first())
-                .map(record_digest),
+                .filter(|records| !records.is_empty())
+                .map(|records| record_digest(records)),
         }
     }
 }

@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::{FORMAT_VERSION, Header, is_complete, summary};
-use crate::id::Digest;
 use crate::plan::action::{Plan, PlannedExchange};
 
 /// The plan as one JSON document.
@@ -31,23 +30,12 @@ pub fn plan_value(plan: &Plan, header: &Header) -> Value {
             "dirty": header.dirty,
         },
         "complete": is_complete(plan),
-        "digest": plan_digest(plan),
+        "digest": plan.digest(),
         "summary": summary(plan),
         "exchanges": exchanges,
         "unreadable": unreadable,
         "diagnostics": plan.diagnostics,
     })
-}
-
-/// SHA-256 over the commit and every entry's fingerprint: equal digests plan the same.
-pub fn plan_digest(plan: &Plan) -> String {
-    let mut material = String::new();
-    material.push_str(plan.commit.as_ref().map_or("-", |commit| commit.as_str()));
-    for entry in &plan.exchanges {
-        material.push('\n');
-        material.push_str(&entry.fingerprint);
-    }
-    Digest::of(material.as_bytes()).to_string()
 }
 
 fn entry_value(entry: &PlannedExchange) -> Value {

@@ -174,7 +174,7 @@ fn wanted(id: &ExchangeId) -> DesiredExchange {
         values: serde_json::json!({}),
         provenance: BTreeMap::new(),
         digest: Digest::of(id.to_string().as_bytes()),
-        blobs: vec![],
+        blobs: std::collections::BTreeMap::new(),
         depends_on: vec![],
         terms: Terms::default(),
         secrets: BTreeSet::new(),

@@ -72,7 +72,10 @@ fn examples_resolve_without_errors() {
         orders.provenance[&path("config.merge.max_payload")],
         Layer::Exchange
     );
-    assert_eq!(orders.blobs.len(), 3);
+    assert_eq!(
+        orders.blobs.keys().collect::<Vec<_>>(),
+        ["file", "profiles/production.yaml", "values.yaml"]
+    );
     assert!(orders.terms.protect);
 }
 

@@ -1,3 +1,4 @@
+pub(crate) mod changes;
 mod properties;
 mod removals;
 mod states;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use crate::exchange::desired::{ChartRef, Desired, DesiredExchange, Terms};
+use crate::exchange::desired::{ChartRef, Desired, DesiredExchange, OWN_FILE, Terms};
 use crate::id::{CommitId, Digest, ExchangeId};
 use crate::observe::observed::{
     ClusterView, Observed, Proof, Record, RegistryView, ReleaseKey, ReleaseStatus, ReleaseView,
@@ -46,7 +46,7 @@ pub(crate) fn exchange_of(id: ExchangeId, values: Value) -> DesiredExchange {
         digest: Digest::of(values.to_string().as_bytes()),
         values,
         provenance: BTreeMap::new(),
-        blobs: vec![id.to_string()],
+        blobs: BTreeMap::from([(OWN_FILE.to_owned(), format!("blob of {id}"))]),
         depends_on: Vec::new(),
         terms: Terms::default(),
         secrets: BTreeSet::new(),
