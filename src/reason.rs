@@ -122,6 +122,7 @@ reasons! {
     SourceUnreadable: "The repository could not be read.",
     SettingsInvalid: "The settings are not usable.",
     SameCluster: "Two inventory entries lead to one cluster with overlapping namespaces.",
+    RestartNeeded: "The settings that were read again change what is looked at only at start; none of them is in force. Restart the daemon.",
     NoStatus: "No natsx-sync has run here yet: there is no status to show. Try `plan`.",
     StalePlan: "The world changed since the plan was saved.",
 }

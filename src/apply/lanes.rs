@@ -95,7 +95,7 @@ pub struct Lanes<E: Effects> {
 struct Shared<E> {
     effects: Arc<E>,
     journal: Arc<Journal>,
-    limits: Limits,
+    limits: Mutex<Limits>,
     slots: Slots,
     halt: Mutex<Halt>,
     flights: Mutex<BTreeMap<ExchangeId, Flight>>,
@@ -125,7 +125,7 @@ impl<E: Effects> Lanes<E> {
         let shared = Shared {
             effects,
             journal,
-            limits,
+            limits: Mutex::new(limits),
             slots: Slots::new(limits.helms, limits.max_restarting),
             halt: Mutex::new(Halt::new(limits.halt_after)),
             flights: Mutex::default(),
@@ -193,6 +193,14 @@ impl<E: Effects> Lanes<E> {
             // The sender lives as long as we do.
             changed.changed().await.ok();
         }
+    }
+
+    /// Takes other limits over. Fewer places are taken away as those who have them are done.
+    pub fn set_limits(&self, limits: Limits) {
+        let shared = &self.shared;
+        shared.slots.resize(limits.helms, limits.max_restarting);
+        lock(&shared.halt).set_limit(limits.halt_after);
+        *lock(&shared.limits) = limits;
     }
 
     /// Lets failures of the past no longer hold the rest: somebody said `reconcile`.

@@ -17,7 +17,7 @@ use super::effect::{Effect, Reply, Why};
 use super::effects::Effects;
 use super::subject::Subject;
 use crate::chart::ChartStore;
-use crate::cluster::{Cluster, ClusterError};
+use crate::cluster::{Cluster, ClusterError, Inventory};
 use crate::helm::{Folders, Helm};
 use crate::id::{ClusterId, ExchangeId, Instance};
 use crate::reason::Reason;
@@ -29,8 +29,8 @@ use held::Held;
 /// Everything the effects work on.
 #[derive(Debug)]
 pub struct World {
-    /// The inventory; replaced when the settings are read again.
-    pub clusters: RwLock<BTreeMap<ClusterId, Cluster>>,
+    /// The clusters.
+    pub inventory: Arc<Inventory>,
     /// Where exchanges are discovered.
     pub registry: Registry,
     /// The helm program, or why there is none.
@@ -41,8 +41,8 @@ pub struct World {
     pub journal: Arc<Journal>,
     /// Whose releases are ours.
     pub instance: Instance,
-    /// How long one helm operation may take.
-    pub helm_timeout: Duration,
+    /// How long one helm operation may take; replaced when the settings are read again.
+    pub helm_timeout: RwLock<Duration>,
     /// `state/cache`.
     pub cache: PathBuf,
     /// Where generated kubeconfigs live.
@@ -95,19 +95,30 @@ impl Effects for World {
 
 impl World {
     fn cluster(&self, id: &ClusterId) -> Result<Cluster, Why> {
-        let clusters = self.clusters.read().unwrap_or_else(PoisonError::into_inner);
-        clusters.get(id).cloned().ok_or_else(|| {
-            let text = format!("cluster {id} is not in the inventory or cannot be reached");
-            Why::new(Reason::ClusterNotInInventory, text)
-        })
+        match self.inventory.get(id) {
+            Some(Ok(cluster)) => Ok(cluster),
+            Some(Err(unreadable)) => Err(Why::new(unreadable.reason, unreadable.text)),
+            None => {
+                let text = format!("cluster {id} is not in the inventory");
+                Err(Why::new(Reason::ClusterNotInInventory, text))
+            }
+        }
     }
 
-    /// Replaces the inventory; effects under way keep the cluster they have.
-    pub fn set_clusters(&self, all: BTreeMap<ClusterId, Cluster>) {
+    /// How long one helm operation may take.
+    pub fn helm_timeout(&self) -> Duration {
         *self
-            .clusters
+            .helm_timeout
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next helms may take so long.
+    pub fn set_helm_timeout(&self, timeout: Duration) {
+        *self
+            .helm_timeout
             .write()
-            .unwrap_or_else(PoisonError::into_inner) = all;
+            .unwrap_or_else(PoisonError::into_inner) = timeout;
     }
 
     /// The private folders helms of a cluster share.

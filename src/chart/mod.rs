@@ -7,6 +7,7 @@ mod pack;
 mod repository;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::exchange::desired::ChartRef;
 use crate::id::Digest;
@@ -36,11 +37,30 @@ pub struct ChartSource {
     pub pinned: Option<(String, Digest)>,
 }
 
+impl ChartSource {
+    fn is_remote(&self) -> bool {
+        self.repository.contains("://")
+    }
+
+    fn check_pin(&self, chart: &ChartRef, found: &Digest) -> Result<(), ChartError> {
+        match &self.pinned {
+            Some((version, pinned)) if *version == chart.version && pinned != found => {
+                Err(ChartError::DigestChanged {
+                    chart: chart.clone(),
+                    known: pinned.clone(),
+                    found: found.clone(),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// The archives of one state folder.
 #[derive(Debug)]
 pub struct ChartStore {
     folder: PathBuf,
-    source: ChartSource,
+    source: RwLock<Arc<ChartSource>>,
     /// One fetch at a time: exchanges of a pass mostly share one chart.
     fetching: tokio::sync::Mutex<()>,
 }
@@ -50,33 +70,43 @@ impl ChartStore {
     pub fn new(folder: PathBuf, source: ChartSource) -> Self {
         Self {
             folder,
-            source,
+            source: RwLock::new(Arc::new(source)),
             fetching: tokio::sync::Mutex::new(()),
         }
+    }
+
+    /// Takes charts from elsewhere from now on.
+    pub fn set_source(&self, source: ChartSource) {
+        *self.source.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(source);
+    }
+
+    fn source(&self) -> Arc<ChartSource> {
+        Arc::clone(&self.source.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The archive if it is at hand and whole, without any network.
     pub fn cached(&self, chart: &ChartRef) -> Option<ChartArchive> {
         let index = Index::read(&self.folder).ok()?;
-        let digest = index.digest(&self.source.repository, chart)?;
+        let digest = index.digest(&self.source().repository, chart)?;
         self.whole(digest)
     }
 
     /// The archive, fetched if need be.
     pub async fn fetch(&self, chart: &ChartRef) -> Result<ChartArchive, ChartError> {
         let _one = self.fetching.lock().await;
+        let source = self.source();
         let mut index = Index::read(&self.folder)?;
-        let known = index.digest(&self.source.repository, chart).cloned();
+        let known = index.digest(&source.repository, chart).cloned();
         let cached = known.as_ref().and_then(|digest| self.whole(digest));
-        let local = Path::new(&self.source.repository);
+        let local = Path::new(&source.repository);
         if let Some(archive) = cached
-            && (self.is_remote() || !local.exists())
+            && (source.is_remote() || !local.exists())
         {
-            self.check_pin(chart, &archive.digest)?;
+            source.check_pin(chart, &archive.digest)?;
             return Ok(archive);
         }
-        let bytes = if self.is_remote() {
-            Repository::new(&self.source)?.download(chart).await?
+        let bytes = if source.is_remote() {
+            Repository::new(&source)?.download(chart).await?
         } else if local.is_dir() {
             pack::pack(local, chart)?
         } else {
@@ -84,7 +114,7 @@ impl ChartStore {
         };
         archive::check(&bytes, chart)?;
         let digest = Digest::of(&bytes);
-        self.check_pin(chart, &digest)?;
+        source.check_pin(chart, &digest)?;
         if let Some(known) = known.filter(|known| *known != digest) {
             return Err(ChartError::DigestChanged {
                 chart: chart.clone(),
@@ -94,13 +124,9 @@ impl ChartStore {
         }
         let path = self.path(&digest);
         index::write_whole(&path, &bytes)?;
-        index.insert(&self.source.repository, chart, digest.clone());
+        index.insert(&source.repository, chart, digest.clone());
         index.write(&self.folder)?;
         Ok(ChartArchive { path, digest })
-    }
-
-    fn is_remote(&self) -> bool {
-        self.source.repository.contains("://")
     }
 
     fn path(&self, digest: &Digest) -> PathBuf {
@@ -114,19 +140,6 @@ impl ChartStore {
             path,
             digest: digest.clone(),
         })
-    }
-
-    fn check_pin(&self, chart: &ChartRef, found: &Digest) -> Result<(), ChartError> {
-        match &self.source.pinned {
-            Some((version, pinned)) if *version == chart.version && pinned != found => {
-                Err(ChartError::DigestChanged {
-                    chart: chart.clone(),
-                    known: pinned.clone(),
-                    found: found.clone(),
-                })
-            }
-            _ => Ok(()),
-        }
     }
 }
 

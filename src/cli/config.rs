@@ -78,7 +78,7 @@ fn table(loaded: &Loaded) -> Result<String, super::Failure> {
 fn reference() -> Result<String, super::Failure> {
     let defaults = serde_json::to_value(Settings::default())?;
     let mut text = String::from(
-        "# Settings\n\nOne YAML file (`--config`, default `/etc/natsx-sync/config.yaml`). Environment beats the file, flags beat both. Unknown keys are errors.\nThis page is printed by `natsx-sync config --reference`.\n\n| key | default | environment | what it is for |\n|---|---|---|---|\n",
+        "# Settings\n\nOne YAML file (`--config`, default `/etc/natsx-sync/config.yaml`). Environment beats the file, flags beat both. Unknown keys are errors.\nA running daemon reads them again on SIGHUP (`systemctl reload`): all of them, or none when one does not fit or is looked at only at start.\nThis page is printed by `natsx-sync config --reference`.\n\n| key | default | environment | read again | what it is for |\n|---|---|---|---|---|\n",
     );
     for key in KEYS {
         let default = defaults
@@ -87,14 +87,15 @@ fn reference() -> Result<String, super::Failure> {
             .unwrap_or_default();
         writeln!(
             text,
-            "| `{}` | `{default}` | `{}` | {} |",
+            "| `{}` | `{default}` | `{}` | {} | {} |",
             key.path,
             key.variable(),
+            if key.at_start { "at start only" } else { "yes" },
             key.text
         )?;
     }
     text.push_str(
-        "| `clusters.ID.kubeconfig` | | flag `--kubeconfig [ID=]FILE` | How the cluster is reached |\n| `clusters.ID.context` | `-` | | Context of the kubeconfig; its current one when absent |\n| `clusters.ID.labels` | `{}` | | For selectors (not acted on yet) |\n| `clusters.ID.host` | `-` | | Host of public URLs; the API server's when absent |\n| `clusters.ID.namespaces` | `-` | | Limits observation and effects to these namespaces (a namespaced Role is enough) |\n",
+        "| `clusters.ID.kubeconfig` | | flag `--kubeconfig [ID=]FILE` | yes | How the cluster is reached |\n| `clusters.ID.context` | `-` | | yes | Context of the kubeconfig; its current one when absent |\n| `clusters.ID.labels` | `{}` | | yes | For selectors (not acted on yet) |\n| `clusters.ID.host` | `-` | | yes | Host of public URLs; the API server's when absent |\n| `clusters.ID.namespaces` | `-` | | yes | Limits observation and effects to these namespaces (a namespaced Role is enough) |\n",
     );
     Ok(text)
 }

@@ -139,7 +139,7 @@ async fn check_clusters(
     namespaces: &BTreeMap<ClusterId, BTreeSet<Namespace>>,
     sheet: &mut Sheet,
 ) {
-    for (id, cluster) in &equipment.clusters {
+    for (id, cluster) in equipment.inventory.all() {
         let name = format!("cluster {id}");
         let cluster = match cluster {
             Ok(cluster) => cluster,
@@ -148,7 +148,7 @@ async fn check_clusters(
                 continue;
             }
         };
-        let wanted = namespaces.get(id).cloned().unwrap_or_default();
+        let wanted = namespaces.get(&id).cloned().unwrap_or_default();
         match cluster.permissions(&wanted).await {
             Err(error) => sheet.bad(
                 &name,

@@ -92,7 +92,7 @@ enum Command {
 pub fn run(cli: Cli) -> u8 {
     let Cli { common, command } = cli;
     let output = Output::new(common.color, common.quiet);
-    telemetry::start(&common, matches!(command, Command::Run(_)));
+    let telemetry = telemetry::start(&common, matches!(command, Command::Run(_)));
     let result = match command {
         Command::Config(args) => config::run(&common, &args, &output),
         Command::Schema => schema::run(&output),
@@ -103,7 +103,7 @@ pub fn run(cli: Cli) -> u8 {
         Command::Approve(args) => approve::run(&common, &args, &output),
         Command::Plan(args) => block_on(plan::run(&common, &args, &output)),
         Command::Apply(args) => block_on(apply::run(&common, &args, &output)),
-        Command::Run(args) => block_on(run::run(&common, &args, &output)),
+        Command::Run(args) => block_on(run::run(&common, &args, &output, &telemetry)),
         Command::Status(args) => status::run(&common, &args, &output),
         Command::Reconcile(args) => reconcile::run(&common, &args, &output),
         Command::Wait(args) => block_on(wait::run(&common, &args, &output)),

@@ -1,8 +1,10 @@
 //! `run`: the daemon.
 
-use super::{Common, Done, Failure, Output};
+use super::telemetry::Telemetry;
+use super::{Common, Done, Output};
 use crate::cli::options::Format;
-use crate::daemon::{Options, Session};
+use crate::config::{ConfigError, Settings};
+use crate::daemon::{Options, Owner, Session, check};
 use crate::id::ExchangeId;
 use crate::pass::{Equipment, Survey};
 use crate::report::plan_text;
@@ -24,7 +26,12 @@ pub(super) struct Args {
     allow_delete: Vec<ExchangeId>,
 }
 
-pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
+pub(super) async fn run(
+    common: &Common,
+    args: &Args,
+    output: &Output,
+    telemetry: &Telemetry,
+) -> Done {
     if args.once {
         let wish = super::apply::Wish {
             ask: false,
@@ -36,14 +43,8 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
         return super::apply::once(common, &wish, output).await;
     }
     let settings = common.settings()?.settings;
-    if settings.clusters.is_empty() {
-        return Err(Failure::new(
-            1,
-            anyhow::anyhow!(
-                "no cluster: name one in the settings (`clusters`) or with --kubeconfig [ID=]FILE"
-            ),
-        ));
-    }
+    check(&settings)?;
+    telemetry.set_level(settings.log.level);
     let equipment = Equipment::connect(settings).await?;
     let session = Session::begin(&equipment).map_err(super::apply::held)?;
     output.say(&format!(
@@ -58,11 +59,34 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
         dry_run: args.dry_run,
         revision: common.revision.clone().map(Revision::Named),
     };
-    let style = super::plan::style(output, false);
-    let show = |survey: &Survey| {
-        let header = super::plan::header(&survey.desired);
-        output.result(&plan_text(&survey.plan, &header, style));
+    let person = Person {
+        common,
+        output,
+        telemetry,
     };
-    crate::daemon::run(equipment, &session, options, &show).await?;
+    crate::daemon::run(equipment, &session, options, &person).await?;
     Ok(0)
+}
+
+/// Who typed `run`: their options, their terminal, their log.
+struct Person<'a> {
+    common: &'a Common,
+    output: &'a Output,
+    telemetry: &'a Telemetry,
+}
+
+impl Owner for Person<'_> {
+    fn settings(&self) -> Result<Settings, ConfigError> {
+        Ok(self.common.settings()?.settings)
+    }
+
+    fn taken(&self, settings: &Settings) {
+        self.telemetry.set_level(settings.log.level);
+    }
+
+    fn show(&self, survey: &Survey) {
+        let header = super::plan::header(&survey.desired);
+        let style = super::plan::style(self.output, false);
+        self.output.result(&plan_text(&survey.plan, &header, style));
+    }
 }

@@ -10,6 +10,8 @@ pub struct Key {
     pub text: &'static str,
     /// Its value is a list (comma-separated in the environment).
     pub list: bool,
+    /// Looked at when the daemon starts and not again.
+    pub at_start: bool,
 }
 
 impl Key {
@@ -24,38 +26,46 @@ const fn key(path: &'static str, text: &'static str) -> Key {
         path,
         text,
         list: false,
+        at_start: false,
+    }
+}
+
+const fn at_start(path: &'static str, text: &'static str) -> Key {
+    Key {
+        at_start: true,
+        ..key(path, text)
     }
 }
 
 /// All keys but `clusters`, which is a map and lives in the file (or comes from `--kubeconfig`).
 pub const KEYS: &[Key] = &[
-    key(
+    at_start(
         "source.url",
         "The watched repository: https, ssh, or a path to a repository or a plain folder",
     ),
-    key(
+    at_start(
         "source.branch",
         "Its branch; the repository's own head when absent",
     ),
-    key("source.path", "The folder of exchange files"),
+    at_start("source.path", "The folder of exchange files"),
     key(
         "source.interval",
         "How often the repository is looked at, with jitter",
     ),
-    key("source.username", "User for https"),
-    key(
+    at_start("source.username", "User for https"),
+    at_start(
         "source.password_file",
         "File with the password or token for https",
     ),
-    key("source.ssh_key_file", "Private key for ssh"),
-    key("source.known_hosts_file", "Pinned host keys for ssh"),
-    key(
+    at_start("source.ssh_key_file", "Private key for ssh"),
+    at_start("source.known_hosts_file", "Pinned host keys for ssh"),
+    at_start(
         "source.ca_file",
         "Certificates trusted for https beside the system's",
     ),
-    key("source.git", "The git program, for fetching"),
-    key("instance", "Which natsx-sync owns a release"),
-    key(
+    at_start("source.git", "The git program, for fetching"),
+    at_start("instance", "Which natsx-sync owns a release"),
+    at_start(
         "registry",
         "`embedded`, or {url, token_file, ca_file} (in the environment: an address)",
     ),
@@ -90,8 +100,9 @@ pub const KEYS: &[Key] = &[
         path: "policy.allow_values",
         text: "Privileged values that exchange files may use",
         list: true,
+        at_start: false,
     },
-    key(
+    at_start(
         "helm.path",
         "The helm program, 3 (from 3.20.2) or 4 (from 4.1.4, not 4.2.1)",
     ),
@@ -109,20 +120,24 @@ pub const KEYS: &[Key] = &[
         "health.budget",
         "Health questions a second over all clusters",
     ),
-    key("events.nats", "NATS server for events (not acted on yet)"),
-    key(
+    at_start("events.nats", "NATS server for events (not acted on yet)"),
+    at_start(
         "events.subject",
         "First tokens of event subjects (not acted on yet)",
     ),
-    key(
+    at_start(
         "listen.status",
         "Address of the status endpoint (not acted on yet)",
     ),
-    key(
+    at_start(
         "listen.registry",
         "Address of the embedded registry; a default port that is taken: the next free one",
     ),
     key(
+        "log.level",
+        "error, warn, info, debug or trace; -v, -q and $NATSX_SYNC_LOG beat it; the daemon's own is info",
+    ),
+    at_start(
         "state",
         "The state folder; $STATE_DIRECTORY, else /var/lib/natsx-sync if it exists, else the user's",
     ),

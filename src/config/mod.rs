@@ -1,10 +1,12 @@
 //! The operator's settings, outside the watched repository: defaults < file < environment < flags.
 
+pub mod changes;
 pub mod keys;
 pub mod layers;
 pub mod settings;
 pub mod units;
 
+pub use changes::need_restart;
 pub use layers::{Loaded, Origin, Overrides, load};
 pub use settings::{ClusterSettings, RegistrySettings, Settings};
 

@@ -35,6 +35,8 @@ pub struct Settings {
     pub events: EventSettings,
     /// Where the daemon listens.
     pub listen: ListenSettings,
+    /// What is logged.
+    pub log: LogSettings,
     /// The state folder; none = chosen at start.
     pub state: Option<PathBuf>,
 }
@@ -333,6 +335,30 @@ impl Default for EventSettings {
             subject: "natsx.v1".to_owned(),
         }
     }
+}
+
+/// What is logged.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogSettings {
+    /// How much; none = `info` for the daemon, else `warn`.
+    pub level: Option<LogLevel>,
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// What went wrong.
+    Error,
+    /// What may go wrong.
+    Warn,
+    /// What is done.
+    Info,
+    /// Each step.
+    Debug,
+    /// Everything.
+    Trace,
 }
 
 /// Where the daemon listens.

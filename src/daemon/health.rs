@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::Instant;
 
+use super::watch::Daemon;
 use crate::cluster::Cluster;
 use crate::health::{Health, HealthTarget, check, client_urls};
 use crate::id::ExchangeId;
@@ -12,12 +14,43 @@ use crate::observe::observed::ReleaseStatus;
 /// An answer.
 pub(super) type Answer = (ExchangeId, Health, Vec<String>);
 
+impl Daemon<'_> {
+    /// Those never asked are asked at once.
+    pub(super) fn ask_health(&mut self) {
+        let unasked: Vec<_> = self
+            .ledger
+            .settled()
+            .into_iter()
+            .filter(|id| self.ledger.is_unasked(id))
+            .collect();
+        if !unasked.is_empty() {
+            self.ask_health_of(unasked);
+        }
+    }
+
+    pub(super) fn ask_health_of(&mut self, ids: Vec<ExchangeId>) {
+        if self
+            .asking
+            .as_ref()
+            .is_some_and(|asking| !asking.is_finished())
+        {
+            return;
+        }
+        self.asked = Instant::now();
+        let targets: Vec<_> = ids
+            .into_iter()
+            .filter_map(|id| {
+                let cluster = self.equipment.inventory.get(&id.cluster)?.ok()?;
+                Some((id, cluster))
+            })
+            .collect();
+        let budget = self.equipment.settings.health.budget;
+        self.asking = Some(tokio::spawn(ask(targets, budget, self.answers.clone())));
+    }
+}
+
 /// Asks each in turn, `budget` a second, and tells the answers.
-pub(super) async fn ask(
-    targets: Vec<(ExchangeId, Cluster)>,
-    budget: u32,
-    answers: UnboundedSender<Answer>,
-) {
+async fn ask(targets: Vec<(ExchangeId, Cluster)>, budget: u32, answers: UnboundedSender<Answer>) {
     let pause = Duration::from_secs(1) / budget.max(1);
     for (id, cluster) in targets {
         let (health, urls) = one(&id, &cluster).await;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::standing::Standing;
 use crate::apply::{InFlight, Outcome, OutcomeResult};
 use crate::exchange::desired::Desired;
 use crate::health::Health;
@@ -11,16 +12,15 @@ use crate::id::{ClusterId, CommitId, ExchangeId};
 use crate::observe::observed::{Observed, ReleaseKey, ReleaseView};
 use crate::pass::{PassError, Survey};
 use crate::plan::action::{Action, PlannedExchange};
-use crate::reason::Reason;
-use crate::status::{Phase, Status, StatusEntry, Trouble, phase_of};
+use crate::status::{Status, StatusEntry, Trouble};
 
 /// The sum of what was seen and done.
 #[derive(Debug)]
 pub struct Ledger {
     status: Status,
     survey: Option<Survey>,
-    outcomes: BTreeMap<ExchangeId, Outcome>,
-    health: BTreeMap<ExchangeId, (Health, Vec<String>)>,
+    pub(super) outcomes: BTreeMap<ExchangeId, Outcome>,
+    pub(super) health: BTreeMap<ExchangeId, (Health, Vec<String>)>,
 }
 
 impl Ledger {
@@ -58,16 +58,12 @@ impl Ledger {
 
     /// A pass could not be made.
     pub fn take_trouble(&mut self, error: &PassError) {
-        let mut text = error.to_string();
-        let mut cause = std::error::Error::source(error);
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
-        self.status.trouble = Some(Trouble {
-            reason: error.reason(),
-            text,
-        });
+        self.status.trouble = Some(Trouble::of(error.reason(), error));
+    }
+
+    /// Settings were read again, and are in force or not.
+    pub fn take_settings(&mut self, trouble: Option<Trouble>) {
+        self.status.settings = trouble;
     }
 
     /// Something ended.
@@ -204,112 +200,6 @@ impl Ledger {
                 .or_else(|| entry.id.as_ref().map(ExchangeId::system_id)),
         }
     }
-
-    fn standing(
-        &self,
-        entry: &PlannedExchange,
-        in_flight: &BTreeMap<ExchangeId, InFlight>,
-    ) -> Standing {
-        let planned = Standing {
-            phase: phase_of(entry.action, entry.reason),
-            reason: entry.reason,
-            text: entry.text.clone(),
-        };
-        let Some(id) = &entry.id else { return planned };
-        if let Some(flight) = in_flight.get(id) {
-            return flying(flight, entry.reason);
-        }
-        if let Some(outcome) = self.outcomes.get(id) {
-            if let Some(standing) = ended(outcome) {
-                return standing;
-            }
-            if entry.action.is_change() && outcome.result == OutcomeResult::Done {
-                return Standing {
-                    phase: Phase::Ready,
-                    reason: Reason::Ready,
-                    text: String::new(),
-                };
-            }
-        }
-        if planned.phase != Phase::Ready {
-            return planned;
-        }
-        match self.health.get(id) {
-            None if entry.action == Action::None => Standing {
-                phase: Phase::Unknown,
-                reason: Reason::HealthUnknown,
-                text: "health has not been asked yet".to_owned(),
-            },
-            Some((Health::Waiting { reason, text }, _)) => Standing {
-                phase: Phase::Waiting,
-                reason: *reason,
-                text: text.clone(),
-            },
-            Some((Health::Failed { reason, text }, _)) => Standing {
-                phase: Phase::Failed,
-                reason: *reason,
-                text: text.clone(),
-            },
-            Some((Health::Unknown { text }, _)) => Standing {
-                phase: Phase::Unknown,
-                reason: Reason::HealthUnknown,
-                text: text.clone(),
-            },
-            Some((Health::Ready | Health::Limited, _)) | None => planned,
-        }
-    }
-}
-
-struct Standing {
-    phase: Phase,
-    reason: Reason,
-    text: String,
-}
-
-fn flying(flight: &InFlight, planned: Reason) -> Standing {
-    let removing = matches!(flight.action, Action::Uninstall | Action::Deregister);
-    let (reason, text) = match &flight.waiting {
-        Some(why) => (why.reason, why.text.clone()),
-        None => (planned, flight.step.to_owned()),
-    };
-    let phase = match (&flight.waiting, removing) {
-        (_, true) => Phase::Removing,
-        (Some(_), false) => Phase::Waiting,
-        (None, false) => Phase::Progressing,
-    };
-    Standing {
-        phase,
-        reason,
-        text,
-    }
-}
-
-/// The standing of what was tried and is not as wanted.
-fn ended(outcome: &Outcome) -> Option<Standing> {
-    let why = outcome.why.as_ref()?;
-    let phase = match outcome.result {
-        OutcomeResult::Failed => Phase::Failed,
-        OutcomeResult::Blocked => {
-            if why.reason == Reason::HelmFailed || why.reason == Reason::RenderFailed {
-                Phase::Failed
-            } else {
-                Phase::Blocked
-            }
-        }
-        OutcomeResult::Fenced | OutcomeResult::Cancelled => Phase::Waiting,
-        OutcomeResult::Done | OutcomeResult::Unchanged => return None,
-    };
-    // What the plan itself holds back keeps the plan's own phase (a suspension is no block).
-    let phase = if outcome.action.is_change() {
-        phase
-    } else {
-        phase_of(outcome.action, why.reason)
-    };
-    Some(Standing {
-        phase,
-        reason: why.reason,
-        text: why.text.clone(),
-    })
 }
 
 fn word(health: &Health) -> &'static str {

@@ -2,9 +2,14 @@
 
 mod health;
 mod ledger;
+mod passes;
+mod reload;
+mod requests;
 mod session;
+mod standing;
+mod telling;
 mod watch;
 
 pub use ledger::Ledger;
-pub use session::{Session, limits};
-pub use watch::{Options, run};
+pub use session::{Session, check, limits};
+pub use watch::{Options, Owner, run};

@@ -35,14 +35,14 @@ impl Session {
         Kubeconfig::sweep(&runtime).map_err(crate::state::io("sweep", &runtime))?;
         let settings = &equipment.settings;
         let world = World {
-            clusters: RwLock::new(equipment.reachable()),
+            inventory: Arc::clone(&equipment.inventory),
             registry: equipment.registry.clone(),
             helm: Helm::find(&settings.helm.path)
                 .map_err(|error| Why::from_error(error.reason(), &error)),
             charts: Arc::clone(&equipment.charts),
             journal: Arc::clone(&journal),
             instance: settings.instance.clone(),
-            helm_timeout: settings.helm.timeout,
+            helm_timeout: RwLock::new(settings.helm.timeout),
             cache: state.private("cache")?,
             runtime,
             held: Mutex::new(BTreeMap::new()),
@@ -53,6 +53,16 @@ impl Session {
             world: Arc::new(world),
         })
     }
+}
+
+/// Whether there is anything to work on.
+pub fn check(settings: &Settings) -> Result<(), PassError> {
+    if settings.clusters.is_empty() {
+        let text =
+            "no cluster: name one in the settings (`clusters`) or with --kubeconfig [ID=]FILE";
+        return Err(PassError::Settings(text.to_owned()));
+    }
+    Ok(())
 }
 
 /// How much at once, as the settings say.

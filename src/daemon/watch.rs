@@ -1,6 +1,6 @@
 //! The loop. Timer, file events and requests are activations that carry no data; each starts the same pass, and one pass runs at a time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,19 +11,19 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::health::{Answer, ask};
+use super::health::Answer;
+use super::telling::{due, notify};
 use super::{Ledger, Session, limits};
-use crate::apply::{Lanes, OutcomeResult, Progress, Retry, World};
+use crate::apply::{Lanes, World};
+use crate::config::{ConfigError, Settings};
 use crate::id::ExchangeId;
-use crate::pass::{Equipment, Knowledge, PassError, Survey, survey};
-use crate::plan::{action::Action, verify};
+use crate::pass::{Equipment, PassError, Survey};
 use crate::source::Revision;
-use crate::state::requests::Request;
 
 /// How often requests are looked for; what a person notices as "at once".
 const REQUESTS: Duration = Duration::from_millis(500);
 /// How soon after something ended the next pass is made, so that several ends share one.
-const SOON: Duration = Duration::from_millis(300);
+pub(super) const SOON: Duration = Duration::from_millis(300);
 /// How long what runs may take to end when we are told to stop; the unit's `TimeoutStopSec` is longer.
 const DRAIN: Duration = Duration::from_secs(100);
 
@@ -36,29 +36,48 @@ pub struct Options {
     pub revision: Option<Revision>,
 }
 
-struct Daemon<'a> {
-    equipment: Arc<Equipment>,
-    session: &'a Session,
-    lanes: Lanes<World>,
-    ledger: Ledger,
-    next: Instant,
-    pass: Option<JoinHandle<Result<Survey, PassError>>>,
-    retry: Option<BTreeSet<ExchangeId>>,
-    asked: Instant,
-    answers: mpsc::UnboundedSender<Answer>,
-    asking: Option<JoinHandle<()>>,
-    options: Options,
-    show: &'a (dyn Fn(&Survey) + Sync),
-    shown: String,
+pub(super) struct Daemon<'a> {
+    pub(super) equipment: Arc<Equipment>,
+    pub(super) session: &'a Session,
+    pub(super) lanes: Lanes<World>,
+    pub(super) ledger: Ledger,
+    pub(super) next: Instant,
+    pub(super) pass: Option<JoinHandle<Result<Survey, PassError>>>,
+    pub(super) retry: Option<BTreeSet<ExchangeId>>,
+    pub(super) asked: Instant,
+    pub(super) answers: mpsc::UnboundedSender<Answer>,
+    pub(super) asking: Option<JoinHandle<()>>,
+    pub(super) options: Options,
+    pub(super) owner: &'a dyn Owner,
+    pub(super) shown: String,
+    pub(super) reload_asked: bool,
+    pub(super) status_due: Option<Instant>,
 }
 
-/// Runs until told to stop. `show` is given each survey whose plan differs from the one before.
+/// Whoever started the daemon.
+pub trait Owner: Sync {
+    /// The settings as they are now.
+    fn settings(&self) -> Result<Settings, ConfigError>;
+    /// These were taken over.
+    fn taken(&self, settings: &Settings);
+    /// A survey whose plan differs from the one before.
+    fn show(&self, survey: &Survey);
+}
+
+/// Runs until told to stop.
 pub async fn run(
     equipment: Equipment,
     session: &Session,
     options: Options,
-    show: &(dyn Fn(&Survey) + Sync),
+    owner: &dyn Owner,
 ) -> Result<(), PassError> {
+    let signals =
+        |kind| signal(kind).map_err(|error| PassError::Settings(format!("no signals: {error}")));
+    let (mut term, mut interrupt, mut hangup) = (
+        signals(SignalKind::terminate())?,
+        signals(SignalKind::interrupt())?,
+        signals(SignalKind::hangup())?,
+    );
     let stop = CancellationToken::new();
     let (lanes, mut told) = Lanes::new(
         Arc::clone(&session.world),
@@ -86,15 +105,11 @@ pub async fn run(
         answers,
         asking: None,
         options,
-        show,
+        owner,
         shown: String::new(),
+        reload_asked: false,
+        status_due: None,
     };
-    let signals =
-        |kind| signal(kind).map_err(|error| PassError::Settings(format!("no signals: {error}")));
-    let (mut term, mut interrupt) = (
-        signals(SignalKind::terminate())?,
-        signals(SignalKind::interrupt())?,
-    );
     let mut requests = tokio::time::interval(REQUESTS);
     daemon.write_status();
     loop {
@@ -104,8 +119,10 @@ pub async fn run(
             Some(progress) = told.recv() => daemon.take_progress(progress),
             Some((id, health, urls)) = answered.recv() => {
                 daemon.ledger.take_health(id, health, urls);
-                daemon.write_status();
+                daemon.status_changed();
             }
+            () = due(daemon.status_due) => daemon.write_status(),
+            _ = hangup.recv() => daemon.ask_reload(),
             () = activation.notified() => {
                 if let Some(watch) = &mut watch {
                     watch.renew().ok();
@@ -146,224 +163,7 @@ async fn finished(
 }
 
 impl Daemon<'_> {
-    fn activate(&mut self, delay: Duration) {
+    pub(super) fn activate(&mut self, delay: Duration) {
         self.next = self.next.min(Instant::now() + delay);
     }
-
-    async fn begin_pass(&mut self) {
-        // Only this task and a pass hold it, and no pass runs now.
-        if let Some(equipment) = Arc::get_mut(&mut self.equipment) {
-            equipment.renew_clusters().await;
-            self.session.world.set_clusters(equipment.reachable());
-        }
-        let interval = self.equipment.settings.source.interval;
-        self.next = Instant::now() + jittered(interval);
-        let equipment = Arc::clone(&self.equipment);
-        let knowledge = Knowledge::of(&self.session.journal);
-        let revision = self.options.revision.clone().unwrap_or(Revision::Head);
-        let removing = self
-            .lanes
-            .in_flight()
-            .into_iter()
-            .filter(|(_, flight)| flight.action == Action::Uninstall)
-            .map(|(id, _)| id)
-            .collect();
-        self.pass = Some(tokio::spawn(async move {
-            equipment.repository.source.fetch().await?;
-            survey(
-                &equipment,
-                &revision,
-                &knowledge,
-                &BTreeSet::new(),
-                removing,
-                Timestamp::now(),
-            )
-            .await
-        }));
-    }
-
-    fn take_pass(&mut self, result: Result<Survey, PassError>) {
-        match result {
-            Err(error) => {
-                tracing::error!(reason = %error.reason(), %error, "no pass");
-                self.ledger.take_trouble(&error);
-            }
-            Ok(survey) => {
-                let held = self.hand_over(&survey);
-                let fingerprint: String = survey
-                    .plan
-                    .exchanges
-                    .iter()
-                    .map(|entry| entry.fingerprint.as_str())
-                    .collect();
-                let fingerprint = format!("{fingerprint}{:?}", survey.desired.commit);
-                if fingerprint != self.shown {
-                    (self.show)(&survey);
-                    self.shown = fingerprint;
-                }
-                self.ledger.take_pass(survey, held);
-                self.ask_health();
-            }
-        }
-        if self.ledger.passes() == 1 {
-            notify(&[sd_notify::NotifyState::Ready]);
-        }
-        notify(&[sd_notify::NotifyState::Watchdog]);
-        self.write_status();
-    }
-
-    fn hand_over(&mut self, survey: &Survey) -> BTreeMap<ExchangeId, crate::apply::Outcome> {
-        if self.options.dry_run {
-            return BTreeMap::new();
-        }
-        if let Err(broken) = verify(
-            &survey.plan,
-            &survey.desired,
-            &survey.observed,
-            &survey.policy,
-        ) {
-            tracing::error!(
-                ?broken,
-                "the verifier refuses the plan; nothing is done. This is a bug of natsx-sync"
-            );
-            return BTreeMap::new();
-        }
-        let nobody = BTreeSet::new();
-        let retry = match self.retry.take() {
-            None => Retry::Only(&nobody),
-            Some(ids) if ids.is_empty() => Retry::Everything,
-            Some(ids) => {
-                return self.lanes.submit(
-                    &survey.plan,
-                    &survey.desired,
-                    self.ledger.passes(),
-                    Retry::Only(&ids),
-                );
-            }
-        };
-        self.lanes
-            .submit(&survey.plan, &survey.desired, self.ledger.passes(), retry)
-    }
-
-    fn take_progress(&mut self, progress: Progress) {
-        match progress {
-            Progress::Started(id, action) => {
-                tracing::info!(exchange = %id, action = action.word(), "begins");
-            }
-            Progress::Step(id, step) => tracing::debug!(exchange = %id, step, "step"),
-            Progress::Waiting(id, why) => {
-                tracing::info!(exchange = %id, reason = %why.reason, text = why.text, "waits");
-            }
-            Progress::Ended(outcome) => {
-                match (&outcome.result, &outcome.why) {
-                    (OutcomeResult::Failed | OutcomeResult::Blocked, Some(why)) => {
-                        tracing::error!(exchange = %outcome.id, action = outcome.action.word(), reason = %why.reason, text = why.text, "ended");
-                    }
-                    (result, _) => {
-                        tracing::info!(exchange = %outcome.id, action = outcome.action.word(), ?result, "ended");
-                    }
-                }
-                // What it left is seen at once; a failure waits for the interval.
-                if matches!(
-                    outcome.result,
-                    OutcomeResult::Done | OutcomeResult::Fenced | OutcomeResult::Cancelled
-                ) {
-                    self.activate(SOON);
-                }
-                self.ledger.take_outcome(outcome);
-            }
-        }
-        self.write_status();
-    }
-
-    fn take_requests(&mut self) {
-        match self.equipment.state.take_requests() {
-            Ok(requests) => requests
-                .into_iter()
-                .for_each(|request| self.take_request(request)),
-            Err(error) => tracing::warn!(%error, "requests cannot be read"),
-        }
-        if self.asked.elapsed() > self.equipment.settings.health.interval {
-            self.ask_health_of(self.ledger.settled());
-        }
-        notify(&[sd_notify::NotifyState::Watchdog]);
-    }
-
-    fn take_request(&mut self, request: Request) {
-        let Request { id, commit } = request;
-        if let Some(commit) = commit
-            && let Err(error) = self.equipment.repository.source.accept(&commit)
-        {
-            tracing::error!(%error, "the commit is not accepted");
-        }
-        self.lanes.forgive();
-        match id {
-            None => self.retry = Some(BTreeSet::new()),
-            Some(id) => {
-                self.retry.get_or_insert_default().insert(id);
-            }
-        }
-        self.activate(Duration::ZERO);
-    }
-
-    /// Those never asked are asked at once.
-    fn ask_health(&mut self) {
-        let unasked: Vec<_> = self
-            .ledger
-            .settled()
-            .into_iter()
-            .filter(|id| self.ledger.is_unasked(id))
-            .collect();
-        if !unasked.is_empty() {
-            self.ask_health_of(unasked);
-        }
-    }
-
-    fn ask_health_of(&mut self, ids: Vec<ExchangeId>) {
-        if self
-            .asking
-            .as_ref()
-            .is_some_and(|asking| !asking.is_finished())
-        {
-            return;
-        }
-        self.asked = Instant::now();
-        let targets: Vec<_> = ids
-            .into_iter()
-            .filter_map(|id| {
-                let cluster = self
-                    .equipment
-                    .clusters
-                    .get(&id.cluster)?
-                    .as_ref()
-                    .ok()?
-                    .clone();
-                Some((id, cluster))
-            })
-            .collect();
-        let budget = self.equipment.settings.health.budget;
-        self.asking = Some(tokio::spawn(ask(targets, budget, self.answers.clone())));
-    }
-
-    fn write_status(&mut self) {
-        let status = self
-            .ledger
-            .status(&self.lanes.in_flight(), Timestamp::now());
-        if let Err(error) = self.equipment.state.write_status(&status) {
-            // A full disk must not stop what is under way.
-            tracing::warn!(%error, "the status cannot be written");
-        }
-    }
-}
-
-/// Up to a tenth more, so that many daemons do not fetch in step.
-fn jittered(interval: Duration) -> Duration {
-    let tenth = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX) / 10;
-    let now = Timestamp::now().subsec_nanosecond().unsigned_abs();
-    interval + Duration::from_millis(u64::from(now) % tenth.max(1))
-}
-
-fn notify(states: &[sd_notify::NotifyState<'_>]) {
-    // Not under systemd: nobody to tell.
-    sd_notify::notify(states).ok();
 }

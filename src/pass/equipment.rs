@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::chart::{ChartSource, ChartStore};
-use crate::cluster::{Cluster, ClusterAccess};
+use crate::cluster::{ClusterAccess, Inventory};
+use crate::config::Settings;
 use crate::config::settings::{ListenSettings, RegistrySettings};
-use crate::config::{ClusterSettings, Settings};
 use crate::id::{ClusterId, Digest};
-use crate::observe::observed::Unreadable;
 use crate::pass::{PassError, Repository};
 use crate::registry::{Embedded, Port, Registry, RegistryAccess};
 use crate::state::State;
@@ -20,8 +19,8 @@ pub struct Equipment {
     pub settings: Settings,
     /// The watched repository.
     pub repository: Repository,
-    /// Every cluster of the inventory, or why it cannot be talked to.
-    pub clusters: BTreeMap<ClusterId, Result<Cluster, Unreadable>>,
+    /// The clusters.
+    pub inventory: Arc<Inventory>,
     /// The registry's client.
     pub registry: Registry,
     /// The embedded registry, while it is served here or found elsewhere.
@@ -42,7 +41,7 @@ impl Equipment {
         })?;
         let state = State::open(&folder)?;
         let repository = Repository::open(&settings, Some(&folder))?;
-        let clusters = connect_clusters(&settings.clusters).await;
+        let inventory = Arc::new(Inventory::connect(access(&settings)).await);
         let (registry, embedded) = connect_registry(&settings, &state).await?;
         let charts = Arc::new(ChartStore::new(
             folder.join("charts"),
@@ -51,7 +50,7 @@ impl Equipment {
         Ok(Self {
             settings,
             repository,
-            clusters,
+            inventory,
             registry,
             embedded,
             charts,
@@ -60,60 +59,40 @@ impl Equipment {
     }
 
     /// Connects again to clusters that could not be, and to those whose credentials have run out.
-    pub async fn renew_clusters(&mut self) {
-        let now = jiff::Timestamp::now();
-        let stale: BTreeMap<_, _> = self
-            .settings
-            .clusters
-            .iter()
-            .filter(|(id, _)| match self.clusters.get(id) {
-                Some(Ok(cluster)) => cluster.valid_until().is_some_and(|until| until <= now),
-                Some(Err(_)) | None => true,
-            })
-            .map(|(id, cluster)| (id.clone(), cluster.clone()))
-            .collect();
-        self.clusters.extend(connect_clusters(&stale).await);
+    pub async fn renew_clusters(&self) {
+        self.inventory.renew(access(&self.settings)).await;
+    }
+
+    /// Works by other settings from now on; what they only say at start is not looked at again.
+    pub async fn take_over(&mut self, settings: Settings) -> Result<(), PassError> {
+        self.charts.set_source(chart_source(&settings)?);
+        self.inventory.replace(access(&settings)).await;
+        self.settings = settings;
+        Ok(())
     }
 
     /// Host of public URLs by cluster: what the settings say, else the API server's.
     pub fn hosts(&self) -> BTreeMap<ClusterId, String> {
         let mut hosts: BTreeMap<_, _> = self
-            .clusters
-            .iter()
-            .filter_map(|(id, cluster)| Some((id.clone(), cluster.as_ref().ok()?.host())))
+            .inventory
+            .all()
+            .into_iter()
+            .filter_map(|(id, cluster)| Some((id, cluster.ok()?.host())))
             .collect();
         hosts.extend(crate::pass::hosts_of(&self.settings));
         hosts
     }
-
-    /// The clusters that can be talked to.
-    pub fn reachable(&self) -> BTreeMap<ClusterId, Cluster> {
-        self.clusters
-            .iter()
-            .filter_map(|(id, cluster)| Some((id.clone(), cluster.as_ref().ok()?.clone())))
-            .collect()
-    }
 }
 
-async fn connect_clusters(
-    all: &BTreeMap<ClusterId, ClusterSettings>,
-) -> BTreeMap<ClusterId, Result<Cluster, Unreadable>> {
-    let connections = all.iter().map(|(id, settings)| async move {
-        let access = ClusterAccess {
-            id: id.clone(),
-            kubeconfig: settings.kubeconfig.clone(),
-            context: settings.context.clone(),
-            namespaces: settings.namespaces.clone(),
-        };
-        (
-            id.clone(),
-            Cluster::connect(&access).await.map_err(Unreadable::from),
-        )
-    });
-    futures::future::join_all(connections)
-        .await
-        .into_iter()
-        .collect()
+fn access(settings: &Settings) -> Vec<ClusterAccess> {
+    let all = settings.clusters.iter();
+    all.map(|(id, cluster)| ClusterAccess {
+        id: id.clone(),
+        kubeconfig: cluster.kubeconfig.clone(),
+        context: cluster.context.clone(),
+        namespaces: cluster.namespaces.clone(),
+    })
+    .collect()
 }
 
 async fn connect_registry(

@@ -45,8 +45,9 @@ pub async fn survey(
     // Reading git blocks this thread for milliseconds; the others go on.
     let read = tokio::task::block_in_place(|| equipment.repository.read(revision, &context))?;
     let wants = wants(&read.desired);
+    let connected = equipment.inventory.all();
     let (clusters, registry) = tokio::join!(
-        observe(&equipment.clusters, &wants, DEADLINE),
+        observe(&connected, &wants, DEADLINE),
         equipment.registry.view(),
     );
     let mut observed = Observed {

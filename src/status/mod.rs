@@ -31,6 +31,9 @@ pub struct Status {
     pub commit: Option<CommitId>,
     /// Why the last pass could not be made, if it could not.
     pub trouble: Option<Trouble>,
+    /// Why settings that were read again are not in force, if they are not.
+    #[serde(default)]
+    pub settings: Option<Trouble>,
     /// Sorted by id.
     pub exchanges: Vec<StatusEntry>,
 }
@@ -42,6 +45,15 @@ pub struct Trouble {
     pub reason: Reason,
     /// For people.
     pub text: String,
+}
+
+impl Trouble {
+    /// An error with what led to it.
+    pub fn of(reason: Reason, error: &dyn std::error::Error) -> Self {
+        let causes = std::iter::successors(error.source(), |cause| cause.source());
+        let text = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
+        Self { reason, text }
+    }
 }
 
 /// One exchange.
@@ -89,6 +101,7 @@ impl Status {
             pass: 0,
             commit: None,
             trouble: None,
+            settings: None,
             exchanges: Vec::new(),
         }
     }

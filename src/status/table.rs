@@ -21,6 +21,14 @@ pub fn table(status: &Status, now: Timestamp, alive: bool, width: u16) -> String
     if let Some(trouble) = &status.trouble {
         writeln!(text, "! no pass: {} ({})", trouble.text, trouble.reason).ok();
     }
+    if let Some(trouble) = &status.settings {
+        writeln!(
+            text,
+            "! settings not read again: {} ({})",
+            trouble.text, trouble.reason
+        )
+        .ok();
+    }
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)

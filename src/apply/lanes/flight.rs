@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Progress, Shared};
+use super::{Progress, Shared, lock};
 use crate::apply::effect::{Effect, Reply, Why};
 use crate::apply::effects::Effects;
 use crate::apply::outcome::{StepTaken, Verdict};
@@ -79,7 +79,7 @@ impl<E: Effects> Pilot<E> {
         why: Why,
         wait: &Waiting,
     ) -> Option<Reply> {
-        if wait.since.elapsed() >= self.shared.limits.health {
+        if wait.since.elapsed() >= lock(&self.shared.limits).health {
             let text = format!("{} after {}s", why.text, wait.since.elapsed().as_secs());
             let reason = if *effect == Effect::AwaitReady {
                 Reason::HealthTimeout

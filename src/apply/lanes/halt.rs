@@ -22,6 +22,10 @@ impl Halt {
         }
     }
 
+    pub(super) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
     /// A newer commit may have mended it.
     pub(super) fn begin(&mut self, commit: Option<&CommitId>) {
         if self.commit.as_ref() != commit {

@@ -1,34 +1,43 @@
 //! How many helms run: over all clusters and per cluster, so that a slow cluster delays only itself.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+mod places;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 use super::lock;
 use crate::id::ClusterId;
+use places::Places;
+
+pub(super) use places::Place;
 
 /// The places of all clusters.
 #[derive(Debug)]
 pub(super) struct Slots {
-    limit: usize,
-    restarting: usize,
-    all: Arc<Semaphore>,
-    clusters: Mutex<BTreeMap<ClusterId, Lane>>,
+    all: Places,
+    lanes: Mutex<Lanes>,
+}
+
+/// Those of each cluster, and how many a cluster gets that is not known yet.
+#[derive(Debug)]
+struct Lanes {
+    helms: usize,
+    restarts: usize,
+    clusters: BTreeMap<ClusterId, Lane>,
 }
 
 #[derive(Debug, Clone)]
 struct Lane {
-    helms: Arc<Semaphore>,
-    restarts: Arc<Semaphore>,
+    helms: Places,
+    restarts: Places,
 }
 
 /// A place for a helm.
 #[derive(Debug)]
 pub(super) struct Slot {
     /// Shared by all clusters; given back early by a helm that only waits.
-    all: Option<OwnedSemaphorePermit>,
-    _cluster: Option<OwnedSemaphorePermit>,
+    all: Option<Place>,
+    _cluster: Place,
 }
 
 impl Slot {
@@ -39,42 +48,67 @@ impl Slot {
 }
 
 impl Slots {
+    /// So many `helms`, and so many that may be `restarting` in each cluster; 0 = no limit to those.
     pub(super) fn new(helms: usize, restarting: usize) -> Self {
-        let limit = helms.max(1);
+        let (helms, restarts) = counts(helms, restarting);
         Self {
-            limit,
-            restarting,
-            all: Arc::new(Semaphore::new(limit)),
-            clusters: Mutex::default(),
+            all: Places::new(helms),
+            lanes: Mutex::new(Lanes {
+                helms,
+                restarts,
+                clusters: BTreeMap::new(),
+            }),
+        }
+    }
+
+    /// Other numbers; whoever has a place keeps it.
+    pub(super) fn resize(&self, helms: usize, restarting: usize) {
+        let (helms, restarts) = counts(helms, restarting);
+        self.all.resize(helms);
+        let mut lanes = lock(&self.lanes);
+        lanes.helms = helms;
+        lanes.restarts = restarts;
+        for lane in lanes.clusters.values() {
+            lane.helms.resize(helms);
+            lane.restarts.resize(restarts);
         }
     }
 
     /// A place for a helm of this cluster. The cluster's own first: a cluster with a thousand tasks then competes with
     /// no more than its few.
     pub(super) async fn helm(&self, cluster: &ClusterId) -> Slot {
-        let own = self.lane(cluster).helms.acquire_owned().await;
-        let all = Arc::clone(&self.all).acquire_owned().await;
-        // The semaphores are never closed.
+        let own = self.lane(cluster).helms.take().await;
+        let all = self.all.take().await;
         Slot {
-            all: all.ok(),
-            _cluster: own.ok(),
+            all: Some(all),
+            _cluster: own,
         }
     }
 
-    /// A place among the exchanges of this cluster that restart; at once where there is no limit.
-    pub(super) async fn restart(&self, cluster: &ClusterId) -> Option<OwnedSemaphorePermit> {
-        if self.restarting == 0 {
-            return None;
-        }
-        self.lane(cluster).restarts.acquire_owned().await.ok()
+    /// A place among the exchanges of this cluster that restart.
+    pub(super) async fn restart(&self, cluster: &ClusterId) -> Place {
+        self.lane(cluster).restarts.take().await
     }
 
     fn lane(&self, cluster: &ClusterId) -> Lane {
-        let mut clusters = lock(&self.clusters);
-        let lane = clusters.entry(cluster.clone()).or_insert_with(|| Lane {
-            helms: Arc::new(Semaphore::new(self.limit)),
-            restarts: Arc::new(Semaphore::new(self.restarting)),
-        });
+        let mut lanes = lock(&self.lanes);
+        let (helms, restarts) = (lanes.helms, lanes.restarts);
+        let lane = lanes
+            .clusters
+            .entry(cluster.clone())
+            .or_insert_with(|| Lane {
+                helms: Places::new(helms),
+                restarts: Places::new(restarts),
+            });
         lane.clone()
     }
+}
+
+fn counts(helms: usize, restarting: usize) -> (usize, usize) {
+    let restarts = if restarting == 0 {
+        places::NO_LIMIT
+    } else {
+        restarting
+    };
+    (helms.max(1), restarts)
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::json;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use super::flight::{self, Pilot};
+use super::slots::Place;
 use super::{Progress, Shared, lock};
 use crate::apply::effect::Why;
 use crate::apply::effects::Effects;
@@ -53,10 +53,7 @@ pub(super) async fn supervise<E: Effects>(
 }
 
 /// Waits for dependencies and for a place among those that restart.
-async fn begin<E: Effects>(
-    shared: &Shared<E>,
-    pilot: &Pilot<E>,
-) -> Result<Option<OwnedSemaphorePermit>, Verdict> {
+async fn begin<E: Effects>(shared: &Shared<E>, pilot: &Pilot<E>) -> Result<Option<Place>, Verdict> {
     let subject = &pilot.subject;
     let wait = async {
         dependencies(shared, subject)
@@ -77,7 +74,7 @@ async fn begin<E: Effects>(
         let place = flight::or_tell(place, || {
             shared.show(&subject.id, None, Some(why.clone()));
         });
-        Ok(place.await)
+        Ok(Some(place.await))
     };
     let place = tokio::select! {
         place = wait => place?,

@@ -219,7 +219,7 @@ impl At<'_> {
             release: &self.subject.id.release,
             kubeconfig: Some(kubeconfig),
             folders,
-            timeout: self.world.helm_timeout,
+            timeout: self.world.helm_timeout(),
         }
     }
 

@@ -20,7 +20,7 @@ impl At<'_> {
             let runtime = &self.world.runtime;
             let orphans = orphan::find(helm.program(), runtime, &id.namespace, &id.release);
             for process in &orphans {
-                if process.age > self.world.helm_timeout {
+                if process.age > self.world.helm_timeout() {
                     process.end();
                 }
             }

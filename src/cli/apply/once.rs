@@ -11,7 +11,7 @@ use super::result::{code, remember, show};
 use crate::apply::{Outcome, OutcomeResult, Pass, apply};
 use crate::cli::options::Format;
 use crate::cli::{BUG, Common, Done, Failure, Output};
-use crate::daemon::{Session, limits};
+use crate::daemon::{Session, check, limits};
 use crate::id::ExchangeId;
 use crate::pass::{Equipment, Knowledge, Survey, survey};
 use crate::plan::verify;
@@ -29,14 +29,7 @@ pub(in crate::cli) struct Wish {
 
 pub(in crate::cli) async fn once(common: &Common, wish: &Wish, output: &Output) -> Done {
     let settings = common.settings()?.settings;
-    if settings.clusters.is_empty() {
-        return Err(Failure::new(
-            1,
-            anyhow::anyhow!(
-                "no cluster: name one in the settings (`clusters`) or with --kubeconfig [ID=]FILE"
-            ),
-        ));
-    }
+    check(&settings)?;
     let equipment = Equipment::connect(settings).await?;
     let session = Session::begin(&equipment).map_err(held)?;
     equipment.repository.source.fetch().await?;

@@ -1,0 +1,70 @@
+//! SIGHUP: all settings are taken over, or none.
+
+use rustix::process::Signal;
+
+use crate::host::{Host, reason};
+
+const TWO: &str = "two/communication/nats";
+
+/// Sends SIGHUP and waits until the service manager was told that it is over.
+fn reload(host: &Host) {
+    host.signal(Signal::HUP);
+    let told = host.until_told("RELOADING=1");
+    assert!(told.contains("MONOTONIC_USEC="), "{told}");
+    host.until_told("READY=1");
+}
+
+#[test]
+fn settings_are_taken_over_whole_or_not_at_all() {
+    let mut host = Host::new();
+    host.settings(&["one"], "");
+    host.start();
+    host.until_status("two is no cluster yet", |status| {
+        reason(status, TWO) == "ClusterNotInInventory"
+    });
+
+    // What can only be looked at when it starts is refused, and so is all the rest.
+    host.settings(&["one", "two"], "instance: other\n");
+    reload(&host);
+    let status = host.until_status("refused", |status| !status["settings"].is_null());
+    assert_eq!(status["settings"]["reason"], "RestartNeeded");
+    let text = status["settings"]["text"].as_str().unwrap();
+    assert!(
+        text.contains("instance") && text.contains("restart"),
+        "{text}"
+    );
+    assert_eq!(reason(&status, TWO), "ClusterNotInInventory");
+
+    let shown = host.command(&["status"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("RestartNeeded"));
+
+    // What does not fit is named with its place.
+    host.settings(&["one", "two"], "polcy: {}\n");
+    reload(&host);
+    let status = host.until_status("invalid", |status| {
+        status["settings"]["reason"] == "SettingsInvalid"
+    });
+    let text = status["settings"]["text"].as_str().unwrap();
+    assert!(
+        text.contains("config.yaml") && text.contains("polcy"),
+        "{text}"
+    );
+    assert!(host.log().contains("polcy"), "{}", host.log());
+    assert_eq!(reason(&status, TWO), "ClusterNotInInventory");
+
+    // Mended, they are in force, and the trouble is forgotten.
+    host.settings(&["one", "two"], "log: {level: debug}\n");
+    reload(&host);
+    let status = host.until_status("two is a cluster", |status| {
+        reason(status, TWO) == "ClusterUnreachable"
+    });
+    assert!(status["settings"].is_null(), "{status:#}");
+
+    // A cluster that is taken away again is no longer talked to.
+    host.settings(&["one"], "");
+    reload(&host);
+    host.until_status("two is no cluster any more", |status| {
+        reason(status, TWO) == "ClusterNotInInventory"
+    });
+    assert_eq!(host.stop(), 0);
+}
