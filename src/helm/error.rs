@@ -180,6 +180,9 @@ pub enum HelmError {
     /// It ran longer than it was allowed and was ended.
     #[error("helm was ended after {} seconds", .0.as_secs())]
     TimedOut(Duration),
+    /// Something else ended it: nobody knows how far it came.
+    #[error("helm was killed by something else (out of memory?)")]
+    Killed,
     /// It was ended because we were told to stop.
     #[error("helm was ended because natsx-sync was told to stop")]
     Cancelled,
@@ -209,6 +212,7 @@ impl HelmError {
             | Self::Folder { .. }
             | Self::Start(_)
             | Self::TimedOut(_)
+            | Self::Killed
             | Self::Cancelled
             | Self::TooLong(_)
             | Self::NotText => None,
@@ -229,7 +233,9 @@ impl HelmError {
             Self::Missing { .. } | Self::Version { .. } => Reason::HelmMissing,
             Self::TooLong(_) | Self::NotText => Reason::RenderFailed,
             Self::Cancelled => Reason::Interrupted,
-            Self::Folder { .. } | Self::Start(_) | Self::TimedOut(_) => Reason::HelmFailed,
+            Self::Folder { .. } | Self::Start(_) | Self::TimedOut(_) | Self::Killed => {
+                Reason::HelmFailed
+            }
             Self::Refused { verb, refusal, .. } => match refusal {
                 Refusal::Locked => Reason::ReleaseLocked,
                 Refusal::Terminating => Reason::Terminating,

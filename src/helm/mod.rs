@@ -120,6 +120,9 @@ impl Helm {
         if done.timed_out {
             return Err(HelmError::TimedOut(deadline));
         }
+        if done.code.is_none() {
+            return Err(HelmError::Killed);
+        }
         let text = mask::mask(&done.error_text(), values.unwrap_or(&Value::Null));
         Err(HelmError::refused(verb.word(), &text))
     }

@@ -1,10 +1,11 @@
 //! Helms of ours that outlived the process that started them. Each is known by its own command line, which names a
 //! kubeconfig only we generate: unlike a process id in a file it is true from the first moment, and cannot be another's.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, geteuid, getpgid, kill_process_group};
 
 use crate::id::{Namespace, ReleaseName};
 
@@ -14,7 +15,7 @@ const TICKS: u64 = 100;
 /// A helm without its natsx-sync.
 #[derive(Debug)]
 pub(super) struct Orphan {
-    /// Its id, and that of its group.
+    /// Its id.
     pub(super) pid: u32,
     /// How long it has been running.
     pub(super) age: Duration,
@@ -23,29 +24,26 @@ pub(super) struct Orphan {
 impl Orphan {
     /// Tells it to end; it marks its release `failed` then.
     pub(super) fn end(&self) {
-        if let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) {
-            // It may have ended by itself.
-            kill_process_group(pid, Signal::TERM).ok();
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
+        // A script in helm's place leads the group of the helm it started. It may have ended by itself.
+        if let Ok(group) = getpgid(pid) {
+            kill_process_group(group, Signal::TERM).ok();
         }
     }
 }
 
-/// Those that work on this release.
-pub(super) fn find(
-    program: &Path,
-    runtime: &Path,
-    namespace: &Namespace,
-    release: &ReleaseName,
-) -> Vec<Orphan> {
+/// Those that work on this release. Their program says nothing: it may be a script in helm's place, or what it became.
+pub(super) fn find(runtime: &Path, namespace: &Namespace, release: &ReleaseName) -> Vec<Orphan> {
     let Ok(entries) = std::fs::read_dir("/proc") else {
         return Vec::new();
     };
+    let owner = geteuid().as_raw();
     let pids = entries
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     pids.filter(|pid| {
-        let program_of = std::fs::read_link(format!("/proc/{pid}/exe"));
-        program_of.is_ok_and(|path| path == program)
+        // Somebody else's process could say anything of itself.
+        std::fs::metadata(format!("/proc/{pid}")).is_ok_and(|data| data.uid() == owner)
             && std::fs::read(format!("/proc/{pid}/cmdline"))
                 .is_ok_and(|line| works_on(&line, runtime, namespace, release))
     })

@@ -102,6 +102,14 @@ impl At<'_> {
         Ok(())
     }
 
+    /// What is read while a helm of ours is still at work would not hold.
+    pub(super) async fn fence(&self) -> Performed {
+        match self.orphan() {
+            Some(why) => Ok(Reply::NotYet(why)),
+            None => self.read_release().await,
+        }
+    }
+
     pub(super) async fn read_release(&self) -> Performed {
         let Some(release) = self.release().await? else {
             return Ok(Reply::Release(None));
@@ -191,7 +199,7 @@ impl At<'_> {
             | HelmError::TooLong(_)
             | HelmError::NotText => Reply::Blocked(why),
             HelmError::Refused { verb, .. } if *verb == "template" => Reply::Blocked(why),
-            HelmError::TimedOut(_) => Reply::Lost(why),
+            HelmError::TimedOut(_) | HelmError::Killed => Reply::Lost(why),
             HelmError::Refused { .. } if error.is_retryable() => Reply::Lost(why),
             HelmError::Start(_) | HelmError::Refused { .. } => Reply::Refused(why),
         }

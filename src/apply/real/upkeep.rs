@@ -13,22 +13,26 @@ use crate::plan::wanted_record;
 use crate::reason::Reason;
 
 impl At<'_> {
-    /// A helm of ours that outlived us still holds its lock rightly: it is waited for, then ended.
-    pub(super) async fn unlock(&self, secret: &SecretIdentity) -> Performed {
+    /// Why this release is still being worked on. A helm of ours that outlived us holds its lock rightly: it is waited
+    /// for, then ended.
+    pub(super) fn orphan(&self) -> Option<Why> {
         let id = &self.subject.id;
-        if let Ok(helm) = &self.world.helm {
-            let runtime = &self.world.runtime;
-            let orphans = orphan::find(helm.program(), runtime, &id.namespace, &id.release);
-            for process in &orphans {
-                if process.age > self.world.helm_timeout() {
-                    process.end();
-                }
-            }
-            if let Some(process) = orphans.first() {
-                let text = format!("a helm of ours still runs (process {})", process.pid);
-                return Ok(Reply::NotYet(Why::new(Reason::ReleaseLocked, text)));
+        let orphans = orphan::find(&self.world.runtime, &id.namespace, &id.release);
+        for process in &orphans {
+            if process.age > self.world.helm_timeout() {
+                process.end();
             }
         }
+        let first = orphans.first()?;
+        let text = format!("a helm of ours still runs (process {})", first.pid);
+        Some(Why::new(Reason::ReleaseLocked, text))
+    }
+
+    pub(super) async fn unlock(&self, secret: &SecretIdentity) -> Performed {
+        if let Some(why) = self.orphan() {
+            return Ok(Reply::NotYet(why));
+        }
+        let id = &self.subject.id;
         match self
             .cluster
             .delete_release_secret(&id.namespace, secret)
