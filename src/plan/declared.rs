@@ -271,6 +271,8 @@ impl Case<'_> {
         }
         let standing = standing(self.scene, self.exchange);
         entry.registry = change_of(&standing, &self.exchange.system_id);
+        // A helm that outlived natsx-sync left it perhaps before it was ready; nobody is to find it before.
+        let waits = standing.is_behind().then_some(StepKind::WaitReady);
         let (reason, text) = match standing {
             Standing::Same => return,
             Standing::Unread => {
@@ -288,7 +290,7 @@ impl Case<'_> {
             Standing::Differs(_) => (Reason::RecordDiffers, "its record differs from the file"),
         };
         entry.decide(Action::Register, reason, text);
-        entry.steps = vec![StepKind::Register];
+        entry.steps = waits.into_iter().chain([StepKind::Register]).collect();
         entry.effects = vec![Effect::RegistryOnly];
     }
 

@@ -31,6 +31,19 @@ pub(super) enum Standing {
     Foreign(Reason),
 }
 
+impl Standing {
+    /// Whether it was not written since the release changed.
+    pub(super) fn is_behind(&self) -> bool {
+        match self {
+            Self::Missing => true,
+            Self::Differs(fields) => fields
+                .iter()
+                .any(|field| field.starts_with("metadata.natsx.digest:")),
+            Self::Unread | Self::Same | Self::Foreign(_) => false,
+        }
+    }
+}
+
 /// The record of an exchange as the registry should have it.
 pub fn wanted_record(
     exchange: &DesiredExchange,

@@ -5,7 +5,9 @@ use serde_json::json;
 
 use super::world::*;
 use crate::exchange::desired::{BrokenFile, SecretKey, Suspend, SyncMode};
-use crate::observe::observed::{Ancestry, ReleaseStatus as S, Render, Unreadable};
+use crate::observe::observed::{
+    Ancestry, Observed, Record, ReleaseStatus as S, Render, Unreadable,
+};
 use crate::plan::action::{Effect, StepKind};
 use crate::plan::plan;
 use crate::plan::policy::Policy;
@@ -244,6 +246,30 @@ fn places_that_hold_everything() {
         verdict(&wanted, &world, &policy, "orders"),
         "blocked ClusterNotInInventory"
     );
+}
+
+#[test]
+fn a_record_is_written_for_a_changed_release_only_when_it_is_ready() {
+    let one = exchange("orders", some_values());
+    let mut world = observed([&one]);
+    let key = one.system_id.to_string();
+    let wanted = desired([one]);
+    let steps = |world: &Observed| {
+        let plan = plan(&wanted, world, &Policy::default(), now());
+        plan.exchanges[0].steps.clone()
+    };
+    let record = |world: &mut Observed, change: fn(&mut Record)| {
+        let records = &mut world.registry.as_mut().unwrap().records;
+        change(&mut records.get_mut(&key).unwrap()[0]);
+    };
+    record(&mut world, |record| record.name = Some("old".to_owned()));
+    assert_eq!(steps(&world), [StepKind::Register]);
+    record(&mut world, |record| {
+        record.metadata["natsx"]["digest"] = "other".into();
+    });
+    assert_eq!(steps(&world), [StepKind::WaitReady, StepKind::Register]);
+    world.registry.as_mut().unwrap().records.clear();
+    assert_eq!(steps(&world), [StepKind::WaitReady, StepKind::Register]);
 }
 
 #[test]
