@@ -1,5 +1,6 @@
 //! `apply`: one pass for a person.
 
+mod again;
 mod once;
 mod progress;
 mod result;

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::held;
 use super::progress::{confirmed, stop_on_signals, tell};
 use super::result::{code, remember, show};
-use crate::apply::{Outcome, OutcomeResult, Pass, apply};
+use super::{again, held};
+use crate::apply::{Outcome, Pass, apply};
 use crate::cli::options::Format;
 use crate::cli::{BUG, Common, Done, Failure, Output};
 use crate::daemon::{Session, check, limits};
@@ -54,11 +54,17 @@ pub(in crate::cli) async fn once(common: &Common, wish: &Wish, output: &Output) 
     let cancel = CancellationToken::new();
     stop_on_signals(cancel.clone());
     let mut outcomes = carry_out(&survey, &equipment, &session, output, &cancel).await;
-    // What a person agreed to is all that is done; without a question, what others changed meanwhile is planned anew.
-    if !wish.ask && !cancel.is_cancelled() && overtaken(&outcomes) {
+    // What a person agreed to is all that is done.
+    let again = if wish.ask { 0 } else { again::MOST };
+    for _ in 0..again {
+        let why = again::overtaken(&survey.plan, &outcomes);
+        let Some(why) = why.filter(|_| !cancel.is_cancelled()) else {
+            break;
+        };
+        output.say(&format!("planned again: {why}"));
         survey = look(&equipment, &session, &revision, wish, output).await?;
         let anew = carry_out(&survey, &equipment, &session, output, &cancel).await;
-        take_over(&mut outcomes, anew);
+        again::take_over(&mut outcomes, anew);
     }
     let code = if cancel.is_cancelled() {
         130
@@ -136,20 +142,4 @@ async fn carry_out(
         cancel.clone(),
     )
     .await
-}
-
-/// Whether others changed what the plan relied on (often a helm that outlived an earlier natsx-sync). A failure is not tried again here.
-fn overtaken(outcomes: &BTreeMap<ExchangeId, Outcome>) -> bool {
-    let any = |result| outcomes.values().any(|outcome| outcome.result == result);
-    any(OutcomeResult::Fenced) && !any(OutcomeResult::Failed)
-}
-
-/// What was done the first time stays told.
-fn take_over(outcomes: &mut BTreeMap<ExchangeId, Outcome>, anew: BTreeMap<ExchangeId, Outcome>) {
-    outcomes.retain(|_, outcome| outcome.result != OutcomeResult::Fenced);
-    for (id, outcome) in anew {
-        if outcome.result != OutcomeResult::Unchanged || !outcomes.contains_key(&id) {
-            outcomes.insert(id, outcome);
-        }
-    }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::again::is_unlocked;
 use crate::apply::{Outcome, OutcomeResult};
 use crate::cli::options::Format;
 use crate::cli::{Failure, Output};
@@ -30,6 +31,7 @@ pub(super) fn code(
                 .iter()
                 .find(|entry| entry.id.as_ref() == Some(&outcome.id) && !entry.action.is_change())
                 .map_or(Category::Incomplete, category_of),
+            OutcomeResult::Done if is_unlocked(&survey.plan, outcome) => Category::Incomplete,
             OutcomeResult::Done if detailed => Category::Changes,
             OutcomeResult::Done | OutcomeResult::Unchanged => Category::Done,
         };
