@@ -1,78 +1,146 @@
 //! kill -9 at any moment: the next run ends with one release and one record, or none.
+//!
+//! Each helm is stopped in the middle, its release locked, before anybody is killed: no kill misses.
 
-use std::time::Duration;
+use crate::world::{Begun, EU, Hold, World, exchange};
 
-use crate::world::{EU, World, eventually, exchange};
+/// What helm is doing when somebody is killed, and what its release says then.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    verb: &'static str,
+    status: &'static str,
+    revision: u32,
+}
 
-/// Runs `apply` and kills it as soon as `moment` holds; then a second `apply` must converge.
-fn kill_when(world: &World, moment: impl FnMut() -> bool) {
-    let mut child = world
-        .command(&["apply", "--yes"])
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    eventually("the moment to kill", Duration::from_secs(60), moment);
-    child.kill().unwrap();
-    child.wait().unwrap();
+/// The life of one release.
+const MOMENTS: [Moment; 3] = [
+    Moment {
+        verb: "install",
+        status: "pending-install",
+        revision: 1,
+    },
+    Moment {
+        verb: "upgrade",
+        status: "pending-upgrade",
+        revision: 2,
+    },
+    Moment {
+        verb: "uninstall",
+        status: "uninstalling",
+        revision: 2,
+    },
+];
+
+impl Moment {
+    /// Commits what leads to it; another exchange stays, so that no guard holds the removal back.
+    fn commit(self, world: &World, release: &str) {
+        let text = match self.verb {
+            "install" => Some(exchange(EU, release, "")),
+            "upgrade" => Some(exchange(
+                EU,
+                release,
+                "  config.merge.max_connections: 21\n",
+            )),
+            _ => None,
+        };
+        let stays = exchange(EU, &format!("{release}-b"), "");
+        world.commit(&[
+            ("exchanges/a.yaml", text.as_deref()),
+            ("exchanges/b.yaml", Some(&stays)),
+        ]);
+    }
+
+    /// An `apply` whose helm is in the middle of it.
+    fn reach<'w>(self, world: &'w World, release: &str) -> (Begun, Hold<'w>) {
+        self.commit(world, release);
+        let mut hold = world.hold(EU, release);
+        let begun = world.begin_apply();
+        hold.until_held();
+        self.assert_locked(world, release);
+        assert!(world.running_helm(self.verb, release).is_some(), "{self:?}");
+        (begun, hold)
+    }
+
+    fn assert_locked(self, world: &World, release: &str) {
+        let latest = world.latest(EU, release);
+        assert_eq!(latest, Some((self.revision, self.status.to_owned())));
+    }
+
+    /// One release and one record, or neither; and nothing is left to do.
+    fn assert_converged(self, world: &World, release: &str) {
+        let gone = self.verb == "uninstall";
+        let latest = world.latest(EU, release);
+        if gone {
+            assert_eq!(latest, None);
+            assert_eq!(world.object(EU, "statefulset", release), None);
+            assert_eq!(
+                world.object(EU, "configmap", &format!("{release}-config")),
+                None
+            );
+        } else {
+            let (_, status) = latest.unwrap();
+            assert_eq!(status, "deployed", "{self:?}");
+            let set = world.object(EU, "statefulset", release).unwrap();
+            assert_eq!(set["status"]["readyReplicas"], 1, "{self:?}");
+            let changed = world.configuration(EU, release).0.contains("21");
+            assert_eq!(changed, self.verb == "upgrade");
+        }
+        assert_eq!(world.record(release).is_none(), gone, "{self:?}");
+        let summary = &world.plan().expect(0).json()["summary"];
+        assert_eq!(summary["none"], if gone { 1 } else { 2 }, "{summary:#}");
+    }
 }
 
 #[test]
-fn killed_during_install_upgrade_and_uninstall() {
-    let world = World::new("crash");
-    world.commit(&[
-        ("exchanges/a.yaml", Some(&exchange(EU, "nats-crash", ""))),
-        ("exchanges/b.yaml", Some(&exchange(EU, "nats-crash-b", ""))),
-    ]);
-    kill_when(&world, || {
-        world.helm_calls().contains(&"install".to_owned())
-    });
-    world.apply().expect(0);
-    assert!(matches!(world.latest(EU, "nats-crash"), Some((_, status)) if status == "deployed"));
-    assert!(world.record("nats-crash").is_some());
+fn natsx_sync_killed_while_its_helm_lives_on_waits_for_that_helm() {
+    let (world, release) = (World::new("crash"), "nats-crash");
+    for moment in MOMENTS {
+        let (begun, hold) = moment.reach(&world, release);
+        begun.kill();
+        let helm = world
+            .running_helm(moment.verb, release)
+            .expect("helm outlives it");
+        moment.assert_locked(&world, release);
+        let before = world.helm_calls();
 
-    let changed = exchange(EU, "nats-crash", "  config.merge.max_connections: 21\n");
-    world.commit(&[("exchanges/a.yaml", Some(&changed))]);
-    kill_when(&world, || {
-        world.helm_calls().contains(&"upgrade".to_owned())
-    });
-    world.apply().expect(0);
-    assert!(world.configuration(EU, "nats-crash").0.contains("21"));
-    assert!(matches!(world.latest(EU, "nats-crash"), Some((_, status)) if status == "deployed"));
-
-    world.commit(&[("exchanges/a.yaml", None)]);
-    kill_when(&world, || {
-        world.helm_calls().contains(&"uninstall".to_owned())
-    });
-    world.apply().expect(0);
-    assert_eq!(world.latest(EU, "nats-crash"), None);
-    assert_eq!(world.object(EU, "statefulset", "nats-crash"), None);
-    assert_eq!(world.record("nats-crash"), None);
+        let mut next = world.begin_apply();
+        next.until_said("a helm of ours still runs");
+        assert!(helm.is_running());
+        assert_eq!(world.helm_calls(), before, "no second helm beside it");
+        drop(hold);
+        next.finish().expect(0);
+        assert!(!helm.is_running());
+        moment.assert_converged(&world, release);
+    }
 }
 
 #[test]
-fn a_helm_that_was_killed_leaves_a_lock_that_is_taken_away() {
-    let world = World::new("orphan");
-    // A helm that dies while it holds the release: what kill -9 leaves.
-    let real = world.fleet.tools().helm3.clone();
-    let script = format!(
-        "#!/bin/sh\necho \"$1\" >> {calls}\ncase $1 in install) {real} \"$@\" & pid=$!; for i in $(seq 200); do {kubectl} -n road get secret sh.helm.release.v1.nats-orphan.v1 >/dev/null 2>&1 && break; done; kill -9 $pid; exit 137;; esac\nexec {real} \"$@\"\n",
-        calls = world.path("helm.calls").display(),
-        real = real.display(),
-        kubectl = format_args!(
-            "{} --kubeconfig {}",
-            world.fleet.tools().kubectl.display(),
-            world.cluster(EU).kubeconfig().display()
-        ),
-    );
-    std::fs::write(world.path("helm"), script).unwrap();
-    world.commit(&[("exchanges/a.yaml", Some(&exchange(EU, "nats-orphan", "")))]);
-    world.apply();
-    world.use_helm(&real);
-    // The first pass may only unlock; what is left is planned anew.
-    eventually("it converges", Duration::from_secs(90), || {
-        world.apply().code == 0 && world.plan().expect(0).json()["summary"]["none"] == 1
-    });
-    assert!(matches!(world.latest(EU, "nats-orphan"), Some((_, status)) if status == "deployed"));
-    assert!(world.record("nats-orphan").is_some());
+fn natsx_sync_and_its_helm_killed_at_once_leave_a_lock_that_is_taken_away() {
+    let (world, release) = (World::new("power"), "nats-power");
+    world.use_helm(&world.fleet.tools().helm4.clone());
+    for moment in MOMENTS {
+        let (begun, hold) = moment.reach(&world, release);
+        let helm = world.running_helm(moment.verb, release).unwrap();
+        begun.kill();
+        helm.signal(rustix::process::Signal::KILL);
+        drop(hold);
+        moment.assert_locked(&world, release);
+        world.apply().expect(0);
+        moment.assert_converged(&world, release);
+    }
+}
+
+#[test]
+fn a_helm_killed_alone_is_followed_by_another_in_the_same_run() {
+    let (world, release) = (World::new("orphan"), "nats-orphan");
+    for moment in MOMENTS {
+        let (begun, hold) = moment.reach(&world, release);
+        let helm = world.running_helm(moment.verb, release).unwrap();
+        helm.signal(rustix::process::Signal::KILL);
+        drop(hold);
+        let ran = begun.finish().expect(0);
+        let id = format!("{EU}/road/{release}");
+        assert_eq!(ran.entry(&id)["result"], "done", "{}", ran.stdout);
+        moment.assert_converged(&world, release);
+    }
 }

@@ -5,6 +5,12 @@ use crate::world::{EU, World, exchange};
 #[test]
 fn a_broken_file_leaves_its_release_alone_even_without_a_state_folder() {
     let world = World::new("broken");
+    // Its records are no part of what is deleted.
+    let (_served, registry) = world.serve_registry();
+    world.settings(
+        &world.repository.url_file(),
+        &format!("registry: {{url: '{registry}'}}\n"),
+    );
     let id = "eu-edge-cluster/road/nats-broken";
     let (good, other) = (
         exchange(EU, "nats-broken", ""),
@@ -15,6 +21,8 @@ fn a_broken_file_leaves_its_release_alone_even_without_a_state_folder() {
         ("exchanges/b.yaml", Some(&other)),
     ]);
     world.apply().expect(0);
+    let (record, helms) = (world.record("nats-broken"), world.helm_calls());
+    assert!(record.is_some());
     // Nothing in it names the exchange any more.
     world.commit(&[("exchanges/a.yaml", Some("release_name: [broken\n"))]);
     for _ in 0..2 {
@@ -25,10 +33,10 @@ fn a_broken_file_leaves_its_release_alone_even_without_a_state_folder() {
             world.latest(EU, "nats-broken"),
             Some((1, "deployed".to_owned()))
         );
-        std::fs::remove_dir_all(world.state().join("journal")).unwrap();
-        std::fs::remove_dir_all(world.state().join("mirror.git")).unwrap();
+        assert_eq!(world.record("nats-broken"), record);
+        assert_eq!(world.helm_calls(), helms);
+        std::fs::remove_dir_all(world.state()).unwrap();
     }
-    assert!(world.record("nats-broken").is_some());
 }
 
 #[test]

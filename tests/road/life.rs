@@ -1,6 +1,6 @@
 //! Install, upgrade, uninstall; and nothing where nothing is to be done.
 
-use crate::world::{EU, US, World, exchange};
+use crate::world::{EU, US, World, exchange, inventory};
 
 #[test]
 fn exchanges_come_change_and_go_on_two_clusters() {
@@ -69,17 +69,29 @@ fn exchanges_come_change_and_go_on_two_clusters() {
 #[test]
 fn the_same_commit_again_starts_no_helm_and_changes_nothing() {
     let world = World::new("again");
+    let account = world.administrator(EU, "again");
+    let clusters = inventory(&[(EU, &account.kubeconfig)]);
+    world.settings_with(&world.repository.url_file(), &clusters, "");
     world.commit(&[("exchanges/a.yaml", Some(&exchange(EU, "nats-again", "")))]);
     world.apply().expect(0);
-    let (helms, mutations) = (world.helm_calls(), world.mutations(EU, "nats-again"));
-    assert!(!helms.is_empty() && mutations > 0, "the counters count");
+    let (helms, changes) = (world.helm_calls(), world.changes_by(EU, &account));
+    assert_eq!(helms, ["install"]);
+    // The counter counts.
+    for one in [
+        "create secrets/sh.helm.release.v1.nats-again.v1",
+        "create statefulsets/nats-again",
+        "create configmaps/nats-again-config",
+    ] {
+        let mut all = changes.iter();
+        assert!(all.any(|change| change == one), "no {one}: {changes:#?}");
+    }
     assert_eq!(world.plan().expect(0).json()["summary"]["none"], 1);
     world.apply().expect(0);
     // Another host, another day: nothing is remembered but what the cluster says.
     std::fs::remove_dir_all(world.state().join("journal")).unwrap();
     world.apply().expect(0);
     assert_eq!(world.helm_calls(), helms);
-    assert_eq!(world.mutations(EU, "nats-again"), mutations);
+    assert_eq!(world.changes_by(EU, &account), changes);
 }
 
 #[test]

@@ -96,19 +96,6 @@ impl World {
         );
     }
 
-    /// Requests that changed something in the namespace of a test, by natsx-sync or a helm.
-    pub(crate) fn mutations(&self, cluster: &str, release: &str) -> usize {
-        let text = std::fs::read_to_string(self.cluster(cluster).audit_log()).unwrap();
-        text.lines()
-            .filter(|line| {
-                let entry: Value = serde_json::from_str(line).unwrap_or_default();
-                entry["requestURI"]
-                    .as_str()
-                    .is_some_and(|uri| uri.contains(release))
-            })
-            .count()
-    }
-
     /// Runs the real helm by hand.
     pub(crate) fn helm(&self, cluster: &str, arguments: &[&str]) -> String {
         let done = std::process::Command::new(&self.fleet.tools().helm3)

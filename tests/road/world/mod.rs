@@ -1,7 +1,9 @@
 //! What each test has to itself: a repository, a state folder, settings, and a helm that counts.
 
+mod account;
 mod cluster;
 mod daemon;
+mod hold;
 mod run;
 
 use std::fmt::Write as _;
@@ -10,8 +12,10 @@ use std::path::{Path, PathBuf};
 
 use fleet::Fleet;
 use fleet::git_host::{GitHost, Repository};
+use fleet::process::Process;
 
-pub(crate) use run::eventually;
+pub(crate) use hold::Hold;
+pub(crate) use run::{Begun, eventually};
 
 /// The clusters of the fleet, by the names the exchanges use.
 pub(crate) const US: &str = "us-east-cluster";
@@ -60,12 +64,9 @@ impl World {
 
     /// Writes the settings; `more` is YAML at the top level.
     pub(crate) fn settings(&self, url: &str, more: &str) {
-        let mut clusters = String::new();
-        for cluster in self.fleet.clusters() {
-            let (name, file) = (cluster.name(), cluster.kubeconfig());
-            writeln!(clusters, "  {name}: {{kubeconfig: {}}}", file.display()).unwrap();
-        }
-        self.settings_with(url, &clusters, more);
+        let all = self.fleet.clusters().iter();
+        let all: Vec<_> = all.map(|one| (one.name(), one.kubeconfig())).collect();
+        self.settings_with(url, &inventory(&all), more);
     }
 
     /// The same with an inventory of its own.
@@ -87,12 +88,17 @@ impl World {
         fs::write(self.path("config.yaml"), text).unwrap();
     }
 
-    /// Puts a helm in place that writes down each start.
+    /// Puts a helm in place that writes down each start, and the process it was.
     pub(crate) fn use_helm(&self, real: &Path) {
+        self.use_helm_after(real, "");
+    }
+
+    /// The same, with a shell script that runs before the real helm takes its place.
+    pub(crate) fn use_helm_after(&self, real: &Path, before: &str) {
         let script = format!(
-            "#!/bin/sh\necho \"$1\" >> {}\nexec {} \"$@\"\n",
-            self.path("helm.calls").display(),
-            real.display()
+            "#!/bin/sh\necho \"$1\" >> {calls}\necho \"$$ $*\" >> {calls}.all\n{before}\nexec {real} \"$@\"\n",
+            calls = self.path("helm.calls").display(),
+            real = real.display()
         );
         let path = self.path("helm");
         fs::write(&path, script).unwrap();
@@ -107,6 +113,26 @@ impl World {
             .map(str::to_owned)
             .collect()
     }
+
+    /// The last helm that was started with this verb for this release, if it still runs.
+    pub(crate) fn running_helm(&self, verb: &str, release: &str) -> Option<Process> {
+        let text = fs::read_to_string(self.path("helm.calls.all")).ok()?;
+        let started = text.lines().rev().find_map(|line| {
+            let words: Vec<&str> = line.split(' ').collect();
+            let on = words.iter().skip_while(|word| **word != "--").nth(1);
+            (words.get(1) == Some(&verb) && on == Some(&release)).then(|| words[0].parse())
+        });
+        Process::found("helm", started?.ok()?).filter(Process::is_running)
+    }
+}
+
+/// Clusters as the settings name them.
+pub(crate) fn inventory(clusters: &[(&str, &Path)]) -> String {
+    let mut text = String::new();
+    for (name, file) in clusters {
+        writeln!(text, "  {name}: {{kubeconfig: {}}}", file.display()).unwrap();
+    }
+    text
 }
 
 /// A small exchange without volumes; `more` is YAML below `helm_values`, indented by two.

@@ -1,6 +1,7 @@
 //! Runs natsx-sync as a person does.
 
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -41,17 +42,64 @@ impl Ran {
     }
 }
 
+/// A run that is not over. Killed when dropped.
+pub(crate) struct Begun {
+    child: Child,
+    out: PathBuf,
+    err: PathBuf,
+}
+
+impl Begun {
+    /// As bad luck does.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits until it says this on stderr.
+    pub(crate) fn until_said(&mut self, text: &str) {
+        eventually(
+            &format!("it says {text:?}"),
+            Duration::from_secs(60),
+            || {
+                let said = std::fs::read_to_string(&self.err).unwrap();
+                let over = self.child.try_wait().unwrap();
+                assert!(over.is_none() || said.contains(text), "{over:?}: {said}");
+                said.contains(text)
+            },
+        );
+    }
+
+    /// Waits for its end.
+    pub(crate) fn finish(mut self) -> Ran {
+        let status = self.child.wait().unwrap();
+        Ran {
+            code: status.code().unwrap_or(-1),
+            stdout: std::fs::read_to_string(&self.out).unwrap(),
+            stderr: std::fs::read_to_string(&self.err).unwrap(),
+        }
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
 impl World {
     /// Nothing of this host's environment but what is passed.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_natsx-sync"));
+        if !arguments.contains(&"--config") {
+            command.arg("--config").arg(self.path("config.yaml"));
+        }
         command
             .env_clear()
             .env("HOME", self.folder.path())
             .env("PATH", "/usr/bin:/bin")
             .current_dir(self.folder.path())
-            .arg("--config")
-            .arg(self.path("config.yaml"))
             .args(arguments)
             .stdin(Stdio::null());
         command
@@ -64,6 +112,36 @@ impl World {
             stdout: String::from_utf8_lossy(&done.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&done.stderr).into_owned(),
         }
+    }
+
+    /// Runs beside the test.
+    pub(crate) fn begin(&self, arguments: &[&str]) -> Begun {
+        let file = |name: &str| {
+            let path = self.path(&format!("{}.{name}", arguments.join(".").replace('/', "-")));
+            (std::fs::File::create(&path).unwrap(), path)
+        };
+        let ((stdout, out), (stderr, err)) = (file("stdout"), file("stderr"));
+        let mut command = self.command(arguments);
+        let child = command.stdout(stdout).stderr(stderr).spawn().unwrap();
+        Begun { child, out, err }
+    }
+
+    /// A registry of its own, whose records do not lie in the state folder; and its address.
+    pub(crate) fn serve_registry(&self) -> (Begun, String) {
+        let apart = self.path("registry.yaml");
+        let state = self.path("registry");
+        std::fs::write(&apart, format!("state: {}\n", state.display())).unwrap();
+        let apart = apart.to_string_lossy().into_owned();
+        let listen = ["registry", "serve", "--listen", "127.0.0.1:0"];
+        let mut served = self.begin(&[&["--config", &apart], listen.as_slice()].concat());
+        served.until_said("registry at ");
+        let said = std::fs::read_to_string(&served.err).unwrap();
+        let address = said.split("registry at ").nth(1).unwrap().trim().to_owned();
+        (served, address)
+    }
+
+    pub(crate) fn begin_apply(&self) -> Begun {
+        self.begin(&["apply", "--yes", "--format", "json"])
     }
 
     pub(crate) fn plan(&self) -> Ran {

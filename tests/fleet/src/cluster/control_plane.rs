@@ -24,7 +24,7 @@ rules:
 - level: None
   users: ['system:apiserver', 'system:kube-scheduler', 'system:kube-controller-manager']
 - level: None
-  userGroups: ['system:nodes', 'system:serviceaccounts']
+  userGroups: ['system:nodes', 'system:serviceaccounts:kube-system']
 - level: Metadata
 ";
 
