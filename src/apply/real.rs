@@ -60,6 +60,7 @@ impl Effects for World {
     ) -> Reply {
         let cluster = match self.cluster(&subject.id.cluster) {
             Ok(cluster) => cluster,
+            Err(why) if why.reason == Reason::ClusterUnreachable => return Reply::Lost(why),
             Err(why) => return Reply::Blocked(why),
         };
         let at = At {
@@ -96,7 +97,7 @@ impl Effects for World {
 
 impl World {
     fn cluster(&self, id: &ClusterId) -> Result<Cluster, Why> {
-        match self.inventory.get(id) {
+        match self.inventory.trusted(id) {
             Some(Ok(cluster)) => Ok(cluster),
             Some(Err(unreadable)) => Err(Why::new(unreadable.reason, unreadable.text)),
             None => {

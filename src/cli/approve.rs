@@ -3,34 +3,64 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use anyhow::anyhow;
 use jiff::Timestamp;
 
-use super::{Common, Done, Output};
-use crate::id::ExchangeId;
+use super::{Common, Done, Failure, Output};
+use crate::cluster::Cluster;
+use crate::id::{ClusterId, ExchangeId};
+use crate::pass::cluster_access;
+use crate::state::State;
 use crate::state::approvals::Approval;
+use crate::state::clusters::KnownCluster;
 use crate::state::requests::Request;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  natsx-sync approve us-east-cluster/communication/nats-orders --expires 2h"
+    after_help = "Examples:\n  natsx-sync approve us-east-cluster/communication/nats-orders --expires 2h\n  natsx-sync approve us-east-cluster      its kubeconfig is meant to lead to another cluster now"
 )]
 pub(super) struct Args {
-    /// Exchanges whose removal is meant
-    #[arg(required = true, value_name = "ID")]
-    ids: Vec<ExchangeId>,
-    /// For how long
+    /// Exchanges whose removal is meant, or clusters that are meant to be others now
+    #[arg(required = true, value_name = "ID|CLUSTER")]
+    ids: Vec<String>,
+    /// For how long removals are approved
     #[arg(long, default_value = "1h", value_name = "DURATION", value_parser = humantime::parse_duration)]
     expires: Duration,
 }
 
-pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
+pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
+    let usage = |error: crate::id::IdError| Failure::new(super::USAGE, error);
+    let mut clusters: BTreeSet<ClusterId> = BTreeSet::new();
+    let mut removals: BTreeSet<ExchangeId> = BTreeSet::new();
+    for id in &args.ids {
+        if id.contains('/') {
+            removals.insert(id.parse().map_err(usage)?);
+        } else {
+            clusters.insert(id.parse().map_err(usage)?);
+        }
+    }
+    for id in &clusters {
+        approve_cluster(common, id, output).await?;
+    }
+    if !removals.is_empty() {
+        approve_removals(common, removals, args.expires, output)?;
+    }
+    Ok(0)
+}
+
+fn approve_removals(
+    common: &Common,
+    ids: BTreeSet<ExchangeId>,
+    expires: Duration,
+    output: &Output,
+) -> Result<(), Failure> {
     let (state, status) = super::status::read(common)?;
     let now = Timestamp::now();
     let approval = Approval {
-        ids: args.ids.iter().cloned().collect::<BTreeSet<_>>(),
+        ids,
         commit: status.commit.clone(),
         given: now,
-        expires: now.checked_add(args.expires)?,
+        expires: now.checked_add(expires)?,
     };
     state.approve(&approval)?;
     state.request(&Request::default(), now)?;
@@ -38,14 +68,43 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
         .commit
         .as_ref()
         .map_or("the folder as it is", |commit| commit.short());
+    let ids: Vec<_> = approval.ids.iter().map(ToString::to_string).collect();
     output.result(&format!(
         "approved at {commit} until {}: {}",
         approval.expires,
-        args.ids
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(", ")
+        ids.join(", ")
     ));
-    Ok(0)
+    Ok(())
+}
+
+/// Looks where the kubeconfig leads now, and takes exactly that cluster for the one meant.
+async fn approve_cluster(common: &Common, id: &ClusterId, output: &Output) -> Result<(), Failure> {
+    let settings = common.settings()?.settings;
+    let folder = settings.state.clone().ok_or_else(super::status::no_state)?;
+    let state = State::open(&folder)?;
+    let access = cluster_access(&settings)
+        .into_iter()
+        .find(|access| access.id == *id)
+        .ok_or_else(|| Failure::new(7, anyhow!("no cluster {id} in the inventory")))?;
+    let cluster = Cluster::connect(&access).await?;
+    let uid = cluster.uid().await?.ok_or_else(|| {
+        Failure::from(anyhow!(
+            "{id} may not be asked for the namespace kube-system, so it is not told from others and needs no approval"
+        ))
+    })?;
+    let now = Timestamp::now();
+    let host = cluster.host();
+    let known = state.known_cluster(id).ok().flatten();
+    if known.as_ref().is_some_and(|known| known.uid == uid) {
+        output.result(&format!("{id} is the cluster it was ({uid} at {host})"));
+        return Ok(());
+    }
+    let text = format!("{id} is from now on the cluster {uid} at {host}");
+    state.know_cluster(id, &KnownCluster { uid, since: now })?;
+    state.request(&Request::default(), now)?;
+    output.result(&match known {
+        Some(known) => format!("{text}; it was {}", known.uid),
+        None => text,
+    });
+    Ok(())
 }

@@ -11,6 +11,7 @@ mod approve;
 mod config;
 mod doctor;
 mod explain;
+mod forget;
 mod init;
 mod options;
 mod output;
@@ -68,8 +69,10 @@ enum Command {
     Status(status::Args),
     /// Look at the repository and the clusters again now
     Reconcile(reconcile::Args),
-    /// Let removals through that a guard holds back
+    /// Let through what a guard holds back: removals, or a cluster that was replaced
     Approve(approve::Args),
+    /// Forget what is known of a cluster that is no longer in the inventory
+    Forget(forget::Args),
     /// Wait until exchanges are ready at a commit
     Wait(wait::Args),
     /// Make a repository with a first exchange
@@ -100,7 +103,8 @@ pub fn run(cli: Cli) -> u8 {
         Command::Init(args) => init::run(&args, &output),
         Command::Validate(args) => validate::run(&common, &args, &output),
         Command::Explain(args) => explain::run(&common, &args, &output),
-        Command::Approve(args) => approve::run(&common, &args, &output),
+        Command::Approve(args) => block_on(approve::run(&common, &args, &output)),
+        Command::Forget(args) => forget::run(&common, &args, &output),
         Command::Plan(args) => block_on(plan::run(&common, &args, &output)),
         Command::Apply(args) => block_on(apply::run(&common, &args, &output)),
         Command::Run(args) => block_on(run::run(&common, &args, &output, &telemetry)),

@@ -5,7 +5,8 @@ use std::sync::{PoisonError, RwLock};
 
 use super::{Cluster, ClusterAccess};
 use crate::id::ClusterId;
-use crate::observe::observed::Unreadable;
+use crate::observe::observed::{ClusterView, Unreadable};
+use crate::reason::Reason;
 
 /// A cluster, or why it cannot be talked to.
 pub type Connected = Result<Cluster, Unreadable>;
@@ -13,7 +14,14 @@ pub type Connected = Result<Cluster, Unreadable>;
 /// All clusters that may be talked to.
 #[derive(Debug, Default)]
 pub struct Inventory {
-    clusters: RwLock<BTreeMap<ClusterId, Connected>>,
+    clusters: RwLock<BTreeMap<ClusterId, Entry>>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    connected: Connected,
+    /// A look has shown that this connection leads to the cluster it is meant to.
+    trusted: bool,
 }
 
 impl Inventory {
@@ -57,7 +65,38 @@ impl Inventory {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .get(id)
-            .cloned()
+            .map(|entry| entry.connected.clone())
+    }
+
+    /// One that effects may work on: a new connection may lead anywhere until somebody has looked.
+    pub fn trusted(&self, id: &ClusterId) -> Option<Connected> {
+        let clusters = self.clusters.read().unwrap_or_else(PoisonError::into_inner);
+        let entry = clusters.get(id)?;
+        if entry.trusted {
+            return Some(entry.connected.clone());
+        }
+        Some(entry.connected.clone().and_then(|cluster| {
+            Err(Unreadable {
+                reason: Reason::ClusterUnreachable,
+                text: format!(
+                    "{}: not looked at since it was connected to",
+                    cluster.host()
+                ),
+            })
+        }))
+    }
+
+    /// Takes what a look has shown.
+    pub fn trust(&self, views: &BTreeMap<ClusterId, Result<ClusterView, Unreadable>>) {
+        let mut clusters = self
+            .clusters
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        for (id, view) in views {
+            if let (Some(entry), Ok(view)) = (clusters.get_mut(id), view) {
+                entry.trusted = view.replaced.is_none();
+            }
+        }
     }
 
     /// All of them.
@@ -65,14 +104,20 @@ impl Inventory {
         self.clusters
             .read()
             .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+            .iter()
+            .map(|(id, entry)| (id.clone(), entry.connected.clone()))
+            .collect()
     }
 }
 
-async fn connect(all: Vec<ClusterAccess>) -> BTreeMap<ClusterId, Connected> {
+async fn connect(all: Vec<ClusterAccess>) -> BTreeMap<ClusterId, Entry> {
     let connections = all.into_iter().map(|access| async move {
         let connected = Cluster::connect(&access).await.map_err(Unreadable::from);
-        (access.id, connected)
+        let entry = Entry {
+            connected,
+            trusted: false,
+        };
+        (access.id, entry)
     });
     futures::future::join_all(connections)
         .await

@@ -98,11 +98,11 @@ impl Cluster {
         let ending = ListParams::default().fields("status.phase=Terminating");
         let (secrets, uid, terminating) = futures::try_join!(
             collect_metadata(self, &secrets, &list),
-            allowed(self.namespace_meta("kube-system")),
+            self.uid(),
             allowed(collect_metadata(self, &namespaces, &ending)),
         )?;
         Ok(ClusterView {
-            uid: uid.flatten().and_then(|meta| meta.uid),
+            uid,
             releases: latest_releases(secrets),
             terminating_namespaces: terminating
                 .unwrap_or_default()
@@ -154,6 +154,12 @@ impl Cluster {
         }
         view.releases = latest_releases(secrets);
         Ok(view)
+    }
+
+    /// uid of `kube-system`, which tells clusters apart; none where we may not ask for it.
+    pub async fn uid(&self) -> Result<Option<String>, ClusterError> {
+        let meta = allowed(self.namespace_meta("kube-system")).await?;
+        Ok(meta.flatten().and_then(|meta| meta.uid))
     }
 
     pub(super) async fn namespace_meta(

@@ -34,15 +34,18 @@ impl Daemon<'_> {
         self.pass = Some(tokio::spawn(async move {
             equipment.renew_clusters().await;
             equipment.repository.source.fetch().await?;
-            survey(
+            let now = Timestamp::now();
+            let survey = survey(
                 &equipment,
                 &revision,
                 &knowledge,
                 &BTreeSet::new(),
                 removing,
-                Timestamp::now(),
+                now,
             )
-            .await
+            .await?;
+            survey.remember(&equipment.state, now)?;
+            Ok(survey)
         }));
     }
 

@@ -40,7 +40,7 @@ pub struct Unreadable {
 pub struct ClusterView {
     /// uid of `kube-system`; none where the settings limit us to namespaces.
     pub uid: Option<String>,
-    /// The uid this cluster had when it was first seen, if it differs and nobody approved the change.
+    /// The uid this cluster had when it was first seen, if it differs.
     pub replaced: Option<String>,
     /// Namespaces the view covers; `None` = all.
     pub scope: Option<BTreeSet<Namespace>>,

@@ -41,7 +41,7 @@ impl Equipment {
         })?;
         let state = State::open(&folder)?;
         let repository = Repository::open(&settings, Some(&folder))?;
-        let inventory = Arc::new(Inventory::connect(access(&settings)).await);
+        let inventory = Arc::new(Inventory::connect(cluster_access(&settings)).await);
         let (registry, embedded) = connect_registry(&settings, &state).await?;
         let charts = Arc::new(ChartStore::new(
             folder.join("charts"),
@@ -60,13 +60,13 @@ impl Equipment {
 
     /// Connects again to clusters that could not be, and to those whose credentials have run out.
     pub async fn renew_clusters(&self) {
-        self.inventory.renew(access(&self.settings)).await;
+        self.inventory.renew(cluster_access(&self.settings)).await;
     }
 
     /// Works by other settings from now on; what they only say at start is not looked at again.
     pub async fn take_over(&mut self, settings: Settings) -> Result<(), PassError> {
         self.charts.set_source(chart_source(&settings)?);
-        self.inventory.replace(access(&settings)).await;
+        self.inventory.replace(cluster_access(&settings)).await;
         self.settings = settings;
         Ok(())
     }
@@ -84,7 +84,8 @@ impl Equipment {
     }
 }
 
-fn access(settings: &Settings) -> Vec<ClusterAccess> {
+/// How each cluster of the settings is reached.
+pub fn cluster_access(settings: &Settings) -> Vec<ClusterAccess> {
     let all = settings.clusters.iter();
     all.map(|(id, cluster)| ClusterAccess {
         id: id.clone(),

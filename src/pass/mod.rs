@@ -1,12 +1,13 @@
 //! One pass: fetch, observe, plan. It waits for nothing and changes nothing; what it gives is handed over to `apply`.
 
 mod equipment;
+mod identity;
 mod knowledge;
 mod proofs;
 mod repository;
 mod survey;
 
-pub use equipment::{Equipment, chart_source};
+pub use equipment::{Equipment, chart_source, cluster_access};
 pub use knowledge::Knowledge;
 pub use repository::{Repository, hosts_of, read_desired};
 pub use survey::{Survey, survey};

@@ -10,12 +10,13 @@ use crate::id::{ClusterId, ExchangeId};
 use crate::observe::observed::{Ancestry, Observed, ReleaseKey};
 use crate::observe::{DEADLINE, observe};
 use crate::pass::repository::context;
-use crate::pass::{Equipment, Knowledge, PassError, proofs};
+use crate::pass::{Equipment, Knowledge, PassError, identity, proofs};
 use crate::plan::action::Plan;
 use crate::plan::plan;
 use crate::plan::policy::Policy;
 use crate::source::Revision;
 use crate::source::checkout::HeadMove;
+use crate::state::State;
 
 /// What one look gave.
 #[derive(Debug)]
@@ -46,10 +47,12 @@ pub async fn survey(
     let read = tokio::task::block_in_place(|| equipment.repository.read(revision, &context))?;
     let wants = wants(&read.desired);
     let connected = equipment.inventory.all();
-    let (clusters, registry) = tokio::join!(
+    let (mut clusters, registry) = tokio::join!(
         observe(&connected, &wants, DEADLINE),
         equipment.registry.view(),
     );
+    identity::identify(&mut clusters, &equipment.state);
+    equipment.inventory.trust(&clusters);
     let mut observed = Observed {
         clusters,
         registry,
@@ -89,6 +92,14 @@ pub async fn survey(
         plan,
         moved: read.moved,
     })
+}
+
+impl Survey {
+    /// Remembers clusters that were seen for the first time: before anything is done there. For whoever holds the
+    /// state folder.
+    pub fn remember(&self, state: &State, now: Timestamp) -> Result<(), PassError> {
+        Ok(identity::remember(&self.observed.clusters, state, now)?)
+    }
 }
 
 /// What each cluster is asked beyond the list of its releases.

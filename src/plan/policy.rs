@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::exchange::desired::Suspend;
-use crate::id::{ClusterId, ExchangeId, Instance};
+use crate::id::{ExchangeId, Instance};
 
 /// Everything a plan may not decide for itself.
 #[derive(Debug, Clone)]
@@ -16,8 +16,6 @@ pub struct Policy {
     pub max_delete_percent: u32,
     /// Ids whose removal was approved, by flag or by a valid approval.
     pub allow_delete: BTreeSet<ExchangeId>,
-    /// Clusters whose new uid was approved.
-    pub allow_cluster: BTreeSet<ClusterId>,
     /// Suspensions made by command (those of files are in the terms).
     pub suspended: BTreeMap<ExchangeId, Suspend>,
     /// Ids with an intent in this host's journal (their stuck releases may be unlocked at once).
@@ -35,7 +33,6 @@ impl Default for Policy {
             prune: true,
             max_delete_percent: 30,
             allow_delete: BTreeSet::new(),
-            allow_cluster: BTreeSet::new(),
             suspended: BTreeMap::new(),
             journalled: BTreeSet::new(),
             helm_timeout: std::time::Duration::from_secs(300),

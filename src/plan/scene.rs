@@ -76,9 +76,7 @@ impl<'a> Scene<'a> {
             }
             Some(Ok(view)) => view,
         };
-        if let Some(first) = &view.replaced
-            && !self.policy.allow_cluster.contains(cluster)
-        {
+        if let Some(first) = &view.replaced {
             let now = view.uid.as_deref().unwrap_or("unknown");
             return Err(Held {
                 guard: Some(Guard {

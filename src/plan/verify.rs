@@ -260,7 +260,7 @@ impl<'a> Check<'a> {
     /// The view that shows `id`: of a cluster that was read, is the one it was, and covers the namespace.
     fn seen(&self, id: &ExchangeId) -> Option<&'a ClusterView> {
         let view = self.observed.clusters.get(&id.cluster)?.as_ref().ok()?;
-        let same = view.replaced.is_none() || self.policy.allow_cluster.contains(&id.cluster);
+        let same = view.replaced.is_none();
         let covered = view
             .scope
             .as_ref()

@@ -2,6 +2,7 @@
 //! be deleted at any time: what is true is in git, in the clusters and in the registry.
 
 pub mod approvals;
+pub mod clusters;
 pub mod journal;
 pub mod lock;
 pub mod requests;

@@ -17,5 +17,6 @@ mod helms;
 mod jetstream;
 mod life;
 mod remote;
+mod replaced;
 mod strangers;
 mod world;

@@ -106,6 +106,7 @@ async fn look(
             crate::cli::plan::style(output, false),
         ));
     }
+    survey.remember(&equipment.state, now)?;
     verify(
         &survey.plan,
         &survey.desired,

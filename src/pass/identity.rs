@@ -1,0 +1,142 @@
+//! Whether each cluster is the one it was. Kubeconfigs get swapped and clusters are made anew under an old name; both look
+//! as if everything had been removed.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::id::ClusterId;
+use crate::observe::observed::{ClusterView, Unreadable};
+use crate::reason::Reason;
+use crate::state::clusters::KnownCluster;
+use crate::state::{State, StateError};
+use crate::status::Trouble;
+
+type Views = BTreeMap<ClusterId, Result<ClusterView, Unreadable>>;
+
+/// Marks the views of clusters that are not what they were, and of entries that lead to one cluster.
+pub(super) fn identify(views: &mut Views, state: &State) {
+    for (id, view) in views.iter_mut() {
+        let Ok(seen) = view else { continue };
+        let Some(uid) = &seen.uid else { continue };
+        match state.known_cluster(id) {
+            Ok(Some(known)) if known.uid != *uid => seen.replaced = Some(known.uid),
+            Ok(_) => {}
+            Err(error) => *view = Err(unknown(id, &error)),
+        }
+    }
+    let mut by_uid: BTreeMap<String, Vec<ClusterId>> = BTreeMap::new();
+    for (id, view) in views.iter() {
+        if let Ok(view) = view
+            && let Some(uid) = &view.uid
+        {
+            by_uid.entry(uid.clone()).or_default().push(id.clone());
+        }
+    }
+    for same in by_uid.into_values().filter(|same| same.len() > 1) {
+        let names: Vec<_> = same.iter().map(ClusterId::as_str).collect();
+        let text = format!(
+            "{} lead to one cluster; take all but one out of `clusters`, or give each its own `namespaces`",
+            names.join(" and ")
+        );
+        for id in &same {
+            let reason = Reason::SameCluster;
+            let text = text.clone();
+            views.insert(id.clone(), Err(Unreadable { reason, text }));
+        }
+    }
+}
+
+/// Remembers clusters that are seen for the first time.
+pub(super) fn remember(views: &Views, state: &State, now: Timestamp) -> Result<(), StateError> {
+    for (id, view) in views {
+        if let Ok(view) = view
+            && let Some(uid) = &view.uid
+            && state.known_cluster(id)?.is_none()
+        {
+            let uid = uid.clone();
+            state.know_cluster(id, &KnownCluster { uid, since: now })?;
+        }
+    }
+    Ok(())
+}
+
+fn unknown(id: &ClusterId, error: &StateError) -> Unreadable {
+    let cause = Trouble::of(Reason::ClusterReplaced, error);
+    Unreadable {
+        reason: cause.reason,
+        text: format!(
+            "whether this is the cluster it was is not known: {}; `natsx-sync approve {id}` takes the one its kubeconfig leads to now",
+            cause.text
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> ClusterId {
+        text.parse().unwrap()
+    }
+
+    fn views(uids: &[(&str, Option<&str>)]) -> Views {
+        let view = |uid: Option<&str>| ClusterView {
+            uid: uid.map(str::to_owned),
+            ..ClusterView::default()
+        };
+        let all = uids.iter();
+        all.map(|(name, uid)| (id(name), Ok(view(*uid)))).collect()
+    }
+
+    fn replaced(views: &Views, name: &str) -> Option<String> {
+        views[&id(name)].as_ref().unwrap().replaced.clone()
+    }
+
+    #[test]
+    fn a_cluster_is_remembered_and_another_in_its_place_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path()).unwrap();
+        let now = Timestamp::UNIX_EPOCH;
+        let mut first = views(&[("a", Some("1")), ("b", Some("2")), ("c", None)]);
+        identify(&mut first, &state);
+        assert_eq!(replaced(&first, "a"), None);
+        remember(&first, &state, now).unwrap();
+        let mut swapped = views(&[("a", Some("2")), ("b", Some("1")), ("c", Some("3"))]);
+        identify(&mut swapped, &state);
+        assert_eq!(replaced(&swapped, "a").as_deref(), Some("1"));
+        assert_eq!(replaced(&swapped, "b").as_deref(), Some("2"));
+        assert_eq!(replaced(&swapped, "c"), None);
+        // What differs is never taken for the first.
+        remember(&swapped, &state, now).unwrap();
+        assert_eq!(state.known_cluster(&id("a")).unwrap().unwrap().uid, "1");
+        assert!(state.forget_cluster(&id("a")).unwrap());
+        assert!(!state.forget_cluster(&id("a")).unwrap());
+    }
+
+    #[test]
+    fn a_damaged_memory_is_no_first_sight() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path()).unwrap();
+        state.private("clusters").unwrap();
+        std::fs::write(folder.path().join("clusters/a.json"), "{").unwrap();
+        let mut seen = views(&[("a", Some("1")), ("b", Some("2"))]);
+        identify(&mut seen, &state);
+        let unreadable = seen[&id("a")].as_ref().unwrap_err();
+        assert_eq!(unreadable.reason, Reason::ClusterReplaced);
+        assert!(unreadable.text.contains("a.json"), "{}", unreadable.text);
+        assert!(seen[&id("b")].is_ok());
+    }
+
+    #[test]
+    fn two_entries_for_one_cluster_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path()).unwrap();
+        let mut seen = views(&[("a", Some("1")), ("b", Some("1")), ("c", Some("2"))]);
+        identify(&mut seen, &state);
+        let unreadable = seen[&id("b")].as_ref().unwrap_err();
+        assert_eq!(unreadable.reason, Reason::SameCluster);
+        assert!(unreadable.text.contains("a and b"), "{}", unreadable.text);
+        assert!(seen[&id("c")].is_ok());
+    }
+}
