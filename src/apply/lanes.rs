@@ -186,6 +186,11 @@ impl<E: Effects> Lanes<E> {
             .collect()
     }
 
+    /// Whether this one is not over.
+    pub fn is_flying(&self, id: &ExchangeId) -> bool {
+        lock(&self.shared.flights).contains_key(id)
+    }
+
     /// Waits until nothing is in flight.
     pub async fn idle(&self) {
         let mut changed = self.shared.changed.subscribe();

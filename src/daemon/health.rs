@@ -1,14 +1,17 @@
 //! Asks settled exchanges how they are, within the budget.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures::future::join_all;
+use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::watch::Daemon;
 use crate::cluster::Cluster;
 use crate::health::{Health, HealthTarget, check, client_urls};
-use crate::id::ExchangeId;
+use crate::id::{ClusterId, ExchangeId};
 use crate::observe::observed::ReleaseStatus;
 
 /// An answer.
@@ -49,16 +52,29 @@ impl Daemon<'_> {
     }
 }
 
-/// Asks each in turn, `budget` a second, and tells the answers.
+/// Asks each in turn, `budget` a second, and tells the answers. A cluster that does not answer delays only itself.
 async fn ask(targets: Vec<(ExchangeId, Cluster)>, budget: u32, answers: UnboundedSender<Answer>) {
     let pause = Duration::from_secs(1) / budget.max(1);
-    for (id, cluster) in targets {
-        let (health, urls) = one(&id, &cluster).await;
-        if answers.send((id, health, urls)).is_err() {
-            return;
-        }
-        tokio::time::sleep(pause).await;
+    let mut turns = tokio::time::interval(pause);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let turns = Mutex::new(turns);
+    let mut lanes: BTreeMap<ClusterId, Vec<(ExchangeId, Cluster)>> = BTreeMap::new();
+    for target in targets {
+        lanes
+            .entry(target.0.cluster.clone())
+            .or_default()
+            .push(target);
     }
+    let each = lanes.into_values().map(|lane| async {
+        for (id, cluster) in lane {
+            turns.lock().await.tick().await;
+            let (health, urls) = one(&id, &cluster).await;
+            if answers.send((id, health, urls)).is_err() {
+                return;
+            }
+        }
+    });
+    join_all(each).await;
 }
 
 async fn one(id: &ExchangeId, cluster: &Cluster) -> (Health, Vec<String>) {

@@ -18,9 +18,20 @@ use crate::status::{Status, StatusEntry, Trouble};
 #[derive(Debug)]
 pub struct Ledger {
     status: Status,
-    survey: Option<Survey>,
+    pub(super) survey: Option<Survey>,
     pub(super) outcomes: BTreeMap<ExchangeId, Outcome>,
-    pub(super) health: BTreeMap<ExchangeId, (Health, Vec<String>)>,
+    pub(super) health: BTreeMap<ExchangeId, Condition>,
+    /// What records were told since they were last read.
+    pub(super) stated: BTreeMap<ExchangeId, &'static str>,
+}
+
+/// How an exchange is, as it said itself.
+#[derive(Debug)]
+pub(super) struct Condition {
+    pub(super) health: Health,
+    client_urls: Vec<String>,
+    /// How often in a row it was not well.
+    pub(super) unwell: u32,
 }
 
 impl Ledger {
@@ -31,6 +42,7 @@ impl Ledger {
             survey: None,
             outcomes: BTreeMap::new(),
             health: BTreeMap::new(),
+            stated: BTreeMap::new(),
         }
     }
 
@@ -53,6 +65,7 @@ impl Ledger {
         );
         self.health
             .retain(|id, _| survey.desired.exchanges.contains_key(id));
+        self.stated.clear();
         self.survey = Some(survey);
     }
 
@@ -70,13 +83,9 @@ impl Ledger {
     pub fn take_outcome(&mut self, outcome: Outcome) {
         if outcome.result == OutcomeResult::Done && outcome.action != Action::Uninstall {
             // Applying ends only when it is healthy.
-            let urls = self
-                .health
-                .remove(&outcome.id)
-                .map(|(_, urls)| urls)
-                .unwrap_or_default();
-            self.health
-                .insert(outcome.id.clone(), (Health::Ready, urls));
+            let urls = self.health.remove(&outcome.id);
+            let urls = urls.map(|before| before.client_urls).unwrap_or_default();
+            self.take_health(outcome.id.clone(), Health::Ready, urls);
         } else {
             self.health.remove(&outcome.id);
         }
@@ -85,7 +94,23 @@ impl Ledger {
 
     /// Somebody was asked.
     pub fn take_health(&mut self, id: ExchangeId, health: Health, client_urls: Vec<String>) {
-        self.health.insert(id, (health, client_urls));
+        let before = self.health.get(&id).map_or(0, |before| before.unwell);
+        let unwell = match &health {
+            Health::Ready | Health::Limited => 0,
+            Health::Waiting { .. } | Health::Failed { .. } => before.saturating_add(1),
+            Health::Unknown { .. } => before,
+        };
+        let condition = Condition {
+            health,
+            client_urls,
+            unwell,
+        };
+        self.health.insert(id, condition);
+    }
+
+    /// A record was told how its exchange is.
+    pub(super) fn take_state(&mut self, id: ExchangeId, state: &'static str) {
+        self.stated.insert(id, state);
     }
 
     /// Exchanges that are released as wanted: those whose health is worth asking.
@@ -172,8 +197,8 @@ impl Ledger {
             .id
             .as_ref()
             .and_then(|id| self.health.get(id))
-            .map_or(("unknown", Vec::new()), |(health, urls)| {
-                (word(health), urls.clone())
+            .map_or(("unknown", Vec::new()), |condition| {
+                (word(&condition.health), condition.client_urls.clone())
             });
         StatusEntry {
             id: entry.id.clone(),

@@ -3,6 +3,7 @@
 mod health;
 mod ledger;
 mod passes;
+mod record;
 mod reload;
 mod requests;
 mod session;

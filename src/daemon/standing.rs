@@ -40,28 +40,28 @@ impl Ledger {
         if planned.phase != Phase::Ready {
             return planned;
         }
-        match self.health.get(id) {
+        match self.health.get(id).map(|condition| &condition.health) {
             None if entry.action == Action::None => Standing {
                 phase: Phase::Unknown,
                 reason: Reason::HealthUnknown,
                 text: "health has not been asked yet".to_owned(),
             },
-            Some((Health::Waiting { reason, text }, _)) => Standing {
+            Some(Health::Waiting { reason, text }) => Standing {
                 phase: Phase::Waiting,
                 reason: *reason,
                 text: text.clone(),
             },
-            Some((Health::Failed { reason, text }, _)) => Standing {
+            Some(Health::Failed { reason, text }) => Standing {
                 phase: Phase::Failed,
                 reason: *reason,
                 text: text.clone(),
             },
-            Some((Health::Unknown { text }, _)) => Standing {
+            Some(Health::Unknown { text }) => Standing {
                 phase: Phase::Unknown,
                 reason: Reason::HealthUnknown,
                 text: text.clone(),
             },
-            Some((Health::Ready | Health::Limited, _)) | None => planned,
+            Some(Health::Ready | Health::Limited) | None => planned,
         }
     }
 }

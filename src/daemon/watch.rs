@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::health::Answer;
+use super::record::Stated;
 use super::telling::{due, notify};
 use super::{Ledger, Session, limits};
 use crate::apply::{Lanes, World};
@@ -46,6 +47,8 @@ pub(super) struct Daemon<'a> {
     pub(super) retry: Option<BTreeSet<ExchangeId>>,
     pub(super) asked: Instant,
     pub(super) answers: mpsc::UnboundedSender<Answer>,
+    pub(super) stating: BTreeSet<ExchangeId>,
+    pub(super) stated: mpsc::UnboundedSender<Stated>,
     pub(super) asking: Option<JoinHandle<()>>,
     pub(super) options: Options,
     pub(super) owner: &'a dyn Owner,
@@ -86,6 +89,7 @@ pub async fn run(
         stop.clone(),
     );
     let (answers, mut answered) = mpsc::unbounded_channel();
+    let (stated, mut told_record) = mpsc::unbounded_channel();
     let activation = Arc::new(Notify::new());
     // Without file events the interval is all there is, and that is enough.
     let mut watch = equipment
@@ -103,6 +107,8 @@ pub async fn run(
         retry: None,
         asked: Instant::now(),
         answers,
+        stating: BTreeSet::new(),
+        stated,
         asking: None,
         options,
         owner,
@@ -118,9 +124,11 @@ pub async fn run(
             _ = interrupt.recv() => break,
             Some(progress) = told.recv() => daemon.take_progress(progress),
             Some((id, health, urls)) = answered.recv() => {
-                daemon.ledger.take_health(id, health, urls);
+                daemon.ledger.take_health(id.clone(), health, urls);
+                daemon.follow_health(&id);
                 daemon.status_changed();
             }
+            Some(stated) = told_record.recv() => daemon.take_stated(stated),
             () = due(daemon.status_due) => daemon.write_status(),
             _ = hangup.recv() => daemon.ask_reload(),
             () = activation.notified() => {

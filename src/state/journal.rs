@@ -20,7 +20,7 @@ use crate::id::{Digest, ExchangeId};
 
 pub use entry::{Entry, Line, Phase};
 pub use error::JournalError;
-pub use memory::{Installed, Memory, Open, Refused};
+pub use memory::{Installed, Memory, Open, Refused, SET_STATE};
 
 use memory::Memories;
 

@@ -73,3 +73,44 @@ fn killed_and_started_again_it_goes_on_where_it_was() {
     assert!(world.record("nats-restart").is_some());
     assert_eq!(daemon.stop(), 0);
 }
+
+#[test]
+fn the_record_says_degraded_while_an_exchange_is_unwell() {
+    let world = World::new("degraded");
+    let id = "eu-edge-cluster/road/nats-degraded";
+    world.commit(&[("exchanges/a.yaml", Some(&exchange(EU, "nats-degraded", "")))]);
+    let daemon = world.daemon();
+    world.until_phase(id, "ready");
+    let state = || world.record("nats-degraded").unwrap()["metadata"]["natsx"]["state"].clone();
+    assert_eq!(state(), "ready");
+    let before = world.record("nats-degraded").unwrap();
+
+    let set = "statefulset/nats-degraded";
+    let image = |name: &str| {
+        let container = format!("nats={name}");
+        world.kubectl(EU, &["-n", "road", "set", "image", set, &container]);
+        world.kubectl(
+            EU,
+            &[
+                "-n",
+                "road",
+                "delete",
+                "pod",
+                "nats-degraded-0",
+                "--wait=false",
+            ],
+        );
+    };
+    let healthy = world.object(EU, "statefulset", "nats-degraded").unwrap();
+    let healthy = &healthy["spec"]["template"]["spec"]["containers"][0]["image"];
+    image("localhost/not-there:1");
+    let minute = std::time::Duration::from_secs(60);
+    crate::world::eventually("degraded", minute, || state() == "degraded");
+    let during = world.record("nats-degraded").unwrap();
+    assert_eq!(during["public_url"], before["public_url"]);
+
+    image(healthy.as_str().unwrap());
+    crate::world::eventually("ready again", minute, || state() == "ready");
+    assert_eq!(world.record("nats-degraded").unwrap(), before);
+    assert_eq!(daemon.stop(), 0);
+}

@@ -14,6 +14,10 @@ use crate::id::{CommitId, Digest, ExchangeId, SystemId};
 /// The step of the line that begins each file.
 pub(super) const STATE: &str = "state";
 
+/// The step that writes how an exchange is into its record. It goes on beside everything else and begins anew by itself,
+/// so that one without an outcome is nothing that was interrupted.
+pub const SET_STATE: &str = "set_state";
+
 /// The last successful install or upgrade.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Installed {
@@ -103,6 +107,9 @@ impl Memories {
 
 impl Memory {
     fn take(&mut self, entry: &Entry) {
+        if entry.step == SET_STATE {
+            return;
+        }
         match entry.phase {
             Phase::Intent => {
                 self.acted |= entry.step.starts_with("helm_");

@@ -1,0 +1,128 @@
+//! The registry says how an exchange is: `ready`, or `degraded` while it is not healthy. The record itself stays, for the
+//! exchange is still there and may be well again in a moment.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::Ledger;
+use super::watch::Daemon;
+use crate::apply::World;
+use crate::health::Health;
+use crate::id::{ExchangeId, SystemId};
+use crate::observe::observed::Record;
+use crate::plan::action::Action;
+use crate::state::journal::{Line, Phase, SET_STATE};
+
+/// So often in a row it has to be unwell: a pod that is moved is no news to those who look services up.
+const UNWELL: u32 = 2;
+
+/// A record was written, or could not be.
+pub(super) type Stated = (ExchangeId, Option<&'static str>);
+
+impl Daemon<'_> {
+    /// Writes the state of a record whose exchange is not as it says.
+    pub(super) fn follow_health(&mut self, id: &ExchangeId) {
+        if self.options.dry_run || self.stating.contains(id) || self.lanes.is_flying(id) {
+            return;
+        }
+        let Some((system_id, state)) = self.ledger.outdated_state(id) else {
+            return;
+        };
+        self.stating.insert(id.clone());
+        let line = Line {
+            pass: self.ledger.passes(),
+            commit: self.ledger.commit().cloned(),
+            id: Some(id.clone()),
+            step: SET_STATE.to_owned(),
+            phase: Phase::Intent,
+            detail: json!({"system_id": system_id, "state": state}),
+        };
+        let world = Arc::clone(&self.session.world);
+        tokio::spawn(write(world, line, system_id, state, self.stated.clone()));
+    }
+
+    pub(super) fn take_stated(&mut self, (id, state): Stated) {
+        self.stating.remove(&id);
+        if let Some(state) = state {
+            self.ledger.take_state(id, state);
+        }
+    }
+}
+
+async fn write(
+    world: Arc<World>,
+    mut line: Line,
+    system_id: SystemId,
+    state: &'static str,
+    stated: UnboundedSender<Stated>,
+) {
+    let Some(id) = line.id.clone() else { return };
+    let result = async {
+        journal(&world, line.clone()).await?;
+        let written = world.registry.set_state(&system_id, state).await;
+        line.phase = match &written {
+            Ok(_) => Phase::Done,
+            Err(_) => Phase::Failed,
+        };
+        journal(&world, line).await?;
+        written.map_err(anyhow::Error::from)
+    };
+    let told = match result.await {
+        Ok(_) => {
+            tracing::info!(exchange = %id, state, "the registry was told");
+            Some(state)
+        }
+        Err(error) => {
+            let error = format!("{error:#}");
+            tracing::warn!(exchange = %id, state, error, "the registry was not told; next time");
+            None
+        }
+    };
+    // Nobody listens any more when the daemon ends.
+    stated.send((id, told)).ok();
+}
+
+async fn journal(world: &World, line: Line) -> anyhow::Result<()> {
+    let journal = Arc::clone(&world.journal);
+    tokio::task::spawn_blocking(move || journal.append(line)).await??;
+    Ok(())
+}
+
+impl Ledger {
+    /// What the record of a settled exchange should say and does not.
+    fn outdated_state(&self, id: &ExchangeId) -> Option<(SystemId, &'static str)> {
+        let survey = self.survey.as_ref()?;
+        let mut entries = survey.plan.exchanges.iter();
+        let entry = entries.find(|entry| entry.id.as_ref() == Some(id))?;
+        let wanted = survey.desired.exchanges.get(id)?;
+        if entry.action != Action::None {
+            return None;
+        }
+        let condition = self.health.get(id)?;
+        let state = match &condition.health {
+            Health::Ready | Health::Limited => "ready",
+            Health::Waiting { .. } | Health::Failed { .. } if condition.unwell >= UNWELL => {
+                "degraded"
+            }
+            Health::Waiting { .. } | Health::Failed { .. } | Health::Unknown { .. } => return None,
+        };
+        let registry = survey.observed.registry.as_ref().ok()?;
+        let [record] = registry.records.get(wanted.system_id.as_str())?.as_slice() else {
+            return None;
+        };
+        let instance = mark(record, "instance")?;
+        let said = self.stated.get(id).copied().or(mark(record, "state"))?;
+        let ours = instance == survey.policy.instance.as_str();
+        (ours && said != state).then(|| (wanted.system_id.clone(), state))
+    }
+}
+
+fn mark<'a>(record: &'a Record, key: &str) -> Option<&'a str> {
+    record
+        .metadata
+        .get("natsx")?
+        .get(key)
+        .and_then(Value::as_str)
+}
