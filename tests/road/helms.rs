@@ -34,23 +34,3 @@ fn each_helm_upgrades_what_the_other_installed() {
         assert!(world.configuration(cluster, release).0.contains("33"));
     }
 }
-
-#[test]
-fn an_install_waits_until_the_old_one_is_gone() {
-    let world = World::new("terminating");
-    let text = exchange(EU, "nats-terminating", "");
-    world.commit(&[
-        ("exchanges/a.yaml", Some(&text)),
-        (
-            "exchanges/b.yaml",
-            Some(&exchange(EU, "nats-terminating-b", "")),
-        ),
-    ]);
-    world.apply().expect(0);
-    world.commit(&[("exchanges/a.yaml", None)]);
-    world.apply().expect(0);
-    world.commit(&[("exchanges/a.yaml", Some(&text))]);
-    world.apply().expect(0);
-    let set = world.object(EU, "statefulset", "nats-terminating").unwrap();
-    assert_eq!(set["status"]["readyReplicas"], 1);
-}

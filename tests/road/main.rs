@@ -19,4 +19,5 @@ mod life;
 mod remote;
 mod replaced;
 mod strangers;
+mod terminating;
 mod world;

@@ -1,5 +1,6 @@
 //! Installing, upgrading and putting back.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::PoisonError;
 
@@ -37,14 +38,15 @@ impl At<'_> {
             let sets = stored.objects.iter();
             objects.extend(sets.filter(|one| one.kind == "StatefulSet").cloned());
         }
-        let namespace = &self.subject.id.namespace;
-        let present = self.cluster.present(namespace, &objects).await;
-        let going: Vec<String> = present
-            .map_err(cluster_reply)?
-            .into_iter()
-            .filter(|one| one.terminating)
-            .map(|one| format!("{}/{}", one.object.kind, one.object.name))
-            .collect();
+        let (namespace, release) = (&self.subject.id.namespace, &self.subject.id.release);
+        let known = self.cluster.present(namespace, &objects);
+        // Somebody else may have removed it, or another host.
+        let labelled = self.cluster.terminating(namespace, release);
+        let (known, labelled) = futures::try_join!(known, labelled).map_err(cluster_reply)?;
+        let known = known.into_iter().filter(|one| one.terminating);
+        let going = known.map(|one| one.object).chain(labelled);
+        let names = going.map(|object| format!("{}/{}", object.kind, object.name));
+        let going: Vec<String> = names.collect::<BTreeSet<_>>().into_iter().collect();
         if going.is_empty() {
             return Ok(Reply::Done);
         }

@@ -171,6 +171,44 @@ async fn objects_are_looked_for_one_by_one() {
 }
 
 #[tokio::test]
+async fn what_is_being_deleted_is_found_by_the_label_of_its_release() {
+    let server = MockServer::start().await;
+    let object = |name: &str, deleted: Option<&str>| json!({"metadata": {"name": name, "namespace": "a", "deletionTimestamp": deleted}});
+    let mount = |place: &'static str, items: Vec<serde_json::Value>| {
+        Mock::given(method("GET"))
+            .and(path(place))
+            .and(query_param(
+                "labelSelector",
+                "app.kubernetes.io/instance=nats",
+            ))
+            .respond_with(ResponseTemplate::new(200).set_body_json(list(&items, "")))
+            .mount(&server)
+    };
+    mount("/api/v1/namespaces/a/services", vec![object("nats", None)]).await;
+    let going = object("nats", Some("2026-06-01T00:00:00Z"));
+    mount(
+        "/apis/apps/v1/namespaces/a/statefulsets",
+        vec![object("other", None), going],
+    )
+    .await;
+    let (namespace, release) = ("a".parse().unwrap(), "nats".parse().unwrap());
+    let cluster = connect(&server, &[]).await;
+    // A list that cannot be read is no empty list.
+    assert!(cluster.terminating(&namespace, &release).await.is_err());
+    Mock::given(method("GET"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(list(&[], "")))
+        .with_priority(100)
+        .mount(&server)
+        .await;
+    let found = cluster.terminating(&namespace, &release).await.unwrap();
+    let found: Vec<_> = found
+        .iter()
+        .map(|one| (one.kind.as_str(), one.name.as_str()))
+        .collect();
+    assert_eq!(found, [("StatefulSet", "nats")]);
+}
+
+#[tokio::test]
 async fn a_release_is_read_for_fences_and_a_misplaced_one_is_refused() {
     let server = MockServer::start().await;
     Mock::given(path("/api/v1/namespaces/a/secrets"))
