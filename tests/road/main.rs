@@ -16,6 +16,7 @@ mod guard;
 mod helms;
 mod jetstream;
 mod life;
+mod overtaken;
 mod remote;
 mod replaced;
 mod strangers;
