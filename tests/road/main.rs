@@ -17,6 +17,7 @@ mod helms;
 mod jetstream;
 mod life;
 mod overtaken;
+mod readme;
 mod remote;
 mod replaced;
 mod strangers;

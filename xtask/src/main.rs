@@ -2,7 +2,11 @@
 
 mod demo;
 mod fleet_command;
-mod test_command;
+mod interrupt;
+mod test;
+
+use std::io::Write as _;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -24,10 +28,22 @@ enum Command {
     Fleet(fleet_command::Arguments),
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    let Err(error) = run() else {
+        return ExitCode::SUCCESS;
+    };
+    writeln!(std::io::stderr(), "error: {error:?}").ok();
+    if error.is::<interrupt::Interrupted>() {
+        ExitCode::from(130)
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn run() -> anyhow::Result<()> {
     match Arguments::parse().command {
-        Command::Demo(arguments) => demo::run(&arguments),
-        Command::Test => test_command::run(),
+        Command::Demo(arguments) => demo::run(&arguments, &interrupt::Interrupt::watch()?),
+        Command::Test => test::run(),
         Command::Fleet(arguments) => fleet_command::run(&arguments),
     }
 }

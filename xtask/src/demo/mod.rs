@@ -12,6 +12,7 @@ use clap::Args;
 use fleet::git_host::GitHost;
 use fleet::{Fleet, FleetOptions};
 
+use crate::interrupt::Interrupt;
 use daemon::Daemon;
 use story::Story;
 
@@ -26,15 +27,15 @@ const EDGE: &str = "eu-edge-cluster/communication/nats-edge";
 pub(crate) struct Arguments {
     /// Leave everything running and say what to try
     #[arg(long)]
-    keep: bool,
+    pub(crate) keep: bool,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+pub(crate) fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<()> {
     ensure!(
         fleet::tools::is_root(),
         "the demo runs real nodes, which needs root; `cargo xtask fleet up` starts control planes without"
     );
-    let story = Story::begin();
+    let story = Story::begin(interrupt.clone());
     story.step("build natsx-sync")?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("..")
@@ -45,15 +46,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         .status()?;
     ensure!(built.success(), "natsx-sync does not build");
     story.step("start two whole Kubernetes clusters (what is missing is installed first)")?;
-    let fleet = Fleet::up(&FleetOptions {
+    let result = Fleet::up(&FleetOptions {
         name: FLEET.to_owned(),
         clusters: 2,
-    })?;
-    let result = tell(&story, &fleet, &root, arguments.keep);
+    })
+    .and_then(|fleet| {
+        interrupt.check()?;
+        tell(&story, &fleet, &root, arguments.keep)
+    });
     if !arguments.keep || result.is_err() {
-        story.step("end everything that was started")?;
+        story.say("end everything that was started")?;
         Fleet::down(FLEET)?;
     }
+    interrupt.check()?;
     result?;
     story.end()
 }

@@ -5,18 +5,24 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 
+use crate::interrupt::Interrupt;
+
 pub(super) struct Story {
     began: Instant,
+    interrupt: Interrupt,
 }
 
 impl Story {
-    pub(super) fn begin() -> Self {
+    pub(super) fn begin(interrupt: Interrupt) -> Self {
         Self {
             began: Instant::now(),
+            interrupt,
         }
     }
 
+    /// What comes next, unless somebody wants it to end here.
     pub(super) fn step(&self, text: &str) -> Result<()> {
+        self.interrupt.check()?;
         self.write(&format!(
             "\n[{:5.1} s] {text}\n",
             self.began.elapsed().as_secs_f32()

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
+use sha2::{Digest as _, Sha256};
 
-use crate::cache::Cache;
+use crate::cache::{self, Cache};
 use crate::process::run;
 use crate::progress;
 
@@ -124,33 +125,68 @@ pub(super) const BUILDS: &[Build] = &[
     },
 ];
 
+impl Build {
+    /// Whether the cache holds exactly this build: another pin, flag or `go.sum` than the one it was made from means anew.
+    pub(super) fn is_installed(&self, cache: &Cache) -> bool {
+        let Ok(pin) = self.pin() else { return false };
+        cache.tools().join(self.file).exists()
+            && std::fs::read_to_string(self.pin_file(cache)).is_ok_and(|made| made == pin)
+    }
+
+    /// SHA-256 over everything that decides what is built.
+    fn pin(&self) -> Result<String> {
+        let group = self.folder();
+        let mut hash = Sha256::new();
+        for part in [self.version, self.package, &self.flags()] {
+            hash.update(part);
+            hash.update([0]);
+        }
+        for file in ["go.mod", "go.sum"] {
+            let path = group.join(file);
+            hash.update(
+                std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?,
+            );
+        }
+        Ok(format!("{:x}", hash.finalize()))
+    }
+
+    fn pin_file(&self, cache: &Cache) -> PathBuf {
+        cache.tools().join(format!("{}.pin", self.file))
+    }
+
+    fn folder(&self) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("go")
+            .join(self.group)
+    }
+
+    fn flags(&self) -> String {
+        match self.variable {
+            Some(variable) => format!("-s -w -X {variable}=v{}", self.version),
+            None => "-s -w".to_owned(),
+        }
+    }
+}
+
 /// Builds one program into the cache; a build that is killed leaves nothing that looks finished.
 pub(super) fn build_program(build: &Build, cache: &Cache) -> Result<()> {
     let go = toolchain(cache)?;
     let target = cache.tools().join(build.file);
     let temporary = cache.tools().join(format!(".{}.new", build.file));
-    let mut flags = "-s -w".to_owned();
-    if let Some(variable) = build.variable {
-        flags = format!("{flags} -X {variable}=v{}", build.version);
-    }
     let kubernetes = build.group == "kubernetes";
     run(Command::new(go)
-        .current_dir(
-            Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("go")
-                .join(build.group),
-        )
+        .current_dir(build.folder())
         // Static, so that the servers run in images that hold nothing else.
         .env("CGO_ENABLED", if kubernetes { "1" } else { "0" })
         .env("GOFLAGS", "-mod=readonly")
         .env("GOTOOLCHAIN", "local")
         .arg("build")
-        .args(["-trimpath", "-ldflags", &flags, "-o"])
+        .args(["-trimpath", "-ldflags", &build.flags(), "-o"])
         .arg(&temporary)
         .arg(build.package))
     .with_context(|| format!("cannot build {} {}", build.file, build.version))?;
     std::fs::rename(&temporary, &target)?;
-    Ok(())
+    cache::replace(&build.pin_file(cache), build.pin()?.as_bytes())
 }
 
 /// The oldest toolchain that builds every group.

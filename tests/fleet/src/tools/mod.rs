@@ -49,7 +49,7 @@ impl Tools {
         let folder = cache.tools();
         let missing: Vec<_> = go::BUILDS
             .iter()
-            .filter(|build| !folder.join(build.file).exists())
+            .filter(|build| !build.is_installed(cache))
             .collect();
         let packages = debian::missing();
         let total = missing.len() + usize::from(!packages.is_empty());

@@ -1,0 +1,126 @@
+//! The README is kept: its commands and files are run here, or on clusters by `tests/road/readme.rs` and `cargo xtask test`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
+mod blocks;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use blocks::{beginning, blocks};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Each block of commands, by how it begins, and who runs it. A new block must find its place here.
+const RUN_BY: [(&str, RunBy); 4] = [
+    ("cargo run -- plan", RunBy::ThisTest),
+    ("cargo xtask demo", RunBy::Xtask),
+    ("natsx-sync init", RunBy::Road),
+    ("natsx-sync status", RunBy::Road),
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RunBy {
+    /// Below.
+    ThisTest,
+    /// `cargo xtask test` is the one command and runs the other.
+    Xtask,
+    /// `tests/road/readme.rs`.
+    Road,
+}
+
+fn readme() -> String {
+    fs::read_to_string(format!("{ROOT}/README.md")).unwrap()
+}
+
+/// Runs lines as a shell would, with the built program on the `PATH` and nothing of this host's environment.
+fn shell(folder: &Path, lines: &str) -> Output {
+    let bin = folder.join("bin");
+    fs::create_dir_all(&bin).unwrap();
+    let program = env!("CARGO_BIN_EXE_natsx-sync");
+    // `cargo run --` starts the program this test was built with, without building it a second time.
+    let cargo =
+        format!("#!/bin/sh\n[ \"$1 $2\" = 'run --' ] || exit 64\nshift 2\nexec {program} \"$@\"\n");
+    fs::write(bin.join("cargo"), cargo).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(bin.join("cargo"), mode).unwrap();
+    Command::new("/bin/sh")
+        .args(["-euc", lines])
+        .env_clear()
+        .env("HOME", folder)
+        .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
+        .current_dir(ROOT)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn every_block_of_commands_is_run_somewhere() {
+    for block in blocks(&readme()) {
+        assert!(
+            ["sh", "yaml", "text"].contains(&block.language.as_str()),
+            "say what language this block is in:\n{}",
+            block.text
+        );
+        if block.language == "sh" {
+            let known = RUN_BY
+                .iter()
+                .any(|(words, _)| block.text.starts_with(words));
+            assert!(known, "no test runs this block:\n{}", block.text);
+        }
+    }
+    for (words, _) in RUN_BY {
+        beginning(&readme(), words);
+    }
+}
+
+#[test]
+fn the_first_look_needs_nothing() {
+    for (words, by) in RUN_BY {
+        if by != RunBy::ThisTest {
+            continue;
+        }
+        let home = tempfile::tempdir().unwrap();
+        let done = shell(home.path(), &beginning(&readme(), words).text);
+        let said = String::from_utf8_lossy(&done.stdout).into_owned();
+        assert_eq!(done.status.code(), Some(0), "{done:?}");
+        assert!(said.contains("Plan: 3 to install"), "{said}");
+    }
+}
+
+#[test]
+fn the_exchange_file_is_valid() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("exchanges")).unwrap();
+    let text = beginning(&readme(), "name:").text;
+    fs::write(folder.path().join("exchanges/one.yaml"), text).unwrap();
+    let done = Command::new(env!("CARGO_BIN_EXE_natsx-sync"))
+        .env_clear()
+        .env("HOME", folder.path())
+        .current_dir(folder.path())
+        .arg("validate")
+        .output()
+        .unwrap();
+    assert_eq!(done.status.code(), Some(0), "{done:?}");
+}
+
+#[test]
+fn the_settings_are_understood() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = beginning(&readme(), "source:").text;
+    fs::write(folder.path().join("config.yaml"), text).unwrap();
+    let done = Command::new(env!("CARGO_BIN_EXE_natsx-sync"))
+        .env_clear()
+        .env("HOME", folder.path())
+        .current_dir(folder.path())
+        .args(["config", "--config", "config.yaml"])
+        .output()
+        .unwrap();
+    assert_eq!(done.status.code(), Some(0), "{done:?}");
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(said.contains("max_delete"), "{said}");
+}
