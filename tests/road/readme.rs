@@ -31,7 +31,13 @@ impl Person {
         };
         link("natsx-sync", env!("CARGO_BIN_EXE_natsx-sync").as_ref());
         link("helm", &world.fleet.tools().helm3);
-        Self { world }
+        let person = Self { world };
+        // The README names the release, so an earlier run on this fleet may have left it.
+        person.say(
+            "home",
+            "helm uninstall nats-first --namespace communication --ignore-not-found --wait",
+        );
+        person
     }
 
     fn shell(&self, folder: &str, lines: &str) -> Command {
