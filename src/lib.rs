@@ -27,6 +27,8 @@ pub mod plan;
 pub mod reason;
 pub mod registry;
 pub mod report;
+pub mod saved;
+pub mod sealed;
 pub mod source;
 pub mod state;
 pub mod status;

@@ -124,7 +124,7 @@ reasons! {
     SameCluster: "Two inventory entries lead to one cluster with overlapping namespaces.",
     RestartNeeded: "The settings that were read again change what is looked at only at start; none of them is in force. Restart the daemon.",
     NoStatus: "No natsx-sync has run here yet: there is no status to show. Try `plan`.",
-    StalePlan: "The world changed since the plan was saved.",
+    StalePlan: "What a saved plan rests on changed since: a file, the chart, a release, a record. Plan anew, or apply the rest with --fresh-only.",
 }
 
 impl std::fmt::Display for Reason {

@@ -11,6 +11,7 @@ mod approve;
 mod config;
 mod doctor;
 mod explain;
+mod file;
 mod forget;
 mod init;
 mod options;

@@ -39,6 +39,7 @@ pub(super) async fn run(
             detailed: false,
             dirty: false,
             format: Format::Text,
+            expect: None,
         };
         return super::apply::once(common, &wish, output).await;
     }

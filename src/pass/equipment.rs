@@ -8,8 +8,10 @@ use crate::cluster::{ClusterAccess, Inventory};
 use crate::config::Settings;
 use crate::config::settings::{ListenSettings, RegistrySettings};
 use crate::id::{ClusterId, Digest};
+use crate::pass::repository::{ReadDesired, context};
 use crate::pass::{PassError, Repository};
 use crate::registry::{Embedded, Port, Registry, RegistryAccess};
+use crate::source::Revision;
 use crate::state::State;
 
 /// What a pass talks to.
@@ -81,6 +83,12 @@ impl Equipment {
             .collect();
         hosts.extend(crate::pass::hosts_of(&self.settings));
         hosts
+    }
+
+    /// Reads one revision of the repository and resolves it.
+    pub fn read(&self, revision: &Revision) -> Result<ReadDesired, PassError> {
+        let context = context(&self.settings, self.hosts());
+        self.repository.read(revision, &context)
     }
 }
 

@@ -9,7 +9,6 @@ use crate::exchange::desired::Desired;
 use crate::id::{ClusterId, ExchangeId};
 use crate::observe::observed::{Ancestry, Observed, ReleaseKey};
 use crate::observe::{DEADLINE, observe};
-use crate::pass::repository::context;
 use crate::pass::{Equipment, Knowledge, PassError, identity, proofs};
 use crate::plan::action::Plan;
 use crate::plan::plan;
@@ -42,9 +41,8 @@ pub async fn survey(
     removing: BTreeSet<ExchangeId>,
     now: Timestamp,
 ) -> Result<Survey, PassError> {
-    let context = context(&equipment.settings, equipment.hosts());
     // Reading git blocks this thread for milliseconds; the others go on.
-    let read = tokio::task::block_in_place(|| equipment.repository.read(revision, &context))?;
+    let read = tokio::task::block_in_place(|| equipment.read(revision))?;
     let wants = wants(&read.desired);
     let connected = equipment.inventory.all();
     let (mut clusters, registry) = tokio::join!(

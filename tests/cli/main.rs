@@ -24,6 +24,10 @@ fn natsx(folder: &Path, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
+fn text_of(done: &Output) -> String {
+    text(&done.stdout) + &text(&done.stderr)
+}
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -153,6 +157,60 @@ fn exit_codes_and_hints_are_those_of_the_table() {
         assert_eq!(done.status.code(), Some(code), "{arguments:?}: {said}");
         assert!(said.contains(word), "{arguments:?}: {said}");
     }
+}
+
+#[test]
+fn a_file_that_is_no_saved_plan_is_refused_with_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let huge = fs::File::create(folder.path().join("huge.json")).unwrap();
+    huge.set_len(129 * 1024 * 1024).unwrap();
+    let whole = r#"{"kind": "SavedPlan", "format_version": "1.0", "checksum": "0"}"#;
+    for (name, text, word) in [
+        ("empty.json", Some(""), "is no saved plan"),
+        ("cut.json", whole.get(..40), "cut off"),
+        ("edited.json", Some(whole), "checksum"),
+        (
+            "later.json",
+            Some(r#"{"kind": "SavedPlan", "format_version": "7.0"}"#),
+            "format 7.0",
+        ),
+        (
+            "printed.json",
+            Some(r#"{"exchanges": []}"#),
+            "plan --out FILE",
+        ),
+        ("exchange.yaml", Some("name: x\n"), "not JSON"),
+        ("huge.json", None, "larger than"),
+        ("nowhere.json", None, "cannot read"),
+    ] {
+        if let Some(text) = text {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        let done = natsx(folder.path(), &["apply", "--yes", name]);
+        let said = text_of(&done);
+        assert_eq!(done.status.code(), Some(1), "{name}: {said}");
+        assert!(said.contains(name) && said.contains(word), "{name}: {said}");
+    }
+}
+
+#[test]
+fn a_plan_that_saw_no_cluster_is_not_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let examples = format!("{ROOT}/examples");
+    let out = ["--out", "plan.json"];
+    let done = natsx(
+        folder.path(),
+        &[&["plan", "--source", &examples], &out[..]].concat(),
+    );
+    assert_eq!(done.status.code(), Some(1));
+    assert!(
+        text_of(&done).contains("--kubeconfig"),
+        "{}",
+        text_of(&done)
+    );
+    let done = natsx(folder.path(), &[&["plan", "--offline"], &out[..]].concat());
+    assert_eq!(done.status.code(), Some(64), "{}", text_of(&done));
+    assert!(!folder.path().join("plan.json").exists());
 }
 
 #[test]

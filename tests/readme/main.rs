@@ -16,11 +16,12 @@ use blocks::{beginning, blocks};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Each block of commands, by how it begins, and who runs it. A new block must find its place here.
-const RUN_BY: [(&str, RunBy); 4] = [
+const RUN_BY: [(&str, RunBy); 5] = [
     ("cargo run -- plan", RunBy::ThisTest),
     ("cargo xtask demo", RunBy::Xtask),
     ("natsx-sync init", RunBy::Road),
     ("natsx-sync status", RunBy::Road),
+    ("natsx-sync plan --revision", RunBy::Road),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +30,7 @@ enum RunBy {
     ThisTest,
     /// `cargo xtask test` is the one command and runs the other.
     Xtask,
-    /// `tests/road/readme.rs`.
+    /// `tests/road/readme.rs` and `tests/road/saved.rs`.
     Road,
 }
 

@@ -20,6 +20,7 @@ mod overtaken;
 mod readme;
 mod remote;
 mod replaced;
+mod saved;
 mod strangers;
 mod terminating;
 mod world;

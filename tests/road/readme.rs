@@ -1,7 +1,7 @@
 //! The operator's first exchange, by the README word for word.
 
 #[path = "../readme/blocks.rs"]
-mod blocks;
+pub(crate) mod blocks;
 
 use std::fs;
 use std::process::{Child, Command, Stdio};

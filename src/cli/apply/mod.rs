@@ -1,22 +1,39 @@
-//! `apply`: one pass for a person.
+//! `apply`: one pass for a person, or a plan that was saved.
 
 mod again;
 mod once;
 mod progress;
 mod result;
+mod saved;
+mod stage;
+
+use std::path::PathBuf;
 
 use super::{Common, Done, Failure, Output};
 use crate::cli::options::Format;
-use crate::id::ExchangeId;
+use crate::id::{Digest, ExchangeId};
 use crate::state::StateError;
 
 pub(super) use once::{Wish, once};
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  natsx-sync apply --source . --kubeconfig ~/.kube/config\n  natsx-sync apply --yes --format json"
+    after_help = "Examples:\n  natsx-sync apply --source . --kubeconfig ~/.kube/config\n  natsx-sync apply --yes --format json\n  natsx-sync apply plan.json                     exactly what `plan --out plan.json` saved"
+)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
 )]
 pub(super) struct Args {
+    /// A plan saved with `plan --out`: exactly this is done, or nothing
+    #[arg(value_name = "PLAN", conflicts_with_all = ["allow_delete", "dirty"])]
+    plan: Option<PathBuf>,
+    /// Leave out what is stale in a saved plan, and apply the rest
+    #[arg(long, requires = "plan")]
+    fresh_only: bool,
+    /// Apply only the plan that has this digest
+    #[arg(long, value_name = "DIGEST")]
+    expect: Option<Digest>,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -35,12 +52,24 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
+    if let Some(plan) = &args.plan {
+        let wish = saved::Wish {
+            plan: plan.clone(),
+            ask: !args.yes,
+            fresh_only: args.fresh_only,
+            detailed: args.detailed_exitcode,
+            format: args.format,
+            expect: args.expect.clone(),
+        };
+        return saved::saved(common, &wish, output).await;
+    }
     let wish = Wish {
         ask: !args.yes,
         allow_delete: args.allow_delete.iter().cloned().collect(),
         detailed: args.detailed_exitcode,
         dirty: args.dirty,
         format: args.format,
+        expect: args.expect.clone(),
     };
     once(common, &wish, output).await
 }

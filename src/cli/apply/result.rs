@@ -1,18 +1,16 @@
-//! What applying came to: exit code, JSON, and the status it leaves behind.
+//! What applying came to: exit code and JSON.
 
 use std::collections::BTreeMap;
-
-use jiff::Timestamp;
 
 use super::again::is_unlocked;
 use crate::apply::{Outcome, OutcomeResult};
 use crate::cli::options::Format;
 use crate::cli::{Failure, Output};
-use crate::daemon::Ledger;
 use crate::id::ExchangeId;
-use crate::pass::{Equipment, Survey};
+use crate::pass::Survey;
 use crate::report::exit::category_of;
 use crate::report::{Category, code_of};
+use crate::saved::Stale;
 
 /// The plan's own code, and what applying adds to it.
 pub(super) fn code(
@@ -37,42 +35,31 @@ pub(super) fn code(
         };
         code_of([category])
     }));
-    // The first of 1, 5, 4, 3, 2, 0.
+    first_of(&found)
+}
+
+/// The first of 1, 5, 4, 3, 2, 0.
+pub(super) fn first_of(found: &[u8]) -> u8 {
     [1, 5, 4, 3, 2]
         .into_iter()
         .find(|code| found.contains(code))
         .unwrap_or(0)
 }
 
+/// The outcomes for programs; of a saved plan also what is stale.
 pub(super) fn show(
     outcomes: &BTreeMap<ExchangeId, Outcome>,
+    stale: Option<&[Stale]>,
     format: Format,
     output: &Output,
 ) -> Result<(), Failure> {
     if format == Format::Json {
         let outcomes: Vec<_> = outcomes.values().collect();
-        let result = serde_json::json!({"format_version": crate::report::FORMAT_VERSION, "exchanges": outcomes});
+        let mut result = serde_json::json!({"format_version": crate::report::FORMAT_VERSION, "exchanges": outcomes});
+        if let (Some(stale), Some(result)) = (stale, result.as_object_mut()) {
+            result.insert("stale".to_owned(), serde_json::to_value(stale)?);
+        }
         output.result(&serde_json::to_string_pretty(&result)?);
     }
-    Ok(())
-}
-
-/// Leaves a status behind, so that `status` can tell what this pass did.
-pub(super) fn remember(
-    equipment: &Equipment,
-    survey: Survey,
-    outcomes: &BTreeMap<ExchangeId, Outcome>,
-) -> Result<(), Failure> {
-    let mut ledger = Ledger::new(Timestamp::now());
-    ledger.take_pass(survey, BTreeMap::new());
-    for outcome in outcomes
-        .values()
-        .filter(|outcome| outcome.result != OutcomeResult::Unchanged)
-    {
-        ledger.take_outcome(outcome.clone());
-    }
-    equipment
-        .state
-        .write_status(&ledger.status(&BTreeMap::new(), Timestamp::now()))?;
     Ok(())
 }

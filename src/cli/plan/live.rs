@@ -1,22 +1,39 @@
 //! A plan from what clusters and registry say now.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use super::{Args, header, revision};
 use crate::cli::{Common, Failure};
 use crate::config::Settings;
+use crate::exchange::desired::{ChartRef, Desired};
+use crate::id::{Digest, Instance};
 use crate::pass::{Equipment, Knowledge, survey};
 use crate::plan::action::Plan;
 use crate::report::Header;
 use crate::source::{Location, Revision};
 
+/// A plan and what it was made of.
+pub(super) struct Live {
+    pub(super) plan: Plan,
+    pub(super) header: Header,
+    pub(super) basis: Basis,
+}
+
+/// What saving a plan needs to know beside it.
+pub(super) struct Basis {
+    pub(super) desired: Desired,
+    pub(super) instance: Instance,
+    /// The chart archives at hand.
+    pub(super) archives: BTreeMap<ChartRef, Digest>,
+}
+
 pub(super) async fn plan(
     settings: Settings,
     common: &Common,
     args: &Args,
-) -> Result<(Plan, Header), Failure> {
+) -> Result<Live, Failure> {
     let equipment = Equipment::connect(settings).await?;
     let revision = revision(common, Revision::Files);
     // A local work tree is planned as its files stand; only what is elsewhere has to be fetched first.
@@ -37,6 +54,19 @@ pub(super) async fn plan(
         Timestamp::now(),
     )
     .await?;
-    let header = header(&survey.desired);
-    Ok((survey.plan, header))
+    let wanted = survey.desired.exchanges.values();
+    let charts: BTreeSet<&ChartRef> = wanted.map(|exchange| &exchange.chart).collect();
+    let archives = charts
+        .into_iter()
+        .filter_map(|chart| Some((chart.clone(), equipment.charts.cached(chart)?.digest)))
+        .collect();
+    Ok(Live {
+        header: header(&survey.desired),
+        plan: survey.plan,
+        basis: Basis {
+            desired: survey.desired,
+            instance: equipment.settings.instance,
+            archives,
+        },
+    })
 }

@@ -2,8 +2,10 @@
 
 mod live;
 mod offline;
+mod save;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::{Common, Done, Failure, Output};
 use crate::cli::options::Format;
@@ -16,7 +18,7 @@ use crate::source::Revision;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  natsx-sync plan --source examples\n  natsx-sync plan --offline --base origin/main --format json\n  natsx-sync plan --kubeconfig us-east-cluster=~/.kube/config --detailed-exitcode"
+    after_help = "Examples:\n  natsx-sync plan --source examples\n  natsx-sync plan --offline --base origin/main --format json\n  natsx-sync plan --kubeconfig us-east-cluster=~/.kube/config --detailed-exitcode\n  natsx-sync plan --revision main --out plan.json    then: natsx-sync apply plan.json"
 )]
 pub(super) struct Args {
     /// Compare with git alone: no cluster, no process, no secret
@@ -37,9 +39,12 @@ pub(super) struct Args {
     /// Form of the result
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
-    /// Write the result to a file instead of stdout
-    #[arg(long, value_name = "FILE")]
+    /// Save the plan, so that `apply FILE` does exactly this
+    #[arg(long, value_name = "FILE", conflicts_with = "offline")]
     out: Option<PathBuf>,
+    /// How long a saved plan may be applied
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = humantime::parse_duration)]
+    expires: Duration,
 }
 
 pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
@@ -47,19 +52,23 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
     // An offline plan may be one of a stranger's branch: nothing of this host is read but what is named.
     overrides.only_named = args.offline;
     let settings = common.settings_with(&overrides)?.settings;
-    let (plan, header) = if args.offline || settings.clusters.is_empty() {
-        offline::plan(&settings, common, args)?
+    let (plan, header, basis) = if args.offline || settings.clusters.is_empty() {
+        let (plan, header) = offline::plan(&settings, common, args)?;
+        (plan, header, None)
     } else {
-        live::plan(settings, common, args).await?
+        let live = live::plan(settings, common, args).await?;
+        (live.plan, live.header, Some(live.basis))
     };
-    let text = match args.format {
+    output.result(&match args.format {
         Format::Json => plan_json(&plan, &header),
-        Format::Text => plan_text(&plan, &header, style(output, args.show_unchanged)),
-    };
-    match &args.out {
-        Some(path) => std::fs::write(path, text)
-            .map_err(|error| anyhow::anyhow!("cannot write {}: {error}", path.display()))?,
-        None => output.result(&text),
+        Format::Text => format!(
+            "{}Digest: {}\n",
+            plan_text(&plan, &header, style(output, args.show_unchanged)),
+            plan.digest()
+        ),
+    });
+    if let Some(path) = &args.out {
+        save::save(path, &plan, header.truth, basis, args, output)?;
     }
     Ok(exit_code(&plan, args.detailed_exitcode))
 }

@@ -85,7 +85,7 @@ pub(crate) const CHANGES: [(&str, Option<&str>, Change); 20] = [
             .or_default()
             .push(one);
     }),
-    ("the registry is away", Some("action"), |_, world| {
+    ("the registry is away", Some("record"), |_, world| {
         world.registry = Err(Unreadable {
             reason: Reason::RegistryUnreadable,
             text: "down".to_owned(),

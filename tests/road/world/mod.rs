@@ -15,7 +15,7 @@ use fleet::git_host::{GitHost, Repository};
 use fleet::process::Process;
 
 pub(crate) use hold::Hold;
-pub(crate) use run::{Begun, eventually};
+pub(crate) use run::{Begun, Ran, eventually};
 
 /// The clusters of the fleet, by the names the exchanges use.
 pub(crate) const US: &str = "us-east-cluster";

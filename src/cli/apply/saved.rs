@@ -1,0 +1,195 @@
+//! `apply PLAN`: exactly what was saved, or nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, anyhow};
+use jiff::Timestamp;
+
+use super::once::expected;
+use super::progress::confirmed;
+use super::result::{code, first_of, show};
+use super::stage::{Stage, verified};
+use crate::cli::options::Format;
+use crate::cli::{Common, Done, Failure, Output, USAGE, file};
+use crate::exchange::desired::{ChartRef, Desired};
+use crate::id::{CommitId, Digest};
+use crate::observe::observed::Ancestry;
+use crate::pass::Survey;
+use crate::plan::action::Plan;
+use crate::report::{plan_text, safe};
+use crate::saved::{Now, SavedError, SavedPlan, Stale, stale};
+use crate::source::Revision;
+
+/// What is wanted of a saved plan.
+pub(super) struct Wish {
+    pub(super) plan: PathBuf,
+    pub(super) ask: bool,
+    pub(super) fresh_only: bool,
+    pub(super) detailed: bool,
+    pub(super) format: Format,
+    pub(super) expect: Option<Digest>,
+}
+
+pub(super) async fn saved(common: &Common, wish: &Wish, output: &Output) -> Done {
+    if common.revision.is_some() {
+        let error = anyhow!("a saved plan names its commit: leave --revision away");
+        return Err(Failure::new(USAGE, error));
+    }
+    let shown = wish.plan.display().to_string();
+    let saved = SavedPlan::read(&shown, &file::read(&wish.plan)?)?;
+    let settings = common.settings()?.settings;
+    let commit = saved
+        .check(&shown, &settings.instance, Timestamp::now())
+        .map_err(refused)?;
+    expected(&shown, &saved.digest, wish.expect.as_ref())?;
+    let stage = Stage::set(settings).await?;
+    let head = head(&stage, &shown, &commit)?;
+    let archives = archives(&stage, &saved).await;
+    let revision = Revision::Named(commit.to_string());
+    let survey = stage.look(&revision, &saved.allow_delete).await?;
+    verified(&survey)?;
+    let now = Now {
+        plan: &survey.plan,
+        desired: &survey.desired,
+        head: head.as_ref(),
+        archives: &archives,
+    };
+    let gone = stale(&saved, now);
+    if !gone.is_empty() && !wish.fresh_only {
+        show(&BTreeMap::new(), Some(&gone), wish.format, output)?;
+        return Err(Failure::new(
+            4,
+            anyhow!("{}", refusal(&shown, &saved, &gone)),
+        ));
+    }
+    for one in &gone {
+        output.say(&format!("left out: {}", sentence(one)));
+    }
+    let plan = fresh(&saved, &gone, &survey);
+    if wish.format == Format::Text {
+        let header = crate::cli::plan::header(&survey.desired);
+        let style = crate::cli::plan::style(output, false);
+        output.result(&plan_text(&plan, &header, style));
+    }
+    let changes = plan.exchanges.iter().any(|entry| entry.action.is_change());
+    if changes && wish.ask && !confirmed(output)? {
+        output.say("nothing was changed");
+        return Ok(first_of(&[code(&survey, &BTreeMap::new(), false)]));
+    }
+    let outcomes = stage.carry_out(&plan, &survey.desired, output).await;
+    let code = if stage.is_cancelled() {
+        130
+    } else {
+        let left = if gone.is_empty() { 0 } else { 3 };
+        first_of(&[code(&survey, &outcomes, wish.detailed), left])
+    };
+    show(&outcomes, Some(&gone), wish.format, output)?;
+    stage.strike(survey, &outcomes).await?;
+    Ok(code)
+}
+
+fn refused(error: SavedError) -> Failure {
+    let code = if error.is_stale() {
+        4
+    } else {
+        crate::cli::ERROR
+    };
+    Failure::new(code, error)
+}
+
+/// What the head says, if the branch went on since; the saved commit has to be in its history.
+fn head(stage: &Stage, shown: &str, commit: &CommitId) -> Result<Option<Desired>, Failure> {
+    let equipment = &stage.equipment;
+    // Told first: of a commit that is not there nothing else can be said.
+    tokio::task::block_in_place(|| {
+        equipment
+            .repository
+            .source
+            .read(&Revision::Named(commit.to_string()))
+    })
+    .with_context(|| {
+        format!(
+            "{shown} was made at commit {}, which cannot be read",
+            commit.short()
+        )
+    })?;
+    let head = tokio::task::block_in_place(|| equipment.read(&Revision::Head))?;
+    if head.desired.commit.as_ref() == Some(commit) {
+        return Ok(None);
+    }
+    let inside = head
+        .history
+        .is_some_and(|history| history.ancestry(commit) == Ancestry::HeadOrAncestor);
+    if inside {
+        return Ok(Some(head.desired));
+    }
+    let error = anyhow!(
+        "{shown} was made at commit {}, which is not in the history of the branch's head: plan anew (StalePlan)",
+        commit.short()
+    );
+    Err(Failure::new(4, error))
+}
+
+/// The archives of the charts whose archive was known when the plan was saved. One that cannot be had is told by the
+/// action that needs it.
+async fn archives(stage: &Stage, saved: &SavedPlan) -> BTreeMap<ChartRef, Digest> {
+    let known: BTreeSet<&ChartRef> = saved
+        .changes()
+        .filter(|(_, entry)| entry.archive.is_some())
+        .filter_map(|(_, entry)| entry.inputs.chart.as_ref())
+        .collect();
+    let mut archives = BTreeMap::new();
+    for chart in known {
+        if let Ok(archive) = stage.equipment.charts.fetch(chart).await {
+            archives.insert(chart.clone(), archive.digest);
+        }
+    }
+    archives
+}
+
+/// The plan without what was not saved and what is stale.
+fn fresh(saved: &SavedPlan, stale: &[Stale], survey: &Survey) -> Plan {
+    let agreed: BTreeSet<_> = saved
+        .changes()
+        .map(|(id, _)| id)
+        .filter(|id| stale.iter().all(|one| one.id != **id))
+        .collect();
+    let mut plan = survey.plan.clone();
+    plan.exchanges.retain(|entry| {
+        !entry.action.is_change() || entry.id.as_ref().is_some_and(|id| agreed.contains(id))
+    });
+    plan
+}
+
+fn refusal(shown: &str, saved: &SavedPlan, stale: &[Stale]) -> String {
+    let mut text = format!(
+        "{shown} is stale, nothing was applied: {} of {} changes do not hold any more (StalePlan)",
+        stale.len(),
+        saved.changes().count()
+    );
+    for one in stale {
+        write!(text, "\n  {}", sentence(one)).ok();
+    }
+    text.push_str("\n  plan anew");
+    if stale.len() < saved.changes().count() {
+        text.push_str(", or apply the others with --fresh-only");
+    }
+    text
+}
+
+/// `ID  ACTION: what changed; what else`.
+fn sentence(stale: &Stale) -> String {
+    let changes: Vec<String> = stale
+        .changes
+        .iter()
+        .map(|change| safe(&change.text))
+        .collect();
+    format!(
+        "{}  {}: {}",
+        stale.id,
+        stale.action.word(),
+        changes.join("; ")
+    )
+}

@@ -1,0 +1,118 @@
+//! What every way of applying works with: everything connected, and the state folder held.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use anyhow::anyhow;
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::held;
+use super::progress::{stop_on_signals, tell};
+use crate::apply::{Outcome, Pass, apply};
+use crate::cli::{BUG, Failure, Output};
+use crate::config::Settings;
+use crate::daemon::{Ledger, Session, check, limits};
+use crate::exchange::desired::Desired;
+use crate::id::ExchangeId;
+use crate::pass::{Equipment, Knowledge, Survey, survey};
+use crate::plan::action::Plan;
+use crate::plan::verify;
+use crate::source::Revision;
+
+pub(super) struct Stage {
+    pub(super) equipment: Equipment,
+    session: Session,
+    cancel: CancellationToken,
+}
+
+impl Stage {
+    /// Connects, takes the state folder and fetches.
+    pub(super) async fn set(settings: Settings) -> Result<Self, Failure> {
+        check(&settings)?;
+        let equipment = Equipment::connect(settings).await?;
+        let session = Session::begin(&equipment).map_err(held)?;
+        equipment.repository.source.fetch().await?;
+        Ok(Self {
+            equipment,
+            session,
+            cancel: CancellationToken::new(),
+        })
+    }
+
+    /// One look at everything, and the plan that follows.
+    pub(super) async fn look(
+        &self,
+        revision: &Revision,
+        allow_delete: &BTreeSet<ExchangeId>,
+    ) -> Result<Survey, Failure> {
+        let knowledge = Knowledge::of(&self.session.journal);
+        let nothing = BTreeSet::new();
+        let now = Timestamp::now();
+        let equipment = &self.equipment;
+        let survey = survey(equipment, revision, &knowledge, allow_delete, nothing, now).await?;
+        survey.remember(&equipment.state, now)?;
+        Ok(survey)
+    }
+
+    /// Does what a plan says.
+    pub(super) async fn carry_out(
+        &self,
+        plan: &Plan,
+        desired: &Desired,
+        output: &Output,
+    ) -> BTreeMap<ExchangeId, Outcome> {
+        stop_on_signals(self.cancel.clone());
+        let pass = Pass {
+            world: Arc::clone(&self.session.world),
+            journal: Arc::clone(&self.session.journal),
+            limits: limits(&self.equipment.settings),
+            number: 1,
+        };
+        let tell = |progress: &_| tell(output, progress);
+        apply(plan, desired, pass, tell, self.cancel.clone()).await
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.cancel.is_cancelled()
+    }
+
+    /// Leaves a status behind, so that `status` can tell what this pass did, and lets go.
+    pub(super) async fn strike(
+        self,
+        survey: Survey,
+        outcomes: &BTreeMap<ExchangeId, Outcome>,
+    ) -> Result<(), Failure> {
+        let mut ledger = Ledger::new(Timestamp::now());
+        ledger.take_pass(survey, BTreeMap::new());
+        for outcome in outcomes
+            .values()
+            .filter(|outcome| outcome.result != crate::apply::OutcomeResult::Unchanged)
+        {
+            ledger.take_outcome(outcome.clone());
+        }
+        self.equipment
+            .state
+            .write_status(&ledger.status(&BTreeMap::new(), Timestamp::now()))?;
+        if let Some(embedded) = self.equipment.embedded {
+            embedded.close().await.ok();
+        }
+        Ok(())
+    }
+}
+
+/// Has the plan looked through by the verifier.
+pub(super) fn verified(survey: &Survey) -> Result<(), Failure> {
+    verify(
+        &survey.plan,
+        &survey.desired,
+        &survey.observed,
+        &survey.policy,
+    )
+    .map_err(|broken| {
+        Failure::new(
+            BUG,
+            anyhow!("the verifier refuses this plan, nothing was done: {broken:?}"),
+        )
+    })
+}

@@ -1,0 +1,187 @@
+//! A saved plan is applied exactly, or not at all.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::Value;
+
+use crate::readme::blocks;
+use crate::world::{EU, Ran, US, World, exchange};
+
+/// A line of the README that begins like this, as arguments.
+fn line(beginning: &str) -> Vec<String> {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let block = blocks::beginning(&readme, "natsx-sync plan --revision").text;
+    let line = block.lines().find(|line| line.starts_with(beginning));
+    let words = line.unwrap().split('#').next().unwrap().split_whitespace();
+    words.skip(1).map(str::to_owned).collect()
+}
+
+impl World {
+    fn say(&self, beginning: &str, more: &[&str]) -> Ran {
+        let line = line(beginning);
+        let mut words: Vec<&str> = line.iter().map(String::as_str).collect();
+        words.extend(more);
+        self.run(&words)
+    }
+
+    /// Saves a plan of the branch's head, as the README says.
+    fn save(&self) -> Value {
+        let ran = self.say("natsx-sync plan", &["--format", "json"]);
+        ran.expect(0).json()
+    }
+
+    fn apply_saved(&self, more: &[&str]) -> Ran {
+        let all = [&["--yes", "--format", "json"], more].concat();
+        self.say("natsx-sync apply", &all)
+    }
+}
+
+#[test]
+fn a_change_by_hand_spoils_its_own_entry_and_all_or_the_rest_is_left() {
+    let world = World::new("kept");
+    let (us, eu) = (
+        "us-east-cluster/road/nats-kept",
+        "eu-edge-cluster/road/nats-kept",
+    );
+    let files = |more: &str| {
+        [
+            exchange(US, "nats-kept", more),
+            exchange(EU, "nats-kept", more),
+        ]
+    };
+    let commit = |more: &str| {
+        let [a, b] = files(more);
+        world.commit(&[
+            ("exchanges/a.yaml", Some(&a)),
+            ("exchanges/b.yaml", Some(&b)),
+        ])
+    };
+    commit("");
+    world.save();
+    let mode = fs::metadata(world.path("plan.json")).unwrap().permissions();
+    assert_eq!(mode.mode() & 0o777, 0o600);
+    world.apply_saved(&[]).expect(0);
+    assert_eq!(
+        world.latest(US, "nats-kept"),
+        Some((1, "deployed".to_owned()))
+    );
+    let again = world.apply_saved(&[]).expect(4);
+    assert_eq!(again.json()["stale"].as_array().unwrap().len(), 2);
+
+    let planned = commit("  config.merge.max_connections: 7\n");
+    world.save();
+    // By hand, in one cluster.
+    let release = world.fleet.chart();
+    let values = ["--reuse-values", "--set", "config.merge.max_connections=9"];
+    let upgrade = ["upgrade", "nats-kept", release.to_str().unwrap()];
+    world.helm(US, &[&upgrade[..], &values].concat());
+    let helms = world.helm_calls();
+    let stale = world.apply_saved(&[]).expect(4);
+    let told = &stale.json()["stale"];
+    assert_eq!(told.as_array().unwrap().len(), 1);
+    assert_eq!(
+        (&told[0]["id"], &told[0]["changes"][0]["part"]),
+        (&us.into(), &"release".into())
+    );
+    assert!(
+        stale.stderr.contains("was at revision 1, is at 2"),
+        "{}",
+        stale.stderr
+    );
+    assert_eq!(world.helm_calls(), helms, "nothing was applied");
+
+    // Neither a commit that touches nothing of it nor the state of another exchange matters.
+    world.commit(&[
+        ("README.md", Some("more")),
+        (
+            "exchanges/c.yaml",
+            Some(&exchange(EU, "nats-kept-more", "")),
+        ),
+    ]);
+    let rest = world.apply_saved(&["--fresh-only"]).expect(3);
+    assert_eq!(rest.entry(eu)["result"], "done");
+    assert_eq!(rest.json()["exchanges"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        world.latest(US, "nats-kept"),
+        Some((2, "deployed".to_owned()))
+    );
+    let labels = world.revisions(EU, "nats-kept").pop().unwrap();
+    assert_eq!(
+        (&labels["version"], &labels["natsx-sync/commit"]),
+        (&"2".into(), &planned.trim().into())
+    );
+    assert_eq!(world.latest(EU, "nats-kept-more"), None);
+}
+
+#[test]
+fn a_branch_that_went_on_matters_where_it_touches_the_exchange() {
+    let world = World::new("moved");
+    let text = exchange(EU, "nats-moved", "");
+    world.commit(&[("exchanges/a.yaml", Some(&text))]);
+    let digest = world.save()["digest"].as_str().unwrap().to_owned();
+    // Moved within the repository: the same file.
+    world.commit(&[
+        ("exchanges/a.yaml", None),
+        ("exchanges/eu/a.yaml", Some(&text)),
+    ]);
+    world.apply_saved(&["--expect", &"0".repeat(64)]).expect(4);
+    assert_eq!(world.latest(EU, "nats-moved"), None);
+    world.apply_saved(&["--expect", &digest]).expect(0);
+    assert_eq!(
+        world.latest(EU, "nats-moved"),
+        Some((1, "deployed".to_owned()))
+    );
+
+    let changed = |more: &str| exchange(EU, "nats-moved", more);
+    world.commit(&[(
+        "exchanges/eu/a.yaml",
+        Some(&changed("  config.merge.max_connections: 7\n")),
+    )]);
+    world.save();
+    world.commit(&[(
+        "exchanges/eu/a.yaml",
+        Some(&changed("  config.merge.max_connections: 8\n")),
+    )]);
+    let stale = world.apply_saved(&[]).expect(4).json();
+    assert_eq!(stale["stale"][0]["changes"][0]["part"], "file", "{stale}");
+
+    let plan = fs::read_to_string(world.path("plan.json")).unwrap();
+    let commit = serde_json::from_str::<Value>(&plan).unwrap()["source"]["commit"].clone();
+    fs::write(
+        world.path("plan.json"),
+        plan.replace(commit.as_str().unwrap(), &"0".repeat(40)),
+    )
+    .unwrap();
+    let edited = world.apply_saved(&[]).expect(1);
+    assert!(edited.stderr.contains("checksum"), "{}", edited.stderr);
+}
+
+#[test]
+fn a_removal_is_applied_as_saved_unless_the_file_comes_back() {
+    let world = World::new("leaves");
+    let text = exchange(EU, "nats-leaves", "");
+    let other = exchange(EU, "nats-leaves-other", "");
+    world.commit(&[
+        ("exchanges/a.yaml", Some(&text)),
+        ("exchanges/b.yaml", Some(&other)),
+    ]);
+    world.apply().expect(0);
+    world.commit(&[("exchanges/a.yaml", None)]);
+    world.save();
+    world.commit(&[("exchanges/a.yaml", Some(&text))]);
+    let stale = world.apply_saved(&[]).expect(4);
+    assert!(
+        stale.stderr.contains("declares it again"),
+        "{}",
+        stale.stderr
+    );
+    assert_eq!(
+        world.latest(EU, "nats-leaves"),
+        Some((1, "deployed".to_owned()))
+    );
+    world.commit(&[("exchanges/a.yaml", None)]);
+    world.apply_saved(&[]).expect(0);
+    assert_eq!(world.latest(EU, "nats-leaves"), None);
+    assert_eq!(world.record("nats-leaves"), None);
+}
