@@ -1,12 +1,12 @@
 //! `doctor`: is everything there that `run` will need? Each finding says what to do.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::{Common, Done, Output};
+use crate::cluster::Permissions;
 use crate::exchange::desired::ChartRef;
 use crate::helm::{Folders, Helm};
-use crate::id::{ClusterId, Namespace};
 use crate::pass::{Equipment, Knowledge, survey};
 use crate::source::Revision;
 
@@ -39,8 +39,8 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
             return Ok(sheet.finish(output));
         }
     };
-    let namespaces = check_source(&equipment, &mut sheet).await;
-    check_clusters(&equipment, &namespaces, &mut sheet).await;
+    check_source(&equipment, &mut sheet).await;
+    check_clusters(&equipment, &mut sheet).await;
     match equipment.registry.view().await {
         Ok(view) => sheet.good("registry", &format!("{} records", view.records.len())),
         Err(unreadable) => sheet.bad(
@@ -78,12 +78,7 @@ async fn check_helm(path: &str, sheet: &mut Sheet) {
     }
 }
 
-/// Reads the repository and gives the namespaces it wants, by cluster.
-async fn check_source(
-    equipment: &Equipment,
-    sheet: &mut Sheet,
-) -> BTreeMap<ClusterId, BTreeSet<Namespace>> {
-    let mut namespaces: BTreeMap<ClusterId, BTreeSet<Namespace>> = BTreeMap::new();
+async fn check_source(equipment: &Equipment, sheet: &mut Sheet) {
     let shown = equipment.repository.source.display();
     if let Err(error) = equipment.repository.source.fetch().await {
         sheet.bad(
@@ -91,7 +86,7 @@ async fn check_source(
             &format!("{shown}: {}", chain(&error)),
             "mend `source` in the settings",
         );
-        return namespaces;
+        return;
     }
     let looked = survey(
         equipment,
@@ -123,22 +118,11 @@ async fn check_source(
                     "`natsx-sync validate` says what is wrong where",
                 );
             }
-            for id in survey.desired.exchanges.keys() {
-                namespaces
-                    .entry(id.cluster.clone())
-                    .or_default()
-                    .insert(id.namespace.clone());
-            }
         }
     }
-    namespaces
 }
 
-async fn check_clusters(
-    equipment: &Equipment,
-    namespaces: &BTreeMap<ClusterId, BTreeSet<Namespace>>,
-    sheet: &mut Sheet,
-) {
+async fn check_clusters(equipment: &Equipment, sheet: &mut Sheet) {
     for (id, cluster) in equipment.inventory.all() {
         let name = format!("cluster {id}");
         let cluster = match cluster {
@@ -148,24 +132,23 @@ async fn check_clusters(
                 continue;
             }
         };
-        let wanted = namespaces.get(&id).cloned().unwrap_or_default();
-        match cluster.permissions(&wanted).await {
+        match cluster.permissions().await {
             Err(error) => sheet.bad(
                 &name,
                 &chain(&error),
                 "see that its API server can be reached from here",
             ),
-            Ok(missing) if missing.is_empty() => sheet.good(
+            Ok(Permissions { missing, .. }) if missing.is_empty() => sheet.good(
                 &name,
                 &format!("{} answers, all permissions", cluster.host()),
             ),
-            Ok(missing) => {
+            Ok(Permissions { missing, grant }) => {
                 let rules: Vec<_> = missing.iter().map(ToString::to_string).collect();
-                sheet.bad(
-                    &name,
-                    "permissions are missing",
-                    &format!("grant these rules:\n{}", rules.join("\n")),
-                );
+                let text = format!("permissions are missing:\n{}", rules.join("\n"));
+                sheet.bad(&name, &text, "grant what is printed below, or part of it");
+                sheet.print_below(&format!(
+                    "# cluster {id}: `kubectl apply` this as its administrator\n{grant}"
+                ));
             }
         }
     }
@@ -213,6 +196,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 struct Sheet {
     text: String,
     bad: usize,
+    below: String,
 }
 
 impl Sheet {
@@ -224,10 +208,15 @@ impl Sheet {
         self.bad += 1;
         writeln!(
             self.text,
-            "BAD   {what}: {text}\n      {}",
-            advice.replace('\n', "\n      ")
+            "BAD   {what}: {}\n      {advice}",
+            text.replace('\n', "\n      ")
         )
         .ok();
+    }
+
+    /// What is to be copied as it stands: it ends the output.
+    fn print_below(&mut self, text: &str) {
+        self.below.push_str(text);
     }
 
     fn finish(mut self, output: &Output) -> u8 {
@@ -235,6 +224,7 @@ impl Sheet {
             0 => self.text.push_str("everything is there\n"),
             bad => writeln!(self.text, "{bad} to mend").unwrap_or(()),
         }
+        self.text.push_str(&self.below);
         output.result(&self.text);
         u8::from(self.bad > 0)
     }

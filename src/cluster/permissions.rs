@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
 };
@@ -12,46 +13,80 @@ use kube::api::PostParams;
 
 use super::access::Cluster;
 use super::error::ClusterError;
+use super::grant::grant;
 use crate::id::Namespace;
 
 const PARALLEL: usize = 16;
 const READ: &[&str] = &["get"];
 const ALL: &[&str] = &["get", "list", "create", "update", "patch", "delete"];
 
-/// Within every namespace of exchanges: API group, resource, verbs. The chart's own objects are helm's work in our name.
-const NAMESPACED: &[(&str, &str, &[&str])] = &[
-    ("", "secrets", ALL),
-    ("", "configmaps", ALL),
-    ("", "services", ALL),
-    ("", "serviceaccounts", ALL),
-    (
+/// What is needed of one resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rule {
+    /// API group; empty = core.
+    pub(super) group: &'static str,
+    /// With its subresource.
+    pub(super) resource: &'static str,
+    pub(super) verbs: &'static [&'static str],
+}
+
+const fn rule(group: &'static str, resource: &'static str, verbs: &'static [&'static str]) -> Rule {
+    Rule {
+        group,
+        resource,
+        verbs,
+    }
+}
+
+/// Within every namespace of exchanges. The chart's own objects are helm's work in our name.
+const NAMESPACED: &[Rule] = &[
+    rule("", "secrets", ALL),
+    rule("", "configmaps", ALL),
+    rule("", "services", ALL),
+    rule("", "serviceaccounts", ALL),
+    rule(
         "apps",
         "statefulsets",
         &[
             "get", "list", "watch", "create", "update", "patch", "delete",
         ],
     ),
-    ("apps", "deployments", ALL),
-    ("policy", "poddisruptionbudgets", ALL),
-    ("", "pods", &["get", "list"]),
-    ("", "pods/proxy", READ),
-    ("", "pods/log", READ),
-    ("", "events", &["list"]),
-    ("", "persistentvolumeclaims", &["get", "list", "delete"]),
-    (
+    rule("apps", "deployments", ALL),
+    rule("policy", "poddisruptionbudgets", ALL),
+    rule("", "pods", &["get", "list"]),
+    rule("", "pods/proxy", READ),
+    rule("", "pods/log", READ),
+    rule("", "events", &["list"]),
+    rule("", "persistentvolumeclaims", &["get", "list", "delete"]),
+    rule(
         "coordination.k8s.io",
         "leases",
         &["get", "create", "update", "patch"],
     ),
 ];
 
-/// Of the cluster itself; asked only where the settings do not limit us to namespaces.
-const CLUSTER_WIDE: &[(&str, &str, &[&str])] = &[("", "namespaces", &["get", "list", "create"])];
+/// Of the cluster itself; needed only where the settings do not limit us to namespaces.
+const CLUSTER_WIDE: &[Rule] = &[rule("", "namespaces", &["get", "list", "create"])];
 
-/// A rule that is missing. `Display` is the YAML of the rule.
+/// What is needed in one place.
+pub(super) fn needed(everywhere: bool) -> Vec<Rule> {
+    let wide = if everywhere { CLUSTER_WIDE } else { &[] };
+    [NAMESPACED, wide].concat()
+}
+
+/// What we may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Permissions {
+    /// What we may not, and should.
+    pub missing: Vec<MissingRule>,
+    /// Roles and bindings that allow it, for `kubectl apply`; empty when nothing is missing.
+    pub grant: String,
+}
+
+/// A rule that is missing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MissingRule {
-    /// Where: a Role there; none = a `ClusterRole`.
+    /// Where; none = in the whole cluster.
     pub namespace: Option<Namespace>,
     /// Its API group; empty = core.
     pub api_group: String,
@@ -64,13 +99,14 @@ pub struct MissingRule {
 impl fmt::Display for MissingRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verbs: Vec<&str> = self.verbs.iter().map(String::as_str).collect();
-        write!(
-            f,
-            "- apiGroups: [\"{}\"]\n  resources: [{}]\n  verbs: [{}]",
-            self.api_group,
-            self.resource,
-            verbs.join(", ")
-        )
+        write!(f, "{} {}", verbs.join(", "), self.resource)?;
+        if !self.api_group.is_empty() {
+            write!(f, ".{}", self.api_group)?;
+        }
+        match &self.namespace {
+            Some(namespace) => write!(f, " in namespace {namespace}"),
+            None => f.write_str(" in every namespace"),
+        }
     }
 }
 
@@ -82,23 +118,35 @@ struct Question {
 }
 
 impl Cluster {
-    /// The rules that are missing for these namespaces (empty: for all of the cluster); empty when nothing is.
-    pub async fn permissions(
-        &self,
-        namespaces: &BTreeSet<Namespace>,
-    ) -> Result<Vec<MissingRule>, ClusterError> {
-        let everywhere = self.namespaces().is_none();
-        let questions = questions(namespaces, everywhere);
-        let denied: Vec<Question> =
-            stream::iter(questions.into_iter().map(|question| async move {
+    /// What is missing in the namespaces the settings limit us to, or else in the whole cluster.
+    pub async fn permissions(&self) -> Result<Permissions, ClusterError> {
+        let denied: Vec<Question> = stream::iter(questions(self.namespaces()).into_iter().map(
+            |question| async move {
                 let allowed = self.may(&question).await?;
                 Ok::<_, ClusterError>((!allowed).then_some(question))
-            }))
-            .buffer_unordered(PARALLEL)
-            .try_filter_map(|denied| async move { Ok(denied) })
-            .try_collect()
-            .await?;
-        Ok(rules(denied))
+            },
+        ))
+        .buffer_unordered(PARALLEL)
+        .try_filter_map(|denied| async move { Ok(denied) })
+        .try_collect()
+        .await?;
+        let missing = rules(denied);
+        let places: BTreeSet<_> = missing.iter().map(|rule| rule.namespace.as_ref()).collect();
+        let user = if places.is_empty() {
+            None
+        } else {
+            self.username().await
+        };
+        let grant = grant(places, user.as_deref());
+        Ok(Permissions { missing, grant })
+    }
+
+    /// Who we are to the API server, if it tells.
+    async fn username(&self) -> Option<String> {
+        let api: Api<SelfSubjectReview> = Api::all(self.client().clone());
+        let asked = SelfSubjectReview::default();
+        let answer = api.create(&PostParams::default(), &asked).await.ok()?;
+        answer.status?.user_info?.username
     }
 
     async fn may(&self, question: &Question) -> Result<bool, ClusterError> {
@@ -130,31 +178,21 @@ impl Cluster {
 }
 
 /// Without a limit the releases are listed cluster-wide, so the rules must hold cluster-wide: one answer for all.
-fn questions(namespaces: &BTreeSet<Namespace>, everywhere: bool) -> Vec<Question> {
-    let places: Vec<Option<Namespace>> = if everywhere {
-        vec![None]
-    } else {
-        namespaces.iter().cloned().map(Some).collect()
+fn questions(limit: Option<&BTreeSet<Namespace>>) -> Vec<Question> {
+    let places: Vec<Option<Namespace>> = match limit {
+        None => vec![None],
+        Some(namespaces) => namespaces.iter().cloned().map(Some).collect(),
     };
     let mut questions = Vec::new();
-    let mut ask = |place: &Option<Namespace>,
-                   rules: &[(&'static str, &'static str, &[&'static str])]| {
-        for (group, resource, verbs) in rules {
-            for verb in *verbs {
-                questions.push(Question {
-                    namespace: place.clone(),
-                    group,
-                    resource,
-                    verb,
-                });
-            }
+    for place in places {
+        for rule in needed(place.is_none()) {
+            questions.extend(rule.verbs.iter().map(|verb| Question {
+                namespace: place.clone(),
+                group: rule.group,
+                resource: rule.resource,
+                verb,
+            }));
         }
-    };
-    for place in &places {
-        ask(place, NAMESPACED);
-    }
-    if everywhere {
-        ask(&None, CLUSTER_WIDE);
     }
     questions
 }
@@ -183,34 +221,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn missing_verbs_of_a_resource_make_one_rule_in_yaml() {
-        let asked = questions(&BTreeSet::from(["a".parse().unwrap()]), false);
+    fn missing_verbs_of_a_resource_make_one_rule() {
+        let asked = questions(Some(&BTreeSet::from(["a".parse().unwrap()])));
         let denied = asked
             .into_iter()
             .filter(|question| question.resource == "pods/proxy" || question.resource == "leases")
             .collect();
         let rules = rules(denied);
         assert_eq!(rules.len(), 2);
-        let text = rules[0].to_string();
+        assert_eq!(rules[0].to_string(), "get pods/proxy in namespace a");
         assert_eq!(
-            text,
-            "- apiGroups: [\"\"]\n  resources: [pods/proxy]\n  verbs: [get]"
+            rules[1].to_string(),
+            "create, get, patch, update leases.coordination.k8s.io in namespace a"
         );
-        assert_eq!(rules[1].verbs.len(), 4);
     }
 
     #[test]
     fn only_an_unlimited_cluster_needs_cluster_wide_rules() {
-        let namespaces = BTreeSet::from(["a".parse().unwrap(), "b".parse().unwrap()]);
-        assert!(
-            questions(&namespaces, false)
-                .iter()
-                .all(|question| question.namespace.is_some())
-        );
-        assert!(
-            questions(&namespaces, true)
-                .iter()
-                .all(|question| question.namespace.is_none())
-        );
+        let limit = BTreeSet::from(["a".parse().unwrap(), "b".parse().unwrap()]);
+        let limited = questions(Some(&limit));
+        assert!(limited.iter().all(|question| question.namespace.is_some()));
+        let all = questions(None);
+        assert!(all.iter().all(|question| question.namespace.is_none()));
+        assert!(all.len() < limited.len());
     }
 }

@@ -20,6 +20,7 @@ mod overtaken;
 mod readme;
 mod remote;
 mod replaced;
+mod rights;
 mod saved;
 mod strangers;
 mod terminating;

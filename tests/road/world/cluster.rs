@@ -37,11 +37,16 @@ impl World {
 
     /// The labels of each stored revision of a release, oldest first.
     pub(crate) fn revisions(&self, cluster: &str, release: &str) -> Vec<Value> {
+        self.revisions_in(cluster, "road", release)
+    }
+
+    /// The same in another namespace.
+    pub(crate) fn revisions_in(&self, cluster: &str, namespace: &str, release: &str) -> Vec<Value> {
         let selector = format!("owner=helm,name={release}");
         let text = self.kubectl(
             cluster,
             &[
-                "-n", "road", "get", "secrets", "-l", &selector, "-o", "json",
+                "-n", namespace, "get", "secrets", "-l", &selector, "-o", "json",
             ],
         );
         let list: Value = serde_json::from_str(&text).unwrap();

@@ -14,6 +14,7 @@ use fleet::Fleet;
 use fleet::git_host::{GitHost, Repository};
 use fleet::process::Process;
 
+pub(crate) use account::Account;
 pub(crate) use hold::Hold;
 pub(crate) use run::{Begun, Ran, eventually};
 
