@@ -21,6 +21,8 @@ pub mod exchange;
 pub mod health;
 pub mod helm;
 pub mod id;
+pub mod listen;
+pub mod metrics;
 pub mod observe;
 pub mod pass;
 pub mod plan;

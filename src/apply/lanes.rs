@@ -26,6 +26,9 @@ use crate::state::journal::{Journal, Line, Phase, Refused};
 use halt::Halt;
 use slots::Slots;
 
+/// The step of what has not begun.
+const QUEUED: &str = "queued";
+
 /// How much may happen at once, and how long it may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -46,6 +49,8 @@ pub enum Progress {
     Started(ExchangeId, Action),
     /// An effect begins.
     Step(ExchangeId, &'static str),
+    /// A helm ended, after so many seconds.
+    Helm(&'static str, f64),
     /// It waits.
     Waiting(ExchangeId, Why),
     /// It is over.
@@ -65,6 +70,13 @@ pub struct InFlight {
     pub step: &'static str,
     /// What it waits for.
     pub waiting: Option<Why>,
+}
+
+impl InFlight {
+    /// Whether it waits for its turn, or for health.
+    pub fn is_waiting(&self) -> bool {
+        self.waiting.is_some() || self.step == QUEUED
+    }
 }
 
 /// Which refusals of the past are tried again.
@@ -285,7 +297,7 @@ impl<E: Effects> Lanes<E> {
                     action: subject.entry.action,
                     digest: subject.desired.as_ref().map(|one| one.digest.clone()),
                     since: Timestamp::now(),
-                    step: "queued",
+                    step: QUEUED,
                     waiting: None,
                 },
                 superseded,

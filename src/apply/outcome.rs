@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::effect::Why;
 use crate::id::ExchangeId;
 use crate::plan::action::Action;
+use crate::reason::Reason;
 
 /// How a task ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +42,30 @@ pub enum OutcomeResult {
     Blocked,
 }
 
+impl OutcomeResult {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Done,
+        Self::Unchanged,
+        Self::Failed,
+        Self::Fenced,
+        Self::Cancelled,
+        Self::Blocked,
+    ];
+
+    /// The word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Unchanged => "unchanged",
+            Self::Failed => "failed",
+            Self::Fenced => "fenced",
+            Self::Cancelled => "cancelled",
+            Self::Blocked => "blocked",
+        }
+    }
+}
+
 /// One effect that was performed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepTaken {
@@ -59,6 +84,9 @@ pub struct Outcome {
     pub id: ExchangeId,
     /// What was to be done.
     pub action: Action,
+    /// Why it was to be done.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub planned: Option<Reason>,
     /// How it ended.
     pub result: OutcomeResult,
     /// Why, if it is not `done` or `unchanged`.
@@ -82,6 +110,7 @@ impl Outcome {
         Self {
             id,
             action,
+            planned: None,
             result,
             why,
             steps,

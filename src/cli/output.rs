@@ -56,6 +56,14 @@ impl Output {
         out.flush().ok();
     }
 
+    /// Makes place for a result that replaces the last one, on a terminal.
+    pub fn clear(&self) {
+        if std::io::stdout().is_terminal() {
+            // To the corner, and nothing below: what is written next replaces what was there without a flicker.
+            std::io::stdout().write_all(b"\x1b[H\x1b[J").ok();
+        }
+    }
+
     /// Tells a person something, unless they asked for quiet.
     pub fn say(&self, text: &str) {
         if !self.quiet {

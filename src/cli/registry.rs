@@ -9,8 +9,9 @@ use super::{Common, Done, Failure, Output};
 use crate::cli::options::Format;
 use crate::config::RegistrySettings;
 use crate::config::settings::ListenSettings;
+use crate::listen::Port;
 use crate::observe::observed::Record;
-use crate::registry::{Embedded, Port, Registry, RegistryAccess};
+use crate::registry::{Embedded, Registry, RegistryAccess};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

@@ -1,11 +1,20 @@
 //! `run`: the daemon.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
 use super::telemetry::Telemetry;
 use super::{Common, Done, Output};
 use crate::cli::options::Format;
+use crate::config::settings::ListenSettings;
 use crate::config::{ConfigError, Settings};
 use crate::daemon::{Options, Owner, Session, check};
 use crate::id::ExchangeId;
+use crate::listen::{Board, Port, bind, serve, status_router};
 use crate::pass::{Equipment, Survey};
 use crate::report::plan_text;
 use crate::source::Revision;
@@ -56,7 +65,10 @@ pub(super) async fn run(
         output.say(&format!("registry at http://{}", embedded.address));
     }
     output.say(&format!("state in {}", equipment.state.folder().display()));
+    let shown = ShownBoard::open(&session, &equipment.settings).await?;
+    output.say(&format!("status at http://{}", shown.address));
     let options = Options {
+        board: Arc::clone(&shown.board),
         dry_run: args.dry_run,
         revision: common.revision.clone().map(Revision::Named),
     };
@@ -65,8 +77,46 @@ pub(super) async fn run(
         output,
         telemetry,
     };
-    crate::daemon::run(equipment, &session, options, &person).await?;
+    let ended = crate::daemon::run(equipment, &session, options, &person).await;
+    shown.close().await;
+    ended?;
     Ok(0)
+}
+
+/// The status endpoint while it is served.
+struct ShownBoard {
+    board: Arc<Board>,
+    address: SocketAddr,
+    ending: CancellationToken,
+    served: JoinHandle<()>,
+}
+
+impl ShownBoard {
+    async fn open(session: &Session, settings: &Settings) -> anyhow::Result<Self> {
+        let wanted = settings.listen.status;
+        let port = Port::of(wanted, ListenSettings::default().status);
+        let listener = bind(wanted, port)
+            .await
+            .with_context(|| format!("cannot listen on `listen.status` {wanted}"))?;
+        let address = listener.local_addr()?;
+        session.lock.announce(address)?;
+        let board = Arc::new(Board::new());
+        let ending = CancellationToken::new();
+        let ended = ending.clone().cancelled_owned();
+        let served = tokio::spawn(serve(listener, status_router(Arc::clone(&board)), ended));
+        Ok(Self {
+            board,
+            address,
+            ending,
+            served,
+        })
+    }
+
+    /// Finishes what is under way.
+    async fn close(self) {
+        self.ending.cancel();
+        self.served.await.ok();
+    }
 }
 
 /// Who typed `run`: their options, their terminal, their log.

@@ -1,6 +1,10 @@
 //! `status`: what the daemon (or the last `apply`) saw. Reads one file, so it works while everything else is on fire.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
+
+use url::Url;
 
 use super::{Common, Done, Failure, Output};
 use crate::cli::options::Format;
@@ -8,18 +12,40 @@ use crate::reason::Reason;
 use crate::state::State;
 use crate::status::{Status, table};
 
+/// How often `--watch` looks.
+const AGAIN: Duration = Duration::from_secs(1);
+/// How long a daemon may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Only this exchange: its id or any unambiguous ending of it
     #[arg(value_name = "X")]
     exchange: Option<String>,
+    /// Ask the daemon that answers here instead of the state folder
+    #[arg(long, value_name = "URL")]
+    status: Option<Url>,
+    /// Show it again and again, until interrupted
+    #[arg(long, conflicts_with = "format")]
+    watch: bool,
     /// Form of the result
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 
-pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
-    let (state, mut status) = read(common)?;
+pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
+    if !args.watch {
+        return once(common, args, output).await;
+    }
+    loop {
+        output.clear();
+        once(common, args, output).await?;
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+async fn once(common: &Common, args: &Args, output: &Output) -> Done {
+    let (alive, mut status) = look(common, args).await?;
     if let Some(wanted) = &args.exchange {
         status.exchanges.retain(|entry| {
             entry
@@ -38,13 +64,39 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
     match args.format {
         Format::Json => output.result(&serde_json::to_string_pretty(&status)?),
         Format::Text => {
-            let alive = state
-                .holder()
-                .is_some_and(|holder| holder.pid == status.pid);
             output.result(&table(&status, Timestamp::now(), alive, output.width()));
         }
     }
     Ok(0)
+}
+
+/// The status, and whether who wrote it still runs.
+async fn look(common: &Common, args: &Args) -> Result<(bool, Status), Failure> {
+    if let Some(url) = &args.status {
+        return Ok((true, fetch(url).await?));
+    }
+    let (state, status) = read(common)?;
+    let holder = state.holder();
+    let alive = holder.is_some_and(|holder| holder.pid == status.pid);
+    Ok((alive, status))
+}
+
+/// The status a daemon shows at an address (design: `listen.status`).
+pub(super) async fn fetch(url: &Url) -> Result<Status, Failure> {
+    let mut address = url.clone();
+    if !address.path().ends_with("/status") {
+        let path = format!("{}/status", address.path().trim_end_matches('/'));
+        address.set_path(&path);
+    }
+    let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
+    let get = async || -> reqwest::Result<Status> {
+        let answer = client.get(address.clone()).send().await?;
+        answer.error_for_status()?.json().await
+    };
+    get().await.map_err(|error| {
+        let error = anyhow::Error::from(error.without_url());
+        Failure::from(error.context(format!("no status from {address}")))
+    })
 }
 
 /// The state folder and the status in it.

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use url::Url;
+
 use super::{Common, Done, Failure, Output};
 use crate::id::CommitId;
 use crate::status::{Phase, Status};
@@ -20,6 +22,9 @@ pub(super) struct Args {
     /// What is waited for
     #[arg(long = "for", default_value = "ready", value_parser = ["ready"])]
     wanted: String,
+    /// Ask the daemon that answers here instead of the state folder
+    #[arg(long, value_name = "URL")]
+    status: Option<Url>,
     /// How long
     #[arg(long, default_value = "10m", value_parser = humantime::parse_duration, value_name = "DURATION")]
     timeout: Duration,
@@ -30,8 +35,12 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
     let mut last = String::from("no status yet");
     loop {
         // A daemon that has just been started has no status yet: that is waited for, too.
-        if let Ok((_, status)) = super::status::read(common) {
-            match judge(&status, args) {
+        let read = match &args.status {
+            None => super::status::read(common).map(|(_, status)| status),
+            Some(url) => super::status::fetch(url).await,
+        };
+        if let Ok(status) = &read {
+            match judge(status, args) {
                 Judgement::Done => {
                     output.say("ready");
                     return Ok(0);
@@ -39,6 +48,9 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
                 Judgement::Hopeless(text) => return Err(Failure::new(1, anyhow::anyhow!(text))),
                 Judgement::Waiting(text) => last = text,
             }
+        }
+        if let (Err(failure), Some(_)) = (&read, &args.status) {
+            last = format!("{:#}", failure.error);
         }
         if Instant::now() >= deadline {
             let timeout = humantime::format_duration(args.timeout);

@@ -127,7 +127,7 @@ pub const KEYS: &[Key] = &[
     ),
     at_start(
         "listen.status",
-        "Address of the status endpoint (not acted on yet)",
+        "Address of /healthz, /readyz, /metrics and /status; a default port that is taken: the next free one",
     ),
     at_start(
         "listen.registry",

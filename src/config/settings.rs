@@ -365,7 +365,7 @@ pub enum LogLevel {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ListenSettings {
-    /// Status. Accepted and shown, not acted on yet.
+    /// Status and metrics.
     pub status: SocketAddr,
     /// The embedded registry.
     pub registry: SocketAddr,

@@ -31,6 +31,7 @@ impl Daemon<'_> {
             .filter(|(_, flight)| flight.action == Action::Uninstall)
             .map(|(id, _)| id)
             .collect();
+        self.began = Instant::now();
         self.pass = Some(tokio::spawn(async move {
             equipment.renew_clusters().await;
             equipment.repository.source.fetch().await?;
@@ -50,6 +51,7 @@ impl Daemon<'_> {
     }
 
     pub(super) fn take_pass(&mut self, result: Result<Survey, PassError>) {
+        self.show_pass(&result);
         match result {
             Err(error) => {
                 tracing::error!(reason = %error.reason(), %error, "no pass");
@@ -118,6 +120,7 @@ impl Daemon<'_> {
                 tracing::info!(exchange = %id, action = action.word(), "begins");
             }
             Progress::Step(id, step) => tracing::debug!(exchange = %id, step, "step"),
+            Progress::Helm(step, seconds) => self.options.board.metrics.helm(step, seconds),
             Progress::Waiting(id, why) => {
                 tracing::info!(exchange = %id, reason = %why.reason, text = why.text, "waits");
             }
@@ -137,6 +140,7 @@ impl Daemon<'_> {
                 ) {
                     self.activate(SOON);
                 }
+                self.options.board.metrics.ended(&outcome);
                 self.ledger.take_outcome(outcome);
             }
         }

@@ -37,6 +37,7 @@ impl Daemon<'_> {
                 "the settings are not taken over, the old ones stay"
             ),
         }
+        self.options.board.metrics.settings(trouble.is_some());
         self.ledger.take_settings(trouble);
         self.status_changed();
         notify(&[NotifyState::Ready]);

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::telling::notify;
 use super::watch::Daemon;
 use crate::state::requests::Request;
 
@@ -18,7 +17,7 @@ impl Daemon<'_> {
         if self.asked.elapsed() > self.equipment.settings.health.interval {
             self.ask_health_of(self.ledger.settled());
         }
-        notify(&[sd_notify::NotifyState::Watchdog]);
+        self.beat();
     }
 
     fn take_request(&mut self, request: Request) {

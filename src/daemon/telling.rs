@@ -1,5 +1,6 @@
-//! Tells others how it stands: the status file and the service manager.
+//! Tells others how it stands: the status file, the board and the service manager.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -7,9 +8,14 @@ use sd_notify::NotifyState;
 use tokio::time::Instant;
 
 use super::watch::Daemon;
+use crate::pass::{PassError, Survey};
+use crate::report::is_complete;
+use crate::status::Trouble;
 
 /// Changes of the status within this time share one write.
 const GATHER: Duration = Duration::from_millis(200);
+/// A pass may take so long beyond three intervals before it is missed.
+const SLACK: Duration = Duration::from_secs(60);
 
 impl Daemon<'_> {
     /// Something that the status tells has changed.
@@ -21,14 +27,74 @@ impl Daemon<'_> {
     /// Writes the status.
     pub(super) fn write_status(&mut self) {
         self.status_due = None;
-        let status = self
-            .ledger
-            .status(&self.lanes.in_flight(), Timestamp::now());
+        let in_flight = self.lanes.in_flight();
+        let status = self.ledger.status(&in_flight, Timestamp::now());
+        let board = &self.options.board;
+        let phases = status.exchanges.iter().map(|entry| entry.phase);
+        board.metrics.exchanges(phases);
+        let waiting = in_flight.iter().filter(|(_, flight)| flight.is_waiting());
+        let clusters = self.equipment.settings.clusters.keys();
+        board
+            .metrics
+            .queue(clusters, waiting.map(|(id, _)| &id.cluster));
+        let status = Arc::new(status);
+        board.show(|seen| seen.status = Some(Arc::clone(&status)));
         if let Err(error) = self.equipment.state.write_status(&status) {
             // A full disk must not stop what is under way.
             tracing::warn!(%error, "the status cannot be written");
         }
     }
+
+    /// The loop came round.
+    pub(super) fn beat(&self) {
+        self.options
+            .board
+            .show(|seen| seen.beat = std::time::Instant::now());
+        notify(&[NotifyState::Watchdog]);
+    }
+
+    /// Shows what a pass could read.
+    pub(super) fn show_pass(&self, result: &Result<Survey, PassError>) {
+        let board = &self.options.board;
+        let missing = match result {
+            Err(error) => vec![Trouble::of(error.reason(), error).text],
+            Ok(survey) => {
+                let observed = &survey.observed;
+                let clusters = observed.clusters.iter();
+                let read = clusters.map(|(id, view)| (id, view.is_ok()));
+                board.metrics.reachable(read, observed.registry.is_ok());
+                missing(survey)
+            }
+        };
+        let complete = result.is_ok().then_some(missing.is_empty());
+        let seconds = self.began.elapsed().as_secs_f64();
+        let now = Timestamp::now().as_duration().as_secs_f64();
+        board.metrics.pass(complete, seconds, now);
+        let fresh = self.equipment.settings.source.interval * 3 + SLACK;
+        board.show(|seen| {
+            if result.is_ok() {
+                seen.passed = Some(std::time::Instant::now());
+            }
+            seen.missing = missing;
+            seen.fresh = fresh;
+        });
+    }
+}
+
+/// What a pass could not read.
+fn missing(survey: &Survey) -> Vec<String> {
+    let observed = &survey.observed;
+    let clusters = observed.clusters.iter().filter_map(|(id, view)| {
+        let unreadable = view.as_ref().err()?;
+        Some(format!("cluster {id}: {}", unreadable.text))
+    });
+    let registry = observed.registry.as_ref().err();
+    let registry = registry.map(|unreadable| format!("registry: {}", unreadable.text));
+    let mut missing: Vec<_> = clusters.chain(registry).collect();
+    if missing.is_empty() && !is_complete(&survey.plan) {
+        missing.push("repository: not all of it could be read".to_owned());
+    }
+    missing
 }
 
 /// Waits until the status is due; for ever, when nothing has changed.

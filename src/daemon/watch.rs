@@ -18,6 +18,7 @@ use super::{Ledger, Session, limits};
 use crate::apply::{Lanes, World};
 use crate::config::{ConfigError, Settings};
 use crate::id::ExchangeId;
+use crate::listen::Board;
 use crate::pass::{Equipment, PassError, Survey};
 use crate::source::Revision;
 
@@ -35,6 +36,8 @@ pub struct Options {
     pub dry_run: bool,
     /// A commit instead of the head.
     pub revision: Option<Revision>,
+    /// Where it is shown what goes on.
+    pub board: Arc<Board>,
 }
 
 pub(super) struct Daemon<'a> {
@@ -44,6 +47,7 @@ pub(super) struct Daemon<'a> {
     pub(super) ledger: Ledger,
     pub(super) next: Instant,
     pub(super) pass: Option<JoinHandle<Result<Survey, PassError>>>,
+    pub(super) began: Instant,
     pub(super) retry: Option<BTreeSet<ExchangeId>>,
     pub(super) asked: Instant,
     pub(super) answers: mpsc::UnboundedSender<Answer>,
@@ -104,6 +108,7 @@ pub async fn run(
         ledger: Ledger::new(Timestamp::now()),
         next: Instant::now(),
         pass: None,
+        began: Instant::now(),
         retry: None,
         asked: Instant::now(),
         answers,

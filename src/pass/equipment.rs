@@ -8,9 +8,10 @@ use crate::cluster::{ClusterAccess, Inventory};
 use crate::config::Settings;
 use crate::config::settings::{ListenSettings, RegistrySettings};
 use crate::id::{ClusterId, Digest};
+use crate::listen::Port;
 use crate::pass::repository::{ReadDesired, context};
 use crate::pass::{PassError, Repository};
-use crate::registry::{Embedded, Port, Registry, RegistryAccess};
+use crate::registry::{Embedded, Registry, RegistryAccess};
 use crate::source::Revision;
 use crate::state::State;
 
@@ -119,12 +120,7 @@ async fn connect_registry(
         }
         RegistrySettings::Embedded => {
             let address = settings.listen.registry;
-            let is_default = address == ListenSettings::default().registry;
-            let port = if is_default {
-                Port::NextFree
-            } else {
-                Port::Exact
-            };
+            let port = Port::of(address, ListenSettings::default().registry);
             let embedded =
                 Embedded::open(state.folder(), address, port, settings.instance.as_str()).await?;
             let access = embedded.access().map_err(|error| {

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -13,18 +12,7 @@ use url::Url;
 use super::RegistryAccess;
 use super::server::serve;
 use super::store::{Store, StoreError};
-
-/// Ports tried after a default one that is taken.
-const NEXT_PORTS: u16 = 100;
-
-/// Which port to listen on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Port {
-    /// Exactly this one: a person chose it.
-    Exact,
-    /// The next free one if it is taken: it is a default.
-    NextFree,
-}
+use crate::listen::{Port, bind};
 
 /// Why there is no embedded registry.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +57,7 @@ impl Embedded {
                 });
             }
         };
-        let listener = listen(address, port).await;
+        let listener = bind(address, port).await;
         let listener = listener.map_err(|source| EmbeddedError::Listen { address, source })?;
         let bound = listener.local_addr();
         let address = bound.map_err(|source| EmbeddedError::Listen { address, source })?;
@@ -139,24 +127,5 @@ async fn opened(state_dir: &Path) -> Result<Found, StoreError> {
             }
             Err(error) => return Err(error),
         }
-    }
-}
-
-/// Listens on an address.
-async fn listen(address: SocketAddr, port: Port) -> io::Result<TcpListener> {
-    let first = TcpListener::bind(address).await;
-    match first {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse && port == Port::NextFree => {
-            for next in 1..=NEXT_PORTS {
-                let Some(number) = address.port().checked_add(next) else {
-                    break;
-                };
-                if let Ok(listener) = TcpListener::bind((address.ip(), number)).await {
-                    return Ok(listener);
-                }
-            }
-            Err(error)
-        }
-        first => first,
     }
 }

@@ -22,7 +22,7 @@ use std::time::Duration;
 use url::Url;
 
 pub use client::Registry;
-pub use embedded::{Embedded, EmbeddedError, Port};
+pub use embedded::{Embedded, EmbeddedError};
 pub use error::RegistryError;
 pub use lock::address_of;
 

@@ -12,26 +12,16 @@ use axum::http::header::AUTHORIZATION;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio::net::TcpListener;
 use tower_http::timeout::TimeoutLayer;
 
 use super::handlers::{self, Refusal};
 use super::store::Store;
 
 const LONGEST_BODY: usize = 1 << 20;
-const HEADER_WAIT: Duration = Duration::from_secs(10);
 const TOTAL_WAIT: Duration = Duration::from_secs(30);
-const MOST_CONNECTIONS: usize = 256;
-/// A connection that is never finished must not hold up the end of the process.
-const DRAIN_WAIT: Duration = Duration::from_secs(5);
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -55,68 +45,8 @@ pub async fn serve(
         instance: instance.into(),
         token: token.map(Arc::new),
     });
-    let (ending, connections) = (Ending::default(), TaskTracker::new());
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    let accept = async {
-        loop {
-            let place = Arc::clone(&places).acquire_owned().await.ok();
-            match listener.accept().await {
-                Ok((stream, _)) => {
-                    let served = connection(stream, router.clone(), ending.clone());
-                    connections.spawn(async move {
-                        served.await;
-                        drop(place);
-                    });
-                }
-                // Out of descriptors, or the peer is gone again: the next may do better.
-                Err(error) => {
-                    tracing::debug!(%error, "registry: a connection was not accepted");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
-            }
-        }
-    };
-    tokio::select! {
-        () = accept => {}
-        () = shutdown => {}
-    }
-    ending.gentle.cancel();
-    connections.close();
-    let drained = tokio::time::timeout(DRAIN_WAIT, connections.wait()).await;
-    if drained.is_err() {
-        // Who still has a connection has the store open, too.
-        ending.hard.cancel();
-        connections.wait().await;
-    }
+    crate::listen::serve(listener, router, shutdown).await;
     Ok(())
-}
-
-/// How connections learn that it is over.
-#[derive(Clone, Default)]
-struct Ending {
-    gentle: CancellationToken,
-    hard: CancellationToken,
-}
-
-async fn connection(stream: TcpStream, router: Router, ending: Ending) {
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(HEADER_WAIT);
-    let service = TowerToHyperService::new(router);
-    let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = ending.gentle.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            tokio::select! {
-                ended = connection => ended,
-                () = ending.hard.cancelled() => return,
-            }
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "registry: a connection broke");
-    }
 }
 
 fn router(shared: Shared) -> Router {

@@ -2,6 +2,8 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -15,19 +17,45 @@ pub struct Holder {
     pub pid: u32,
     /// When it took it.
     pub since: Timestamp,
+    /// Where it shows its status, if it does.
+    #[serde(default)]
+    pub status: Option<SocketAddr>,
 }
 
 /// Held until dropped; the kernel lets go of it when the process dies, however it dies.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+    path: PathBuf,
+    holder: Holder,
+}
+
+impl Lock {
+    /// Tells others where the status is shown.
+    pub fn announce(&self, status: SocketAddr) -> Result<(), StateError> {
+        let holder = Holder {
+            status: Some(status),
+            ..self.holder.clone()
+        };
+        self.write(&holder)
+    }
+
+    fn write(&self, holder: &Holder) -> Result<(), StateError> {
+        let write = |mut file: &File| -> std::io::Result<()> {
+            file.set_len(0)?;
+            file.rewind()?;
+            serde_json::to_writer(file, holder)?;
+            file.flush()
+        };
+        write(&self.file).map_err(io("write", &self.path))
+    }
 }
 
 impl State {
     /// Takes the folder, or says who has it.
     pub fn lock(&self, now: Timestamp) -> Result<Lock, StateError> {
         let path = self.folder().join("lock");
-        let mut file = OpenOptions::new()
+        let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
@@ -56,15 +84,11 @@ impl State {
         let holder = Holder {
             pid: std::process::id(),
             since: now,
+            status: None,
         };
-        let write = |file: &mut File| -> std::io::Result<()> {
-            file.set_len(0)?;
-            file.rewind()?;
-            serde_json::to_writer(&mut *file, &holder)?;
-            file.flush()
-        };
-        write(&mut file).map_err(io("write", &path))?;
-        Ok(Lock { _file: file })
+        let lock = Lock { file, path, holder };
+        lock.write(&lock.holder)?;
+        Ok(lock)
     }
 
     /// Who holds the folder now; none when nobody does.

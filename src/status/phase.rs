@@ -28,6 +28,18 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Every phase, in the order of precedence.
+    pub const ALL: [Self; 8] = [
+        Self::Removing,
+        Self::Suspended,
+        Self::Blocked,
+        Self::Failed,
+        Self::Progressing,
+        Self::Waiting,
+        Self::Unknown,
+        Self::Ready,
+    ];
+
     /// The word.
     pub fn word(self) -> &'static str {
         match self {
@@ -71,6 +83,13 @@ pub fn phase_of(action: Action, reason: Reason) -> Phase {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_phase_is_listed_at_its_place() {
+        for (place, phase) in Phase::ALL.into_iter().enumerate() {
+            assert_eq!(phase as usize, place);
+        }
+    }
 
     #[test]
     fn precedence_is_the_order_of_the_words() {

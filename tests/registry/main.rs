@@ -13,8 +13,9 @@ mod twin;
 
 use std::time::Duration;
 
+use natsx_sync::listen::Port;
 use natsx_sync::observe::observed::Record;
-use natsx_sync::registry::{Embedded, Pace, Port, Registry, RegistryAccess};
+use natsx_sync::registry::{Embedded, Pace, Registry, RegistryAccess};
 use serde_json::{Value, json};
 
 /// Waits short enough for tests, long enough for a busy machine.

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
+use natsx_sync::listen::Port;
 use natsx_sync::registry::store::{Store, StoreError};
-use natsx_sync::registry::{
-    Embedded, Port, Registry, RegistryAccess, RegistryError, address_of, server,
-};
+use natsx_sync::registry::{Embedded, Registry, RegistryAccess, RegistryError, address_of, server};
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -183,12 +183,18 @@ impl<E: Effects> Pilot<E> {
             slot = shared.slots.helm(&self.subject.id.cluster) => slot,
             () = shared.cancel.cancelled() => return Reply::Cancelled,
         };
+        let began = Instant::now();
         let mut work = std::pin::pin!(work);
-        if let Ok(reply) = tokio::time::timeout(COMPUTES, &mut work).await {
-            return reply;
-        }
-        slot.give_way();
-        work.await
+        let reply = match tokio::time::timeout(COMPUTES, &mut work).await {
+            Ok(reply) => reply,
+            Err(_elapsed) => {
+                slot.give_way();
+                work.await
+            }
+        };
+        let seconds = began.elapsed().as_secs_f64();
+        shared.tell(Progress::Helm(effect.word(), seconds));
+        reply
     }
 
     fn detail(&self, effect: &Effect) -> Value {

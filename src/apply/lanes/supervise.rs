@@ -48,7 +48,9 @@ pub(super) async fn supervise<E: Effects>(
     };
     let verdict = finish(&shared, &subject, verdict).await;
     let action = subject.entry.action;
-    shared.end(Outcome::new(subject.id, action, verdict, steps));
+    let mut outcome = Outcome::new(subject.id, action, verdict, steps);
+    outcome.planned = Some(subject.entry.reason);
+    shared.end(outcome);
     drop(place);
 }
 
@@ -115,7 +117,10 @@ async fn finish<E: Effects>(
     verdict: Verdict,
 ) -> Verdict {
     let (phase, detail) = match &verdict {
-        Verdict::Done => (Phase::Done, json!({"action": subject.entry.action})),
+        Verdict::Done => (
+            Phase::Done,
+            json!({"action": subject.entry.action, "reason": subject.entry.reason}),
+        ),
         Verdict::Failed(why) => (Phase::Failed, json!(refused(shared, subject, why))),
         // Nothing was changed: there is nothing to remember.
         Verdict::Unchanged | Verdict::Fenced(_) | Verdict::Cancelled | Verdict::Blocked(_) => {

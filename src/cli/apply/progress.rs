@@ -24,6 +24,7 @@ pub(super) fn tell(output: &Output, progress: &Progress) {
     match progress {
         Progress::Started(id, action) => output.say(&format!("{id}  {}", action.word())),
         Progress::Step(id, step) => tracing::debug!(exchange = %id, step),
+        Progress::Helm(step, seconds) => tracing::debug!(step, seconds),
         Progress::Waiting(id, why) => {
             output.say(&format!("{id}  waits: {}: {}", why.reason, why.text));
         }

@@ -1,0 +1,56 @@
+//! Whatever we serve over HTTP: where it listens, and how much of it there can be.
+
+mod board;
+mod serve;
+mod status;
+
+pub use board::{Board, Seen};
+pub use serve::serve;
+pub use status::router as status_router;
+
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::net::TcpListener;
+
+/// Ports tried after a default one that is taken.
+const NEXT_PORTS: u16 = 100;
+
+/// Which port to listen on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Port {
+    /// Exactly this one: a person chose it.
+    Exact,
+    /// The next free one if it is taken: it is a default.
+    NextFree,
+}
+
+impl Port {
+    /// Exact, unless the address is the default.
+    pub fn of(address: SocketAddr, default: SocketAddr) -> Self {
+        if address == default {
+            Self::NextFree
+        } else {
+            Self::Exact
+        }
+    }
+}
+
+/// Listens on an address.
+pub async fn bind(address: SocketAddr, port: Port) -> io::Result<TcpListener> {
+    let first = TcpListener::bind(address).await;
+    match first {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && port == Port::NextFree => {
+            for next in 1..=NEXT_PORTS {
+                let Some(number) = address.port().checked_add(next) else {
+                    break;
+                };
+                if let Ok(listener) = TcpListener::bind((address.ip(), number)).await {
+                    return Ok(listener);
+                }
+            }
+            Err(error)
+        }
+        first => first,
+    }
+}
