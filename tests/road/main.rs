@@ -16,6 +16,7 @@ mod guard;
 mod helms;
 mod jetstream;
 mod life;
+mod outage;
 mod overtaken;
 mod readme;
 mod remote;

@@ -22,7 +22,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 
 use crate::cache::Cache;
-pub use crate::cluster::{Cluster, wait_until};
+pub use crate::cluster::{ApiServer, Cluster, wait_until};
 use crate::network::Bridge;
 use crate::record::{ClusterRecord, Record};
 pub use crate::tools::Tools;

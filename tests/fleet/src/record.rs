@@ -9,6 +9,9 @@ use crate::cache::replace;
 use crate::network::Bridge;
 use crate::process::Process;
 
+/// Ending of the files that name processes which come and go.
+const GUEST: &str = "guest";
+
 /// The record of one fleet.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Record {
@@ -37,7 +40,7 @@ pub struct ClusterRecord {
     pub api_port: u16,
     /// In the order they were started.
     pub processes: Vec<Process>,
-    /// Arguments of the API server, to start it again after it was stopped on purpose.
+    /// Arguments of the API server, to start another one beside it.
     pub api_arguments: Vec<String>,
 }
 
@@ -75,6 +78,32 @@ impl ClusterRecord {
             &self.folder.join("processes.json"),
             &serde_json::to_vec(&self.processes)?,
         )
+    }
+
+    /// Writes down a process that is started and ended while the cluster runs, under a name of its own.
+    pub fn remember_guest(&self, name: &str, process: &Process) -> Result<()> {
+        replace(&self.guest(name), &serde_json::to_vec(process)?)
+    }
+
+    /// It has been ended.
+    pub fn forget_guest(&self, name: &str) {
+        std::fs::remove_file(self.guest(name)).ok();
+    }
+
+    /// Those that were not.
+    pub fn guests(&self) -> Vec<Process> {
+        let Ok(entries) = std::fs::read_dir(&self.folder) else {
+            return Vec::new();
+        };
+        let files = entries.flatten().map(|entry| entry.path());
+        files
+            .filter(|path| path.extension().is_some_and(|kind| kind == GUEST))
+            .filter_map(|path| serde_json::from_slice(&std::fs::read(path).ok()?).ok())
+            .collect()
+    }
+
+    fn guest(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.{GUEST}"))
     }
 
     /// What was written down.

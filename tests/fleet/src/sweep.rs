@@ -35,9 +35,9 @@ fn end(cluster: &ClusterRecord) {
         process.end(grace);
     }
     end_node(cluster);
-    let again: Option<Process> = fs::read(cluster.folder.join("kube-apiserver.again.json"))
-        .ok()
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    for process in cluster.guests() {
+        process.end(grace);
+    }
     let order = [
         "coredns",
         "kube-scheduler",
@@ -47,11 +47,6 @@ fn end(cluster: &ClusterRecord) {
         "containerd",
     ];
     for name in order {
-        if name == "kube-apiserver"
-            && let Some(process) = &again
-        {
-            process.end(grace);
-        }
         for process in named(&processes, name) {
             process.end(grace);
         }

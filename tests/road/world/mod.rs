@@ -3,6 +3,7 @@
 mod account;
 mod cluster;
 mod daemon;
+mod front;
 mod hold;
 mod run;
 
@@ -15,6 +16,7 @@ use fleet::git_host::{GitHost, Repository};
 use fleet::process::Process;
 
 pub(crate) use account::Account;
+pub(crate) use front::{Front, Mood};
 pub(crate) use hold::Hold;
 pub(crate) use run::{Begun, Ran, eventually};
 

@@ -1,5 +1,6 @@
 //! One whole Kubernetes cluster.
 
+mod api;
 mod control_plane;
 mod dns;
 mod node;
@@ -9,12 +10,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::process::run;
 use crate::record::ClusterRecord;
 use crate::tools::Tools;
 
+pub use api::ApiServer;
 pub(crate) use control_plane::start_control_plane;
 pub(crate) use dns::start_dns;
 pub(crate) use node::{end_node, start_node};
@@ -53,49 +55,6 @@ impl Cluster {
     /// Makes a volume for each claim to come.
     pub fn add_volumes(&self, count: usize) -> Result<()> {
         volumes::add(self, count)
-    }
-
-    /// Stops its API server, as if the cluster had gone away.
-    pub fn stop_api(&self) -> Result<()> {
-        let server = self
-            .api_server()
-            .context("no API server of this cluster runs")?;
-        server.end(Duration::from_secs(5));
-        Ok(())
-    }
-
-    /// Starts it again after [`Cluster::stop_api`].
-    pub fn start_api(&self) -> Result<()> {
-        let process = crate::process::Process::start(
-            "kube-apiserver",
-            Command::new(&self.tools.api_server).args(&self.record.api_arguments),
-            &self.record.folder.join("kube-apiserver.again.log"),
-        )?;
-        // Remembered in a file of its own: the record belongs to the run that started the fleet.
-        std::fs::write(self.again(), serde_json::to_vec(&process)?)?;
-        wait_until("the API server answers", Duration::from_secs(30), || {
-            self.kubectl(&["get", "--raw", "/readyz"]).is_ok()
-        })
-    }
-
-    fn again(&self) -> PathBuf {
-        self.record.folder.join("kube-apiserver.again.json")
-    }
-
-    fn api_server(&self) -> Option<crate::process::Process> {
-        let again = std::fs::read(self.again())
-            .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        again
-            .into_iter()
-            .chain(
-                self.record
-                    .processes
-                    .iter()
-                    .filter(|process| process.name == "kube-apiserver")
-                    .cloned(),
-            )
-            .find(crate::process::Process::is_running)
     }
 }
 
