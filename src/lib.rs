@@ -31,6 +31,7 @@ pub mod registry;
 pub mod report;
 pub mod saved;
 pub mod sealed;
+pub mod snapshot;
 pub mod source;
 pub mod state;
 pub mod status;

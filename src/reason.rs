@@ -125,6 +125,7 @@ reasons! {
     RestartNeeded: "The settings that were read again change what is looked at only at start; none of them is in force. Restart the daemon.",
     NoStatus: "No natsx-sync has run here yet: there is no status to show. Try `plan`.",
     StalePlan: "What a saved plan rests on changed since: a file, the chart, a release, a record. Plan anew, or apply the rest with --fresh-only.",
+    StaleSnapshot: "The picture of the world is older than --max-age, or from the future. Take it anew with `snapshot`.",
 }
 
 impl std::fmt::Display for Reason {

@@ -21,6 +21,7 @@ mod reconcile;
 mod registry;
 mod run;
 mod schema;
+mod snapshot;
 mod status;
 mod telemetry;
 mod validate;
@@ -62,6 +63,8 @@ enum Command {
     Validate(validate::Args),
     /// Show what would happen
     Plan(plan::Args),
+    /// Save a picture of clusters and registry, without secrets, for plans made elsewhere
+    Snapshot(snapshot::Args),
     /// Make clusters and registry match the repository, once
     Apply(apply::Args),
     /// Make them match and keep them so (the daemon)
@@ -107,6 +110,7 @@ pub fn run(cli: Cli) -> u8 {
         Command::Approve(args) => block_on(approve::run(&common, &args, &output)),
         Command::Forget(args) => forget::run(&common, &args, &output),
         Command::Plan(args) => block_on(plan::run(&common, &args, &output)),
+        Command::Snapshot(args) => block_on(snapshot::run(&common, &args, &output)),
         Command::Apply(args) => block_on(apply::run(&common, &args, &output)),
         Command::Run(args) => block_on(run::run(&common, &args, &output, &telemetry)),
         Command::Status(args) => block_on(status::run(&common, &args, &output)),

@@ -32,6 +32,8 @@ pub struct ViewWants {
     pub desired: BTreeMap<ReleaseKey, String>,
     /// To be decoded in any case.
     pub decode: BTreeSet<ReleaseKey>,
+    /// Everything with our label is decoded.
+    pub decode_marked: bool,
     /// Secrets that exchanges refer to.
     pub secrets: BTreeSet<(Namespace, SecretKey)>,
 }
@@ -42,7 +44,7 @@ impl ViewWants {
         if view.undecodable.is_some() {
             return false;
         }
-        if self.decode.contains(key) {
+        if self.decode.contains(key) || (self.decode_marked && view.stamp.is_some()) {
             return true;
         }
         let desired = self.desired.get(key);

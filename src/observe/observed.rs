@@ -24,6 +24,17 @@ pub struct Observed {
     pub ancestry: BTreeMap<CommitId, Ancestry>,
     /// Exchanges that would change, rendered (only where a plan may start programs).
     pub renders: BTreeMap<ExchangeId, Render>,
+    /// What a picture of the world leaves out; nothing in a live view.
+    pub hidden: Hidden,
+}
+
+/// Leaves that are left out because they are or may be secrets: what they hold is unknown, and unknown is no change.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hidden {
+    /// Of the values of releases.
+    pub values: BTreeMap<ExchangeId, BTreeSet<Vec<String>>>,
+    /// Of records, by `system_id`: a field, or `metadata` and the keys below it.
+    pub records: BTreeMap<String, BTreeSet<Vec<String>>>,
 }
 
 /// Why there is no view.

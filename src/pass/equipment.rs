@@ -7,6 +7,7 @@ use crate::chart::{ChartSource, ChartStore};
 use crate::cluster::{ClusterAccess, Inventory};
 use crate::config::Settings;
 use crate::config::settings::{ListenSettings, RegistrySettings};
+use crate::exchange::Context;
 use crate::id::{ClusterId, Digest};
 use crate::listen::Port;
 use crate::pass::repository::{ReadDesired, context};
@@ -88,8 +89,12 @@ impl Equipment {
 
     /// Reads one revision of the repository and resolves it.
     pub fn read(&self, revision: &Revision) -> Result<ReadDesired, PassError> {
-        let context = context(&self.settings, self.hosts());
-        self.repository.read(revision, &context)
+        self.repository.read(revision, &self.context())
+    }
+
+    /// What files are resolved with.
+    pub(super) fn context(&self) -> Context {
+        context(&self.settings, self.hosts())
     }
 }
 

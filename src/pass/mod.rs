@@ -3,12 +3,14 @@
 mod equipment;
 mod identity;
 mod knowledge;
+mod picture;
 mod proofs;
 mod repository;
 mod survey;
 
 pub use equipment::{Equipment, chart_source, cluster_access};
 pub use knowledge::Knowledge;
+pub use picture::{survey_snapshot, take_snapshot};
 pub use repository::{Repository, hosts_of, read_desired};
 pub use survey::{Survey, survey};
 

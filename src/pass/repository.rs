@@ -61,6 +61,17 @@ impl Repository {
         })
     }
 
+    /// Fetches what is elsewhere. A repository of this host is read as it stands.
+    pub async fn fetch_remote(&self) -> Result<(), PassError> {
+        if matches!(
+            Location::parse(&self.source.display()),
+            Ok(Location::Url(_))
+        ) {
+            self.source.fetch().await?;
+        }
+        Ok(())
+    }
+
     /// Reads one revision and resolves it.
     pub fn read(&self, revision: &Revision, context: &Context) -> Result<ReadDesired, PassError> {
         let checkout = self.source.read(revision)?;

@@ -1,13 +1,14 @@
 //! One look at everything, and the plan that follows from it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::cluster::ViewWants;
 use crate::exchange::desired::Desired;
 use crate::id::{ClusterId, ExchangeId};
-use crate::observe::observed::{Ancestry, Observed, ReleaseKey};
+use crate::observe::observed::{Ancestry, Hidden, Observed, ReleaseKey};
 use crate::observe::{DEADLINE, observe};
 use crate::pass::{Equipment, Knowledge, PassError, identity, proofs};
 use crate::plan::action::Plan;
@@ -44,20 +45,7 @@ pub async fn survey(
     // Reading git blocks this thread for milliseconds; the others go on.
     let read = tokio::task::block_in_place(|| equipment.read(revision))?;
     let wants = wants(&read.desired);
-    let connected = equipment.inventory.all();
-    let (mut clusters, registry) = tokio::join!(
-        observe(&connected, &wants, DEADLINE),
-        equipment.registry.view(),
-    );
-    identity::identify(&mut clusters, &equipment.state);
-    equipment.inventory.trust(&clusters);
-    let mut observed = Observed {
-        clusters,
-        registry,
-        proofs: BTreeMap::new(),
-        ancestry: BTreeMap::new(),
-        renders: BTreeMap::new(),
-    };
+    let mut observed = look(equipment, &wants, DEADLINE).await;
     let instance = &equipment.settings.instance;
     let mut policy = policy(equipment, knowledge, allow_delete, removing);
     tokio::task::block_in_place(|| -> Result<(), PassError> {
@@ -92,6 +80,29 @@ pub async fn survey(
     })
 }
 
+/// What clusters and registry say; nothing of what git knows.
+pub(super) async fn look(
+    equipment: &Equipment,
+    wants: &BTreeMap<ClusterId, ViewWants>,
+    deadline: Duration,
+) -> Observed {
+    let connected = equipment.inventory.all();
+    let (mut clusters, registry) = tokio::join!(
+        observe(&connected, wants, deadline),
+        equipment.registry.view(),
+    );
+    identity::identify(&mut clusters, &equipment.state);
+    equipment.inventory.trust(&clusters);
+    Observed {
+        clusters,
+        registry,
+        proofs: BTreeMap::new(),
+        ancestry: BTreeMap::new(),
+        renders: BTreeMap::new(),
+        hidden: Hidden::default(),
+    }
+}
+
 impl Survey {
     /// Remembers clusters that were seen for the first time: before anything is done there. For whoever holds the
     /// state folder.
@@ -101,7 +112,7 @@ impl Survey {
 }
 
 /// What each cluster is asked beyond the list of its releases.
-fn wants(desired: &Desired) -> BTreeMap<ClusterId, ViewWants> {
+pub(super) fn wants(desired: &Desired) -> BTreeMap<ClusterId, ViewWants> {
     let mut wants: BTreeMap<ClusterId, ViewWants> = BTreeMap::new();
     for exchange in desired.exchanges.values() {
         let id = &exchange.id;

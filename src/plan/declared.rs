@@ -1,12 +1,14 @@
 //! Exchanges a file declares.
 
-use super::action::{Action, Effect, PlannedExchange, StepKind};
+use serde_json::Value;
+
+use super::action::{Action, Effect, PlannedExchange, StepKind, ValueChange, ValueOp};
 use super::effects::foresee;
 use super::mode::keep_to_mode;
 use super::registry::{Standing, change_of, marked, standing};
 use super::scene::{Held, Scene, release_key, suspension_text};
 use super::state::{State, release_state};
-use super::values::{difference, is_same};
+use super::values::{difference, is_same, known_difference, unseen};
 use crate::diagnostic::Diagnostic;
 use crate::exchange::desired::DesiredExchange;
 use crate::observe::observed::{Ancestry, ClusterView, ReleaseView, Stamp, StoredRelease};
@@ -152,12 +154,13 @@ impl Case<'_> {
         let same_chart = stored.chart == self.exchange.chart.name
             && stored.chart_version == self.exchange.chart.version;
         let same_values = is_same(&stored.values, &self.exchange.values)
-            || difference(
-                &stored.values,
-                &self.exchange.values,
-                &self.exchange.provenance,
-            )
-            .is_empty();
+            || self.difference(&stored.values).is_empty();
+        let hidden = self.scene.hidden(&self.exchange.id);
+        if same_chart && same_values && by_us && !hidden.is_empty() {
+            let text = "values changed among those that are not shown to whoever plans here";
+            entry.decide(Action::Upgrade, Reason::ValuesChanged, text);
+            return self.upgrade(entry, Some(stored));
+        }
         if same_chart && same_values {
             return patch(
                 entry,
@@ -184,17 +187,23 @@ impl Case<'_> {
         entry.steps = vec![StepKind::HelmUpgrade, StepKind::WaitReady];
         if let Some(stored) = stored {
             entry.chart.old = Some(stored.chart_version.clone());
-            entry.values = difference(
-                &stored.values,
-                &self.exchange.values,
-                &self.exchange.provenance,
-            );
+            entry.values = self.difference(&stored.values);
+            if entry.values.is_empty() && entry.chart.old == entry.chart.new {
+                let hidden = self.scene.hidden(&self.exchange.id).iter();
+                entry.values = hidden.map(|path| unseen(path, ValueOp::Replace)).collect();
+            }
             let render = self.scene.observed.renders.get(&self.exchange.id);
             if let Err(held) = foresee(entry, stored, &self.exchange.values, render) {
                 return held.hold(entry);
             }
         }
         self.finish_helm(entry);
+    }
+
+    fn difference(&self, stored: &Value) -> Vec<ValueChange> {
+        let exchange = self.exchange;
+        let hidden = self.scene.hidden(&exchange.id);
+        known_difference(stored, &exchange.values, &exchange.provenance, hidden)
     }
 
     /// What every helm operation needs and ends with.

@@ -17,6 +17,9 @@ use crate::reason::Reason;
 /// Parts of our mark that change without the exchange changing: moving a file is no change, and health writes `state`.
 const VOLATILE: [&str; 3] = ["commit", "file", "state"];
 
+/// Places in a record.
+type Paths = BTreeSet<Vec<String>>;
+
 /// How a record compares with what is wanted.
 pub(super) enum Standing {
     /// The registry was not read.
@@ -141,7 +144,8 @@ pub(super) fn standing(scene: &Scene<'_>, exchange: &DesiredExchange) -> Standin
         }
     }
     let wanted = wanted_record(exchange, &scene.policy.instance, None, "");
-    let mut changes = changes(first, &wanted);
+    let hidden = scene.hidden_of_record(&exchange.system_id);
+    let mut changes = changes(first, &wanted, hidden);
     if records.len() > 1 {
         changes.push(format!("{} records -> 1", records.len()));
     }
@@ -185,7 +189,7 @@ pub(super) fn marked<'a>(
         })
 }
 
-fn changes(seen: &Record, wanted: &Record) -> Vec<String> {
+fn changes(seen: &Record, wanted: &Record, hidden: &Paths) -> Vec<String> {
     let mut changes = Vec::new();
     let fields = [
         ("org_ids", &seen.org_ids, &wanted.org_ids),
@@ -194,7 +198,8 @@ fn changes(seen: &Record, wanted: &Record) -> Vec<String> {
         ("name", &seen.name, &wanted.name),
     ];
     for (field, old, new) in fields {
-        if old.as_deref().unwrap_or_default() != new.as_deref().unwrap_or_default() {
+        let known = !hidden.contains(&vec![field.to_owned()]);
+        if known && old.as_deref().unwrap_or_default() != new.as_deref().unwrap_or_default() {
             let value = |text: &Option<String>| text.as_deref().map(Value::from);
             changes.push(change(
                 &[field.to_owned()],
@@ -207,6 +212,7 @@ fn changes(seen: &Record, wanted: &Record) -> Vec<String> {
         &["metadata".to_owned()],
         &seen.metadata,
         &wanted.metadata,
+        hidden,
         &mut changes,
     );
     changes
@@ -216,9 +222,16 @@ fn compare(
     path: &[String],
     old: &Map<String, Value>,
     new: &Map<String, Value>,
+    hidden: &Paths,
     changes: &mut Vec<String>,
 ) {
-    let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let left_out = hidden
+        .iter()
+        .filter_map(|hidden| match hidden.split_last() {
+            Some((key, parent)) if parent == path => Some(key),
+            Some(_) | None => None,
+        });
+    let keys: BTreeSet<&String> = old.keys().chain(new.keys()).chain(left_out).collect();
     let in_mark = path.last().is_some_and(|last| last == "natsx");
     for key in keys {
         if in_mark && VOLATILE.contains(&key.as_str()) {
@@ -226,8 +239,11 @@ fn compare(
         }
         let inner: Vec<String> = path.iter().chain([key]).cloned().collect();
         match (old.get(key), new.get(key)) {
+            // It may be as it was.
+            (None, Some(_)) if hidden.contains(&inner) => {}
+            (None, None) => changes.push(format!("{}: (sensitive)", inner.join("."))),
             (Some(Value::Object(old)), Some(Value::Object(new))) if path.len() == 1 => {
-                compare(&inner, old, new, changes);
+                compare(&inner, old, new, hidden, changes);
             }
             (Some(old), Some(new)) if is_same(old, new) => {}
             (old, new) => changes.push(change(&inner, old, new)),

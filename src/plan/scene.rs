@@ -1,5 +1,7 @@
 //! What a decision may look at.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::action::{Action, Guard, PlannedExchange, Precondition};
@@ -9,6 +11,8 @@ use crate::exchange::desired::{Desired, Suspend};
 use crate::id::{ExchangeId, SystemId};
 use crate::observe::observed::{ClusterView, Observed, ReleaseKey, ReleaseView};
 use crate::reason::Reason;
+
+static NOTHING_HIDDEN: BTreeSet<Vec<String>> = BTreeSet::new();
 
 /// The arguments of a plan, together.
 pub(super) struct Scene<'a> {
@@ -104,6 +108,18 @@ impl<'a> Scene<'a> {
                 ),
             ))
         }
+    }
+
+    /// Paths of the stored values of `id` that are left out of what was seen.
+    pub(super) fn hidden(&self, id: &ExchangeId) -> &'a BTreeSet<Vec<String>> {
+        let hidden = &self.observed.hidden.values;
+        hidden.get(id).unwrap_or(&NOTHING_HIDDEN)
+    }
+
+    /// Places of a record that are left out of what was seen.
+    pub(super) fn hidden_of_record(&self, key: &SystemId) -> &'a BTreeSet<Vec<String>> {
+        let hidden = &self.observed.hidden.records;
+        hidden.get(key.as_str()).unwrap_or(&NOTHING_HIDDEN)
     }
 
     /// The suspension in force, of the terms or by command.

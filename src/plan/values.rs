@@ -14,13 +14,26 @@ pub fn difference(
     new: &Value,
     provenance: &BTreeMap<Vec<String>, Layer>,
 ) -> Vec<ValueChange> {
+    known_difference(old, new, provenance, &BTreeSet::new())
+}
+
+/// The same where `old` lacks the leaves at `hidden`: one that is still set may be as it was, one that is not goes.
+pub(super) fn known_difference(
+    old: &Value,
+    new: &Value,
+    provenance: &BTreeMap<Vec<String>, Layer>,
+    hidden: &BTreeSet<Vec<String>>,
+) -> Vec<ValueChange> {
     let old = leaves(old);
     let new = leaves(new);
-    let paths: BTreeSet<&Vec<String>> = old.keys().chain(new.keys()).collect();
+    let paths: BTreeSet<&Vec<String>> = old.keys().chain(new.keys()).chain(hidden).collect();
     paths
         .into_iter()
         .filter_map(|path| {
             let (before, after) = (old.get(path).copied(), new.get(path).copied());
+            if hidden.contains(path) {
+                return after.is_none().then(|| unseen(path, ValueOp::Remove));
+            }
             let op = match (before, after) {
                 (None, None) => return None,
                 (Some(before), Some(after)) if is_same(before, after) => return None,
@@ -43,6 +56,18 @@ pub fn difference(
             })
         })
         .collect()
+}
+
+/// A change of a value that is left out of what was seen.
+pub(super) fn unseen(path: &[String], op: ValueOp) -> ValueChange {
+    ValueChange {
+        path: path.to_vec(),
+        op,
+        old: None,
+        new: None,
+        layer: None,
+        sensitive: true,
+    }
 }
 
 /// Whether two values mean the same to a chart: Helm keeps numbers as floating point.

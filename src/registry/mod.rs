@@ -25,6 +25,7 @@ pub use client::Registry;
 pub use embedded::{Embedded, EmbeddedError};
 pub use error::RegistryError;
 pub use lock::address_of;
+pub(crate) use wire::is_loopback;
 
 /// Where a registry is and how to be let in.
 #[derive(Debug, Clone)]

@@ -250,7 +250,8 @@ fn certificates(path: &Path) -> Result<Vec<Certificate>, RegistryError> {
     Certificate::from_pem_bundle(&pem).map_err(|error| unusable(&text, Some(Box::new(error))))
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether an address is on this host.
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),

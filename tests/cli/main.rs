@@ -213,6 +213,71 @@ fn a_plan_that_saw_no_cluster_is_not_saved() {
     assert!(!folder.path().join("plan.json").exists());
 }
 
+/// A picture of the clusters of the examples, in which nothing runs and one may not be readable.
+fn picture(age: i64, eu: &Value) -> String {
+    let taken_at = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(age);
+    let empty = serde_json::json!({"view": {
+        "uid": null, "replaced": null, "scope": null, "missing_namespaces": [],
+        "terminating_namespaces": [], "releases": {}, "missing_secrets": [],
+    }});
+    let content = serde_json::json!({
+        "taken_at": taken_at,
+        "instance": "default",
+        "settings": {
+            "chart": {"name": "nats", "version": "2.14.2"}, "hosts": {}, "allow_values": [],
+            "prune": true, "max_delete": 30, "helm_timeout": 300,
+        },
+        "clusters": {
+            "us-east-cluster": empty,
+            "eu-edge-cluster": if eu.is_null() { &empty } else { eu },
+        },
+        "registry": {"view": {"records": {}, "unusable": 0}},
+        "hidden": {"values": {}, "records": {}},
+    });
+    natsx_sync::sealed::seal(natsx_sync::sealed::Kind::Snapshot, &content).unwrap()
+}
+
+#[test]
+fn a_plan_from_a_picture_needs_no_cluster_in_the_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    let examples = format!("{ROOT}/examples");
+    let plan = |name: &str, text: &str, more: &[&str]| {
+        fs::write(folder.path().join(name), text).unwrap();
+        let all = ["plan", "--source", &examples, "--snapshot", name];
+        natsx(folder.path(), &[&all[..], more].concat())
+    };
+    let fresh = plan("world.json", &picture(600, &Value::Null), &[]);
+    assert_eq!(fresh.status.code(), Some(0), "{}", text_of(&fresh));
+    let said = text_of(&fresh);
+    assert!(
+        said.contains("plan (snapshot)") && said.contains("10m"),
+        "{said}"
+    );
+    assert!(said.contains("Plan: 3 to install"), "{said}");
+
+    let away =
+        serde_json::json!({"unreadable": {"reason": "ClusterUnreachable", "text": "timed out"}});
+    let partial = plan("partial.json", &picture(0, &away), &["--format", "json"]);
+    assert_eq!(partial.status.code(), Some(3), "{}", text_of(&partial));
+    let partial: Value = serde_json::from_slice(&partial.stdout).unwrap();
+    assert_eq!(partial["truth"], "snapshot");
+    assert_eq!(partial["summary"]["unreadable"], 1);
+
+    let old = picture(3700, &Value::Null);
+    let refused = plan("old.json", &old, &[]);
+    assert_eq!(refused.status.code(), Some(4), "{}", text_of(&refused));
+    assert!(
+        text_of(&refused).contains("StaleSnapshot"),
+        "{}",
+        text_of(&refused)
+    );
+    assert_eq!(
+        plan("old.json", &old, &["--max-age", "2h"]).status.code(),
+        Some(0)
+    );
+    assert_eq!(plan("no.json", "{}", &[]).status.code(), Some(1));
+}
+
 #[test]
 fn init_makes_what_plan_accepts() {
     let folder = tempfile::tempdir().unwrap();

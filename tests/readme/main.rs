@@ -16,12 +16,13 @@ use blocks::{beginning, blocks};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Each block of commands, by how it begins, and who runs it. A new block must find its place here.
-const RUN_BY: [(&str, RunBy); 5] = [
+const RUN_BY: [(&str, RunBy); 6] = [
     ("cargo run -- plan", RunBy::ThisTest),
     ("cargo xtask demo", RunBy::Xtask),
     ("natsx-sync init", RunBy::Road),
     ("natsx-sync status", RunBy::Road),
     ("natsx-sync plan --revision", RunBy::Road),
+    ("natsx-sync snapshot", RunBy::Road),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,8 +11,11 @@ use crate::world::{EU, Ran, US, World, exchange};
 /// A line of the README that begins like this, as arguments.
 fn line(beginning: &str) -> Vec<String> {
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
-    let block = blocks::beginning(&readme, "natsx-sync plan --revision").text;
-    let line = block.lines().find(|line| line.starts_with(beginning));
+    let blocks = blocks::blocks(&readme);
+    let lines = blocks.iter().flat_map(|block| block.text.lines());
+    // The first exchange has commands of the same beginning.
+    let mut lines = lines.filter(|line| line.contains(".json"));
+    let line = lines.find(|line| line.starts_with(beginning));
     let words = line.unwrap().split('#').next().unwrap().split_whitespace();
     words.skip(1).map(str::to_owned).collect()
 }
@@ -27,7 +30,7 @@ impl World {
 
     /// Saves a plan of the branch's head, as the README says.
     fn save(&self) -> Value {
-        let ran = self.say("natsx-sync plan", &["--format", "json"]);
+        let ran = self.say("natsx-sync plan --revision", &["--format", "json"]);
         ran.expect(0).json()
     }
 
@@ -184,4 +187,49 @@ fn a_removal_is_applied_as_saved_unless_the_file_comes_back() {
     world.apply_saved(&[]).expect(0);
     assert_eq!(world.latest(EU, "nats-leaves"), None);
     assert_eq!(world.record("nats-leaves"), None);
+}
+
+#[test]
+fn a_picture_is_planned_with_as_if_the_clusters_were_asked_and_holds_no_secret() {
+    let world = World::new("pictured");
+    let text = |more: &str| exchange(EU, "nats-pictured", more);
+    let note = "  config.merge.server_tags: [blue]\n";
+    world.commit(&[("exchanges/a.yaml", Some(&text(note)))]);
+    world.apply().expect(0);
+    world.commit(&[
+        (
+            "exchanges/a.yaml",
+            Some(&text("  config.merge.max_connections: 7\n")),
+        ),
+        (
+            "exchanges/b.yaml",
+            Some(&exchange(US, "nats-pictured-more", "")),
+        ),
+    ]);
+    world
+        .say("natsx-sync snapshot", &["--revision", "main"])
+        .expect(0);
+    let picture = fs::read_to_string(world.path("world.json")).unwrap();
+    assert!(
+        picture.contains("nats-pictured") && !picture.contains("BEGIN"),
+        "{picture}"
+    );
+
+    let live = world.plan().expect(0).json();
+    // Nothing of the settings but where the repository is.
+    fs::write(
+        world.path("config.yaml"),
+        format!("source: {{url: {}}}\n", world.repository.url_file()),
+    )
+    .unwrap();
+    let more = ["--revision", "main", "--format", "json"];
+    let again = world
+        .say("natsx-sync plan --snapshot", &more)
+        .expect(0)
+        .json();
+    assert_eq!(again["truth"], "snapshot");
+    for key in ["exchanges", "summary", "unreadable"] {
+        assert_eq!(again[key], live[key], "{key}");
+    }
+    assert_eq!(again["summary"]["upgrade"], 1, "{again}");
 }

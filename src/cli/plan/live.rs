@@ -12,7 +12,7 @@ use crate::id::{Digest, Instance};
 use crate::pass::{Equipment, Knowledge, survey};
 use crate::plan::action::Plan;
 use crate::report::Header;
-use crate::source::{Location, Revision};
+use crate::source::Revision;
 
 /// A plan and what it was made of.
 pub(super) struct Live {
@@ -36,13 +36,7 @@ pub(super) async fn plan(
 ) -> Result<Live, Failure> {
     let equipment = Equipment::connect(settings).await?;
     let revision = revision(common, Revision::Files);
-    // A local work tree is planned as its files stand; only what is elsewhere has to be fetched first.
-    if matches!(
-        Location::parse(&equipment.repository.source.display()),
-        Ok(Location::Url(_))
-    ) {
-        equipment.repository.source.fetch().await?;
-    }
+    equipment.repository.fetch_remote().await?;
     let knowledge = Knowledge::read(&equipment.state.folder().join("journal"))?;
     let allowed: BTreeSet<_> = args.allow_delete.iter().cloned().collect();
     let survey = survey(

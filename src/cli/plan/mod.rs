@@ -3,6 +3,7 @@
 mod live;
 mod offline;
 mod save;
+mod snapshot;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use crate::source::Revision;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  natsx-sync plan --source examples\n  natsx-sync plan --offline --base origin/main --format json\n  natsx-sync plan --kubeconfig us-east-cluster=~/.kube/config --detailed-exitcode\n  natsx-sync plan --revision main --out plan.json    then: natsx-sync apply plan.json"
+    after_help = "Examples:\n  natsx-sync plan --source examples\n  natsx-sync plan --offline --base origin/main --format json\n  natsx-sync plan --kubeconfig us-east-cluster=~/.kube/config --detailed-exitcode\n  natsx-sync plan --snapshot world.json\n  natsx-sync plan --revision main --out plan.json    then: natsx-sync apply plan.json"
 )]
 pub(super) struct Args {
     /// Compare with git alone: no cluster, no process, no secret
@@ -27,6 +28,12 @@ pub(super) struct Args {
     /// What an offline plan is compared with
     #[arg(long, value_name = "REV", requires = "offline")]
     base: Option<String>,
+    /// Compare with a picture made by `snapshot`: no cluster, no process
+    #[arg(long, value_name = "FILE|URL", conflicts_with_all = ["offline", "out"])]
+    snapshot: Option<String>,
+    /// The oldest picture that is taken
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration)]
+    max_age: Duration,
     /// Let this removal through the guard (can be repeated)
     #[arg(long, value_name = "ID")]
     allow_delete: Vec<ExchangeId>,
@@ -49,10 +56,13 @@ pub(super) struct Args {
 
 pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
     let mut overrides = common.overrides();
-    // An offline plan may be one of a stranger's branch: nothing of this host is read but what is named.
-    overrides.only_named = args.offline;
+    // A plan without clusters may be one of a stranger's branch: nothing of this host is read but what is named.
+    overrides.only_named = args.offline || args.snapshot.is_some();
     let settings = common.settings_with(&overrides)?.settings;
-    let (plan, header, basis) = if args.offline || settings.clusters.is_empty() {
+    let (plan, header, basis) = if let Some(place) = &args.snapshot {
+        let (plan, header) = snapshot::plan(&settings, place, common, args).await?;
+        (plan, header, None)
+    } else if args.offline || settings.clusters.is_empty() {
         let (plan, header) = offline::plan(&settings, common, args)?;
         (plan, header, None)
     } else {

@@ -1,5 +1,5 @@
 pub(crate) mod changes;
-mod properties;
+pub(crate) mod properties;
 mod removals;
 mod states;
 pub(crate) mod world;

@@ -29,7 +29,7 @@ const STATES: [ReleaseStatus; 9] = [
     clippy::struct_excessive_bools,
     reason = "independent circumstances, drawn at random"
 )]
-struct Fate {
+pub(crate) struct Fate {
     cluster: usize,
     declared: bool,
     released: bool,
@@ -41,7 +41,7 @@ struct Fate {
     status: usize,
 }
 
-fn fate() -> impl Strategy<Value = Fate> {
+pub(crate) fn fate() -> impl Strategy<Value = Fate> {
     (0..2_usize, any::<[bool; 7]>(), 0..20_usize).prop_map(|(cluster, flags, status)| Fate {
         cluster,
         declared: flags[0],
@@ -55,7 +55,7 @@ fn fate() -> impl Strategy<Value = Fate> {
     })
 }
 
-fn build(fates: &[Fate]) -> (Desired, Observed) {
+pub(crate) fn build(fates: &[Fate]) -> (Desired, Observed) {
     let mut wanted = desired([]);
     let mut world = observed([]);
     for (number, fate) in fates.iter().enumerate() {

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use crate::exchange::desired::{ChartRef, Desired, DesiredExchange, OWN_FILE, Terms};
 use crate::id::{CommitId, Digest, ExchangeId};
 use crate::observe::observed::{
-    ClusterView, Observed, Proof, Record, RegistryView, ReleaseKey, ReleaseStatus, ReleaseView,
-    SecretIdentity, Stamp, StoredRelease,
+    ClusterView, Hidden, Observed, Proof, Record, RegistryView, ReleaseKey, ReleaseStatus,
+    ReleaseView, SecretIdentity, Stamp, StoredRelease,
 };
 use crate::plan::policy::Policy;
 use crate::plan::{plan, verify, wanted_record};
@@ -114,6 +114,7 @@ pub(crate) fn observed<'a>(exchanges: impl IntoIterator<Item = &'a DesiredExchan
         proofs: BTreeMap::new(),
         ancestry: BTreeMap::new(),
         renders: BTreeMap::new(),
+        hidden: Hidden::default(),
     };
     for exchange in exchanges {
         put(&mut world, exchange);

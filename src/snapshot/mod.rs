@@ -1,0 +1,213 @@
+//! A picture of the world without secrets, so that plans can be made where no cluster may be asked: in a pull request.
+//! Pure but for `fetch`.
+
+mod fetch;
+mod mask;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+pub use fetch::{FetchError, fetch};
+
+use crate::exchange::Context;
+use crate::exchange::desired::ChartRef;
+use crate::id::{ClusterId, ExchangeId, Instance};
+use crate::observe::observed::{ClusterView, Hidden, Observed, RegistryView, Unreadable};
+use crate::plan::policy::Policy;
+use crate::sealed::{self, Kind, SealError};
+
+/// How far clocks of two hosts may be apart.
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
+
+/// What was seen, and what of the operator's settings a plan depends on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// When it was seen.
+    pub taken_at: Timestamp,
+    /// Whose releases are ours.
+    pub instance: Instance,
+    /// The operator's settings that plans depend on.
+    pub settings: Ground,
+    /// Every cluster of the inventory.
+    pub clusters: BTreeMap<ClusterId, Seen<ClusterView>>,
+    /// The registry.
+    pub registry: Seen<RegistryView>,
+    /// What is left out.
+    pub hidden: Hidden,
+}
+
+/// Settings that plans depend on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ground {
+    /// The chart of files that name no version.
+    pub chart: ChartRef,
+    /// Host of public URLs by cluster.
+    pub hosts: BTreeMap<ClusterId, String>,
+    /// Privileged values that are let through.
+    pub allow_values: Vec<String>,
+    /// Remove what is no longer declared.
+    pub prune: bool,
+    /// Largest share of a cluster's exchanges removed unasked, in percent.
+    pub max_delete: u32,
+    /// How long a Helm operation may run, in seconds.
+    pub helm_timeout: u64,
+}
+
+/// What was seen, or why it was not: not seen is never taken for not there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Seen<T> {
+    /// It was read.
+    View(T),
+    /// It was not.
+    Unreadable(Unreadable),
+}
+
+impl<T> From<Seen<T>> for Result<T, Unreadable> {
+    fn from(seen: Seen<T>) -> Self {
+        match seen {
+            Seen::View(view) => Ok(view),
+            Seen::Unreadable(why) => Err(why),
+        }
+    }
+}
+
+/// A picture that is not of now.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AgeError {
+    /// Older than allowed.
+    #[error("{file} was taken {when}, and --max-age is {most}: take it anew (StaleSnapshot)")]
+    TooOld {
+        /// The file.
+        file: String,
+        /// When it was taken.
+        when: String,
+        /// How old it may be.
+        most: String,
+    },
+    /// From the future.
+    #[error(
+        "{file} was taken at {taken_at:.0}, which is still to come: check the clocks of both hosts (StaleSnapshot)"
+    )]
+    Ahead {
+        /// The file.
+        file: String,
+        /// When it says it was taken.
+        taken_at: Timestamp,
+    },
+}
+
+impl Snapshot {
+    /// The picture of `observed`: what is or may be a secret is left out.
+    pub fn new(observed: &Observed, instance: Instance, ground: Ground, now: Timestamp) -> Self {
+        let mut hidden = Hidden::default();
+        let clusters = observed.clusters.iter().map(|(id, view)| {
+            let seen = match view {
+                Ok(view) => Seen::View(mask::cluster(id, view, &mut hidden)),
+                Err(why) => Seen::Unreadable(mask::reason(why)),
+            };
+            (id.clone(), seen)
+        });
+        let clusters = clusters.collect();
+        let registry = match &observed.registry {
+            Ok(view) => Seen::View(mask::registry(view, &mut hidden)),
+            Err(why) => Seen::Unreadable(mask::reason(why)),
+        };
+        Self {
+            taken_at: now,
+            instance,
+            settings: ground,
+            clusters,
+            registry,
+            hidden,
+        }
+    }
+
+    /// The text of its file.
+    pub fn to_text(&self) -> Result<String, serde_json::Error> {
+        sealed::seal(Kind::Snapshot, self)
+    }
+
+    /// Reads a file.
+    pub fn read(file: &str, bytes: &[u8]) -> Result<Self, SealError> {
+        sealed::open(Kind::Snapshot, file, bytes)
+    }
+
+    /// Refuses one that is older than `most`.
+    pub fn check_age(&self, file: &str, most: Duration, now: Timestamp) -> Result<(), AgeError> {
+        let age = now.duration_since(self.taken_at);
+        if age < -SKEW {
+            return Err(AgeError::Ahead {
+                file: file.to_owned(),
+                taken_at: self.taken_at,
+            });
+        }
+        if age.is_positive() && age.unsigned_abs() > most {
+            return Err(AgeError::TooOld {
+                file: file.to_owned(),
+                when: self.age(now),
+                most: humantime::format_duration(most).to_string(),
+            });
+        }
+        Ok(())
+    }
+
+    /// When it was taken, as the end of a sentence.
+    pub fn age(&self, now: Timestamp) -> String {
+        let age = now.duration_since(self.taken_at).as_secs().unsigned_abs();
+        let age = humantime::format_duration(Duration::from_secs(age));
+        format!("at {:.0}, {age} ago", self.taken_at)
+    }
+
+    /// What could not be read, and why.
+    pub fn unreadable(&self) -> impl Iterator<Item = (&str, &Unreadable)> {
+        let clusters = self.clusters.iter().filter_map(|(id, seen)| match seen {
+            Seen::View(_) => None,
+            Seen::Unreadable(why) => Some((id.as_str(), why)),
+        });
+        let registry = match &self.registry {
+            Seen::View(_) => None,
+            Seen::Unreadable(why) => Some(("registry", why)),
+        };
+        clusters.chain(registry)
+    }
+
+    /// What files are resolved with.
+    pub fn context(&self) -> Context {
+        Context {
+            chart: self.settings.chart.clone(),
+            hosts: self.settings.hosts.clone(),
+            allow_values: self.settings.allow_values.clone(),
+        }
+    }
+
+    /// What is allowed.
+    pub fn policy(&self, allow_delete: &BTreeSet<ExchangeId>) -> Policy {
+        Policy {
+            instance: self.instance.clone(),
+            prune: self.settings.prune,
+            max_delete_percent: self.settings.max_delete,
+            allow_delete: allow_delete.clone(),
+            helm_timeout: Duration::from_secs(self.settings.helm_timeout),
+            ..Policy::default()
+        }
+    }
+
+    /// What clusters and registry said; what git knows of it is asked anew.
+    pub fn into_observed(self) -> Observed {
+        let clusters = self.clusters.into_iter();
+        Observed {
+            clusters: clusters.map(|(id, seen)| (id, seen.into())).collect(),
+            registry: self.registry.into(),
+            proofs: BTreeMap::new(),
+            ancestry: BTreeMap::new(),
+            renders: BTreeMap::new(),
+            hidden: self.hidden,
+        }
+    }
+}
