@@ -7,15 +7,16 @@ use serde_json::Value;
 use super::{Common, Done, Failure, Output};
 use crate::exchange::desired::{DesiredExchange, Layer};
 use crate::reason::Reason;
+use crate::report::shown_path;
 
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  natsx-sync explain MassRemoval\n  natsx-sync explain nats-orders --source examples"
 )]
 pub(super) struct Args {
-    /// An exchange (id, ending of it, or file) or a reason in PascalCase
+    /// An exchange (id, ending of it, or file) or a reason; without it every reason is listed
     #[arg(value_name = "X|REASON")]
-    subject: String,
+    subject: Option<String>,
     /// Print the equivalent helm command for people
     #[arg(long, conflicts_with = "values")]
     command: bool,
@@ -25,20 +26,27 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
+    let Some(subject) = &args.subject else {
+        output.result(&reasons());
+        return Ok(0);
+    };
     if let Some(reason) = Reason::ALL
         .iter()
-        .find(|reason| reason.name() == args.subject)
+        .find(|reason| reason.name().eq_ignore_ascii_case(subject))
     {
         output.result(&format!("{}\n  {}", reason.name(), reason.story()));
         return Ok(0);
     }
-    let (_, desired) = super::plan::desired(common, true)?;
+    if let Some(near) = nearest(subject) {
+        let text = format!("{subject:?} is no reason; {near} is");
+        return Err(Failure::new(7, anyhow::anyhow!(text)));
+    }
+    let (settings, desired) = super::plan::desired(common, true)?;
     let found: Vec<_> = desired
         .exchanges
         .values()
         .filter(|exchange| {
-            exchange.file == args.subject
-                || super::status::names(&args.subject, &exchange.id.to_string())
+            exchange.file == *subject || super::status::names(subject, &exchange.id.to_string())
         })
         .collect();
     let [exchange] = found.as_slice() else {
@@ -47,15 +55,12 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
         } else {
             "names several exchanges; write more of the id"
         };
-        return Err(Failure::new(
-            7,
-            anyhow::anyhow!("{:?} {text}", args.subject),
-        ));
+        return Err(Failure::new(7, anyhow::anyhow!("{subject:?} {text}")));
     };
     let text = if args.values {
         serde_yaml::to_string(&exchange.values)?
     } else if args.command {
-        command(exchange)
+        command(exchange, &settings.chart.repository)
     } else {
         layers(exchange)
     };
@@ -63,14 +68,40 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
     Ok(0)
 }
 
+fn reasons() -> String {
+    let mut text = String::new();
+    for reason in Reason::ALL {
+        writeln!(text, "{}\n  {}", reason.name(), reason.story()).ok();
+    }
+    text
+}
+
+/// The reason that was probably meant. Exchanges are never written in capitals, reasons always begin with one.
+fn nearest(word: &str) -> Option<&'static str> {
+    word.starts_with(|first: char| first.is_ascii_uppercase())
+        .then(|| Reason::ALL.iter().map(|reason| reason.name()))?
+        .map(|name| (strsim::jaro_winkler(word, name), name))
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .map(|(_, name)| name)
+}
+
 /// For people to run by hand; natsx-sync itself hands values over on stdin and pins the archive.
-fn command(exchange: &DesiredExchange) -> String {
+fn command(exchange: &DesiredExchange, repository: &str) -> String {
+    let chart = &exchange.chart;
+    // A folder or archive holds the chart itself; an address is where it is looked up.
+    let chart = if repository.contains("://") {
+        format!(
+            "{} --repo {repository} --version {}",
+            chart.name, chart.version
+        )
+    } else {
+        repository.to_owned()
+    };
     format!(
-        "natsx-sync explain {id} --values > values.yaml\nhelm upgrade --install {release} {chart} --repo https://nats-io.github.io/k8s/helm/charts/ --version {version} --namespace {namespace} --create-namespace --reset-values -f values.yaml",
+        "natsx-sync explain {id} --values > values.yaml\nhelm upgrade --install {release} {chart} --namespace {namespace} --create-namespace --reset-values -f values.yaml",
         id = exchange.id,
         release = exchange.id.release,
-        chart = exchange.chart.name,
-        version = exchange.chart.version,
         namespace = exchange.id.namespace,
     )
 }
@@ -85,6 +116,7 @@ fn layers(exchange: &DesiredExchange) -> String {
         exchange.chart.version,
         exchange.digest
     );
+    let mut rows = Vec::new();
     for (path, layer) in &exchange.provenance {
         let value = path
             .iter()
@@ -100,7 +132,15 @@ fn layers(exchange: &DesiredExchange) -> String {
             Layer::Exchange => "helm_values of the exchange".to_owned(),
         };
         let shown = crate::report::shown_value(path, value.unwrap_or(&Value::Null));
-        writeln!(text, "  {:50} {:24} {layer}", path.join("."), shown).ok();
+        rows.push((shown_path(path), shown, layer));
+    }
+    let widest = |column: fn(&(String, String, String)) -> &String, most: usize| {
+        let widths = rows.iter().map(|row| column(row).chars().count());
+        widths.max().unwrap_or_default().min(most)
+    };
+    let (path_width, value_width) = (widest(|row| &row.0, 72), widest(|row| &row.1, 32));
+    for (path, value, layer) in &rows {
+        writeln!(text, "  {path:path_width$}  {value:value_width$}  {layer}").ok();
     }
     text
 }

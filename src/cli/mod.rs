@@ -48,7 +48,7 @@ pub const ERROR: u8 = 1;
     max_term_width = 100,
     subcommand_required = true,
     arg_required_else_help = true,
-    after_help = "Examples:\n  natsx-sync plan --source examples                 what would happen, with no settings and no cluster\n  natsx-sync run --source . --kubeconfig ~/.kube/config   make it so, and keep it so\n  natsx-sync status                                 what runs, what waits and why"
+    after_help = "Examples:\n  natsx-sync plan --source examples                       what would happen; needs no cluster\n  natsx-sync run --source . --kubeconfig ~/.kube/config   make it so, and keep it so\n  natsx-sync status                                       what runs, what waits and why"
 )]
 pub struct Cli {
     #[command(flatten)]

@@ -71,6 +71,13 @@ impl Output {
         }
     }
 
+    /// Tells a person who looks on how far something is; nothing in a log or a pipe.
+    pub fn progress(&self, text: &str) {
+        if std::io::stderr().is_terminal() {
+            self.say(text);
+        }
+    }
+
     /// Prints an error with what led to it.
     pub fn error(&self, error: &anyhow::Error) {
         let mut out = std::io::stderr().lock();

@@ -6,6 +6,8 @@ use url::Url;
 
 use super::{Common, Done, Failure, Output};
 use crate::id::CommitId;
+use crate::observe::observed::Ancestry;
+use crate::pass::Repository;
 use crate::status::{Phase, Status};
 
 #[derive(Debug, clap::Args)]
@@ -16,7 +18,7 @@ pub(super) struct Args {
     /// Only these exchanges (can be repeated)
     #[arg(value_name = "X")]
     exchanges: Vec<String>,
-    /// The commit the last pass must have been at (any beginning of it)
+    /// The last pass must have been at this commit or at a later one that has it in its history
     #[arg(long, value_name = "REV")]
     commit: Option<String>,
     /// What is waited for
@@ -32,25 +34,29 @@ pub(super) struct Args {
 
 pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
     let deadline = Instant::now() + args.timeout;
-    let mut last = String::from("no status yet");
+    let mut last = String::new();
+    let mut progress = Progress::new(common, args.commit.clone());
     loop {
         // A daemon that has just been started has no status yet: that is waited for, too.
         let read = match &args.status {
             None => super::status::read(common).map(|(_, status)| status),
             Some(url) => super::status::fetch(url).await,
         };
-        if let Ok(status) = &read {
-            match judge(status, args) {
+        let now = match read {
+            Ok(status) => match judge(&status, args, &mut progress) {
                 Judgement::Done => {
                     output.say("ready");
                     return Ok(0);
                 }
                 Judgement::Hopeless(text) => return Err(Failure::new(1, anyhow::anyhow!(text))),
-                Judgement::Waiting(text) => last = text,
-            }
-        }
-        if let (Err(failure), Some(_)) = (&read, &args.status) {
-            last = format!("{:#}", failure.error);
+                Judgement::Waiting(text) => text,
+            },
+            Err(failure) if args.status.is_some() => format!("{:#}", failure.error),
+            Err(_) => "no status yet; is `natsx-sync run` running?".to_owned(),
+        };
+        if now != last {
+            output.progress(&format!("waiting: {now}"));
+            last = now;
         }
         if Instant::now() >= deadline {
             let timeout = humantime::format_duration(args.timeout);
@@ -69,15 +75,58 @@ enum Judgement {
     Hopeless(String),
 }
 
-fn judge(status: &Status, args: &Args) -> Judgement {
-    if let Some(wanted) = &args.commit {
-        let at = status
-            .commit
-            .as_ref()
-            .map(CommitId::as_str)
-            .unwrap_or_default();
-        if !at.starts_with(wanted.as_str()) {
-            return Judgement::Waiting(format!("the last pass was at {at:?}"));
+/// How far the passes are on the way to a commit.
+struct Progress<'a> {
+    common: &'a Common,
+    wanted: Option<String>,
+    /// The last commit asked about, and what history said.
+    asked: Option<(CommitId, bool)>,
+}
+
+impl<'a> Progress<'a> {
+    fn new(common: &'a Common, wanted: Option<String>) -> Self {
+        Self {
+            common,
+            wanted,
+            asked: None,
+        }
+    }
+
+    /// Whether a pass at `commit` has the wanted one behind it. History is asked once for each commit.
+    fn is_reached(&mut self, commit: &CommitId) -> bool {
+        let Some(wanted) = &self.wanted else {
+            return true;
+        };
+        if commit.as_str().starts_with(wanted.as_str()) {
+            return true;
+        }
+        if let Some((asked, answer)) = &self.asked
+            && asked == commit
+        {
+            return *answer;
+        }
+        // Where the repository cannot be read from here, only the commit itself is known to be reached.
+        let answer = self.is_behind(commit, wanted).unwrap_or(false);
+        self.asked = Some((commit.clone(), answer));
+        answer
+    }
+
+    fn is_behind(&self, commit: &CommitId, wanted: &str) -> Result<bool, Failure> {
+        let settings = self.common.settings()?.settings;
+        let source = Repository::open(&settings, settings.state.as_deref())?.source;
+        let wanted = source.commit(wanted)?;
+        let ancestry = source.history(commit)?.ancestry(&wanted);
+        Ok(ancestry == Ancestry::HeadOrAncestor)
+    }
+}
+
+fn judge(status: &Status, args: &Args, progress: &mut Progress<'_>) -> Judgement {
+    if args.commit.is_some() {
+        let Some(at) = &status.commit else {
+            return Judgement::Waiting("the first pass has not ended yet".to_owned());
+        };
+        if !progress.is_reached(at) {
+            return Judgement::Waiting(format!("the last pass was at {at}"));
         }
     }
     if let Some(trouble) = &status.trouble {

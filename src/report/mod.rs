@@ -90,6 +90,12 @@ pub fn is_complete(plan: &Plan) -> bool {
             .all(|diagnostic| diagnostic.reason != Reason::SourceIncomplete)
 }
 
+/// A path for people, as `helm_values` and Helm's `--set` write it: dots within a key are escaped.
+pub fn shown_path(path: &[String]) -> String {
+    let keys: Vec<_> = path.iter().map(|key| key.replace('.', "\\.")).collect();
+    safe(&keys.join("."))
+}
+
 /// A value for people: one line, without secrets and control characters.
 pub fn shown_value(path: &[String], value: &Value) -> String {
     if is_sensitive(path, value) {
