@@ -6,12 +6,14 @@ mod knowledge;
 mod picture;
 mod proofs;
 mod repository;
+mod sides;
 mod survey;
 
 pub use equipment::{Equipment, chart_source, cluster_access};
 pub use knowledge::Knowledge;
 pub use picture::{survey_snapshot, take_snapshot};
 pub use repository::{Repository, hosts_of, read_desired};
+pub use sides::{Sides, read_sides};
 pub use survey::{Survey, survey};
 
 use crate::reason::Reason;

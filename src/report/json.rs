@@ -27,6 +27,7 @@ pub fn plan_value(plan: &Plan, header: &Header) -> Value {
             "repository": header.repository,
             "commit": plan.commit,
             "base": header.base,
+            "against": header.against,
             "dirty": header.dirty,
         },
         "complete": is_complete(plan),

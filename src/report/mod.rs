@@ -59,8 +59,10 @@ pub struct Header {
     pub truth: Truth,
     /// The repository, fit for display.
     pub repository: String,
-    /// What it was compared with, offline; none = with nothing.
+    /// The commit it was compared with, offline; none = with nothing.
     pub base: Option<String>,
+    /// What it was compared with and why, as the end of a sentence; empty where that is clear.
+    pub against: String,
     /// Files differ from the commit.
     pub dirty: bool,
 }

@@ -44,7 +44,7 @@ const LABEL: usize = 15;
 pub fn plan_text(plan: &Plan, header: &Header, style: Style) -> String {
     let mut text = String::new();
     if !style.quiet {
-        writeln!(text, "{}", title(plan, header)).ok();
+        writeln!(text, "{}", title(plan, header, style.width)).ok();
         let mut entries: Vec<&PlannedExchange> = plan
             .exchanges
             .iter()
@@ -118,7 +118,7 @@ fn is_always_counted(action: Action) -> bool {
         || action == Action::None
 }
 
-fn title(plan: &Plan, header: &Header) -> String {
+fn title(plan: &Plan, header: &Header, width: u16) -> String {
     let commit = plan
         .commit
         .as_ref()
@@ -128,13 +128,16 @@ fn title(plan: &Plan, header: &Header) -> String {
     } else {
         ""
     };
-    let base = match &header.base {
-        Some(base) => format!(" against {}", safe(base)),
-        None => String::new(),
+    let against = match header.against.as_str() {
+        "" => String::new(),
+        text => {
+            let text = format!("compared with {}", safe(text));
+            format!("\n{}", wrapped(&text, usize::from(width)).join("\n"))
+        }
     };
     let count = plan.exchanges.len();
     format!(
-        "natsx-sync plan ({})  {commit}{dirty}{base}  {count} exchanges",
+        "natsx-sync plan ({})  {commit}{dirty}  {count} exchanges{against}",
         header.truth.word()
     )
 }

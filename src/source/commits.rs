@@ -6,7 +6,7 @@ use git2::{ErrorCode, Oid, Repository};
 
 use super::checkout::HeadMove;
 use super::error::SourceError;
-use super::history::{History, oid};
+use super::history::History;
 use super::library::{failed, open_exactly};
 use super::mirror::Mirror;
 use super::open::{Place, Source};
@@ -16,17 +16,6 @@ impl Source {
     /// The commit a revision names.
     pub fn commit(&self, revision: &str) -> Result<CommitId, SourceError> {
         self.commit_id(self.named(revision)?.1)
-    }
-
-    /// The newest commit that is in the history of both.
-    pub fn merge_base(&self, one: &CommitId, other: &str) -> Result<Option<CommitId>, SourceError> {
-        let (repository, other) = self.named(other)?;
-        let one = oid(one).ok_or_else(|| self.no_revision(one.as_str()))?;
-        match repository.merge_base(one, other) {
-            Ok(base) => self.commit_id(base).map(Some),
-            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
-            Err(error) => Err(failed(&self.shown, "find a common commit")(error)),
-        }
     }
 
     /// The history up to `head`.

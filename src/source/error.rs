@@ -65,6 +65,24 @@ pub enum SourceError {
         /// What was asked for.
         revision: String,
     },
+    /// The history, or an object of a commit, is not here.
+    #[error("{repository}: {text}")]
+    Incomplete {
+        /// The repository.
+        repository: String,
+        /// What is missing and how to fetch it.
+        text: String,
+    },
+    /// Two histories without a common commit.
+    #[error(
+        "{repository}: {revision} and the head have no commit in common: name a base from the same history"
+    )]
+    Unrelated {
+        /// The repository.
+        repository: String,
+        /// What was asked for.
+        revision: String,
+    },
     /// A revision was asked of a plain folder.
     #[error("{path} is a plain folder without history: a revision cannot be read from it")]
     NoHistory {
@@ -128,6 +146,8 @@ impl SourceError {
             Self::Setting { .. } => Reason::SettingsInvalid,
             Self::NoExchangeFolder { .. } => Reason::NoExchangeFolder,
             Self::TooMuch { .. } => Reason::TooLarge,
+            Self::Incomplete { .. } => Reason::HistoryIncomplete,
+            Self::Unrelated { .. } => Reason::UnrelatedBase,
             Self::Read { .. }
             | Self::Write { .. }
             | Self::Git { .. }

@@ -1,5 +1,7 @@
 //! Collects the files of one reading within the limits.
 
+use git2::{ObjectType, Oid};
+
 use super::checkout::{SourceFile, UnreadableFile};
 use super::error::SourceError;
 use super::options::Limits;
@@ -13,6 +15,8 @@ pub(super) struct Gathered {
     pub(super) unreadable: Vec<UnreadableFile>,
     /// Whether the watched folder is there.
     pub(super) folder: bool,
+    /// What the commit names and the object store does not have; the first path.
+    pub(super) lost: Option<String>,
     repository: String,
     limits: Limits,
     bytes: u64,
@@ -24,6 +28,7 @@ impl Gathered {
             files: Vec::new(),
             unreadable: Vec::new(),
             folder: false,
+            lost: None,
             repository: repository.to_owned(),
             limits,
             bytes: 0,
@@ -49,8 +54,24 @@ impl Gathered {
         fits
     }
 
-    /// Takes a file.
+    /// Takes a file of a folder.
     pub(super) fn add(&mut self, path: String, bytes: Vec<u8>) -> Result<(), SourceError> {
+        let blob =
+            Oid::hash_object(ObjectType::Blob, &bytes).map_err(|source| SourceError::Git {
+                repository: self.repository.clone(),
+                doing: format!("hash {path}"),
+                source,
+            })?;
+        self.add_blob(path, blob, bytes)
+    }
+
+    /// Takes a file whose blob is known.
+    pub(super) fn add_blob(
+        &mut self,
+        path: String,
+        blob: Oid,
+        bytes: Vec<u8>,
+    ) -> Result<(), SourceError> {
         if bytes.starts_with(b"version https://git-lfs.github.com/spec/") {
             self.refuse(
                 &path,
@@ -67,13 +88,7 @@ impl Gathered {
         if self.bytes > self.limits.total_bytes {
             return Err(self.too_much(format!("{} bytes of files", self.limits.total_bytes)));
         }
-        let blob = git2::Oid::hash_object(git2::ObjectType::Blob, &bytes)
-            .map_err(|source| SourceError::Git {
-                repository: self.repository.clone(),
-                doing: format!("hash {path}"),
-                source,
-            })?
-            .to_string();
+        let blob = blob.to_string();
         self.files.push(SourceFile { path, blob, bytes });
         Ok(())
     }

@@ -1,8 +1,10 @@
 //! Where desired state comes from: a git repository at one commit, or a plain folder.
 
 mod attribution;
+mod base;
 pub mod checkout;
 mod commits;
+mod earlier;
 mod error;
 mod fetch;
 mod folder;
@@ -25,6 +27,7 @@ mod watch;
 mod work_tree;
 
 pub use attribution::Identifies;
+pub use base::Base;
 pub use error::SourceError;
 pub use history::History;
 pub use open::Source;

@@ -12,7 +12,9 @@ use super::library::failed;
 use super::missing::{self, InTree, OnDisk};
 use super::open::{Place, Source};
 use super::options::Revision;
+use super::tree::Known;
 use super::{folder, tree, work_tree};
+use crate::id::CommitId;
 
 impl Source {
     /// Reads the wanted files.
@@ -123,7 +125,15 @@ impl Source {
         moved: Option<HeadMove>,
     ) -> Result<Checkout, SourceError> {
         let limits = self.options.limits;
-        let files = tree::read(repository, commit, &self.layout, &self.shown, limits)?;
+        let known = Known::default();
+        let files = tree::read(
+            repository,
+            commit,
+            &self.layout,
+            &self.shown,
+            limits,
+            &known,
+        )?;
         if !files.folder && !self.was_there(repository, commit)? {
             let listing = InTree {
                 repository,
@@ -133,12 +143,23 @@ impl Source {
             return Err(missing::error(&listing, &self.layout, &self.shown));
         }
         Ok(Checkout {
-            commit: Some(self.commit_id(commit)?),
+            moved,
+            ..self.of_commit(repository, self.commit_id(commit)?, files)
+        })
+    }
+
+    pub(super) fn of_commit(
+        &self,
+        repository: &Repository,
+        commit: CommitId,
+        files: Gathered,
+    ) -> Checkout {
+        Checkout {
+            commit: Some(commit),
             has_history: true,
             shallow: repository.is_shallow(),
-            moved,
             ..self.checkout(files)
-        })
+        }
     }
 
     fn was_there(&self, repository: &Repository, commit: Oid) -> Result<bool, SourceError> {

@@ -1,8 +1,11 @@
 //! Reads the wanted files of one commit straight from the object store: no checkout, so no symlink, filter, hook or
 //! submodule ever matters.
 
+use std::collections::HashMap;
+
 use git2::{Oid, Repository};
 
+use super::checkout::SourceFile;
 use super::error::SourceError;
 use super::gather::Gathered;
 use super::library::failed;
@@ -51,6 +54,20 @@ pub(super) fn find(
     Ok(Some(at))
 }
 
+/// Content that was read already, by blob: inflating it once more costs more than all the rest of reading a tree.
+#[derive(Debug, Default)]
+pub(super) struct Known<'k>(HashMap<Oid, &'k [u8]>);
+
+impl<'k> Known<'k> {
+    pub(super) fn of(files: &'k [SourceFile]) -> Self {
+        let contents = files.iter().filter_map(|file| {
+            let id = Oid::from_str(&file.blob).ok()?;
+            Some((id, file.bytes.as_slice()))
+        });
+        Self(contents.collect())
+    }
+}
+
 /// Reads the wanted files at `commit`.
 pub(super) fn read(
     repository: &Repository,
@@ -58,6 +75,7 @@ pub(super) fn read(
     layout: &Layout,
     shown: &str,
     limits: Limits,
+    known: &Known<'_>,
 ) -> Result<Gathered, SourceError> {
     let mut gathered = Gathered::new(shown, limits);
     let doing = format!("read the tree of commit {commit}");
@@ -66,6 +84,7 @@ pub(super) fn read(
     let mut reader = Reader {
         repository,
         gathered: &mut gathered,
+        known,
     };
     match at("values.yaml")? {
         Some(Entry::Blob(id)) => reader.blob("values.yaml".to_owned(), id)?,
@@ -94,6 +113,7 @@ pub(super) fn read(
 struct Reader<'r> {
     repository: &'r Repository,
     gathered: &'r mut Gathered,
+    known: &'r Known<'r>,
 }
 
 impl Reader<'_> {
@@ -102,7 +122,7 @@ impl Reader<'_> {
         let tree = match self.repository.find_tree(id) {
             Ok(tree) => tree,
             Err(error) => {
-                self.gathered.refuse(path, lost(&error));
+                self.lose(path, &error);
                 return Ok(());
             }
         };
@@ -128,6 +148,9 @@ impl Reader<'_> {
     }
 
     fn blob(&mut self, path: String, id: Oid) -> Result<(), SourceError> {
+        if let Some(bytes) = self.known.0.get(&id) {
+            return self.gathered.add_blob(path, id, bytes.to_vec());
+        }
         // The header first, so that a huge file is never loaded.
         let size = self
             .repository
@@ -138,23 +161,25 @@ impl Reader<'_> {
             Ok(size) if !self.gathered.takes(&path, size) => return Ok(()),
             Ok(_) => {}
             Err(error) => {
-                self.gathered.refuse(&path, lost(&error));
+                self.lose(&path, &error);
                 return Ok(());
             }
         }
         match self.repository.find_blob(id) {
-            Ok(blob) => self.gathered.add(path, blob.content().to_vec()),
+            Ok(blob) => self.gathered.add_blob(path, id, blob.content().to_vec()),
             Err(error) => {
-                self.gathered.refuse(&path, lost(&error));
+                self.lose(&path, &error);
                 Ok(())
             }
         }
     }
-}
 
-fn lost(error: &git2::Error) -> String {
-    format!(
-        "not in the object store ({}): fetch the whole repository",
-        error.message()
-    )
+    fn lose(&mut self, path: &str, error: &git2::Error) {
+        let text = format!(
+            "not in the object store ({}): fetch the whole repository",
+            error.message()
+        );
+        self.gathered.refuse(path, text);
+        self.gathered.lost.get_or_insert_with(|| path.to_owned());
+    }
 }

@@ -9,6 +9,7 @@ use super::error::SourceError;
 use super::gather::Gathered;
 use super::library::failed;
 use super::options::{Layout, Limits};
+use super::tree::Known;
 use super::{folder, tree};
 
 /// Bit of an index entry's extended flags: this path is not checked out on purpose.
@@ -24,7 +25,8 @@ pub(super) fn read(
     limits: Limits,
 ) -> Result<(Gathered, bool), SourceError> {
     let mut files = folder::read(root, layout, shown, limits)?;
-    let committed = tree::read(repository, head, layout, shown, limits)?;
+    let known = Known::of(&files.files);
+    let committed = tree::read(repository, head, layout, shown, limits, &known)?;
     let skipped = skipped(repository, shown)?;
     let mut there: BTreeSet<String> = files.files.iter().map(|file| file.path.clone()).collect();
     there.extend(files.unreadable.iter().map(|file| file.path.clone()));
@@ -59,13 +61,12 @@ fn skipped(repository: &Repository, shown: &str) -> Result<BTreeSet<String>, Sou
 }
 
 fn same(files: &Gathered, committed: &Gathered) -> bool {
-    let names = |gathered: &Gathered| -> Vec<(String, String)> {
+    fn names(gathered: &Gathered) -> impl Iterator<Item = (&str, &str)> {
         let readable = gathered.files.iter();
         let unreadable = gathered.unreadable.iter();
         readable
-            .map(|file| (file.path.clone(), file.blob.clone()))
-            .chain(unreadable.map(|file| (file.path.clone(), String::new())))
-            .collect()
-    };
-    names(files) == names(committed)
+            .map(|file| (file.path.as_str(), file.blob.as_str()))
+            .chain(unreadable.map(|file| (file.path.as_str(), "")))
+    }
+    names(files).eq(names(committed))
 }

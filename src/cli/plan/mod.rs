@@ -25,7 +25,7 @@ pub(super) struct Args {
     /// Compare with git alone: no cluster, no process, no secret
     #[arg(long)]
     offline: bool,
-    /// What an offline plan is compared with
+    /// Compare with the merge base of the head and this [default: origin/HEAD]
     #[arg(long, value_name = "REV", requires = "offline")]
     base: Option<String>,
     /// Compare with a picture made by `snapshot`: no cluster, no process
@@ -96,8 +96,8 @@ pub(in crate::cli) fn header(desired: &Desired) -> Header {
     Header {
         truth: Truth::Live,
         repository: desired.repository.clone(),
-        base: None,
         dirty: desired.dirty,
+        ..Header::default()
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Args, revision};
 use crate::cli::{Common, Failure};
 use crate::config::Settings;
-use crate::pass::read_desired;
+use crate::pass::{Sides, read_sides};
 use crate::plan::action::Plan;
 use crate::plan::plan_offline;
 use crate::report::{Header, Truth};
@@ -15,16 +15,18 @@ pub(super) fn plan(
     args: &Args,
 ) -> Result<(Plan, Header), Failure> {
     let revision = revision(common, Revision::Files);
-    let head = read_desired(settings, &revision)?;
-    let base = match &args.base {
-        Some(base) => Some(read_desired(settings, &Revision::Named(base.clone()))?),
-        None => None,
-    };
+    let Sides {
+        head,
+        base,
+        against,
+    } = read_sides(settings, &revision, args.base.as_deref())?;
+    let (commit, base) = base.unzip();
     let plan = plan_offline(&head, base.as_ref());
     let header = Header {
         truth: Truth::Offline,
         repository: head.repository.clone(),
-        base: args.base.clone(),
+        base: commit.map(|commit| commit.to_string()),
+        against,
         dirty: head.dirty,
     };
     Ok((plan, header))
