@@ -13,7 +13,9 @@ mod doctor;
 mod explain;
 mod file;
 mod forget;
+mod history;
 mod init;
+mod named;
 mod options;
 mod output;
 mod plan;
@@ -23,10 +25,12 @@ mod run;
 mod schema;
 mod snapshot;
 mod status;
+mod suspend;
 mod telemetry;
 mod validate;
 mod version;
 mod wait;
+mod why;
 
 use clap::{Parser, Subcommand};
 
@@ -71,6 +75,14 @@ enum Command {
     Run(run::Args),
     /// Show every exchange: phase, revision, health and why
     Status(status::Args),
+    /// Say what holds an exchange back and what to do about it
+    Why(why::Args),
+    /// Show what was done, from the journal
+    History(history::Args),
+    /// Hold an exchange: it is observed and not changed
+    Suspend(suspend::SuspendArgs),
+    /// Hold it no longer
+    Resume(suspend::ResumeArgs),
     /// Look at the repository and the clusters again now
     Reconcile(reconcile::Args),
     /// Let through what a guard holds back: removals, or a cluster that was replaced
@@ -108,6 +120,10 @@ pub fn run(cli: Cli) -> u8 {
         Command::Validate(args) => validate::run(&common, &args, &output),
         Command::Explain(args) => explain::run(&common, &args, &output),
         Command::Approve(args) => block_on(approve::run(&common, &args, &output)),
+        Command::Why(args) => block_on(why::run(&common, &args, &output)),
+        Command::History(args) => history::run(&common, &args, &output),
+        Command::Suspend(args) => suspend::suspend(&common, &args, &output),
+        Command::Resume(args) => suspend::resume(&common, &args, &output),
         Command::Forget(args) => forget::run(&common, &args, &output),
         Command::Plan(args) => block_on(plan::run(&common, &args, &output)),
         Command::Snapshot(args) => block_on(snapshot::run(&common, &args, &output)),

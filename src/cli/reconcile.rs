@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
+use super::named::{named, state};
 use super::{Common, Done, Failure, Output};
 use crate::id::CommitId;
-use crate::state::State;
 use crate::state::requests::Request;
 
 #[derive(Debug, clap::Args)]
@@ -18,46 +18,15 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
-    let folder = common
-        .settings()?
-        .settings
-        .state
-        .ok_or_else(super::status::no_state)?;
-    let state = State::open(&folder)?;
+    let state = state(common)?;
     let id = match &args.exchange {
         None => None,
-        Some(wanted) => {
-            let status = state.read_status()?;
-            let ids: Vec<_> = status
-                .iter()
-                .flat_map(|status| &status.exchanges)
-                .filter_map(|entry| entry.id.as_ref())
-                .filter(|id| super::status::names(wanted, &id.to_string()))
-                .collect();
-            match ids.as_slice() {
-                [one] => Some((*one).clone()),
-                [] => {
-                    return Err(Failure::new(
-                        7,
-                        anyhow::anyhow!("no exchange is called {wanted:?}"),
-                    ));
-                }
-                _ => {
-                    return Err(Failure::new(
-                        7,
-                        anyhow::anyhow!(
-                            "{wanted:?} names {} exchanges; write more of the id",
-                            ids.len()
-                        ),
-                    ));
-                }
-            }
-        }
+        Some(wanted) => Some(named(&state, wanted)?),
     };
     let Some(holder) = state.holder() else {
         return Err(Failure::from(anyhow::anyhow!(
             "no daemon runs in {}; use `natsx-sync apply`",
-            folder.display()
+            state.folder().display()
         )));
     };
     state.request(

@@ -8,9 +8,10 @@ use url::Url;
 
 use super::{Common, Done, Failure, Output};
 use crate::cli::options::Format;
+use crate::id::ExchangeId;
 use crate::reason::Reason;
 use crate::state::State;
-use crate::status::{Status, table};
+use crate::status::{Status, StatusEntry, table};
 
 /// How often `--watch` looks.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -45,15 +46,9 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
 }
 
 async fn once(common: &Common, args: &Args, output: &Output) -> Done {
-    let (alive, mut status) = look(common, args).await?;
+    let (alive, mut status) = look(common, args.status.as_ref()).await?;
     if let Some(wanted) = &args.exchange {
-        status.exchanges.retain(|entry| {
-            entry
-                .id
-                .as_ref()
-                .is_some_and(|id| names(wanted, &id.to_string()))
-                || entry.file == *wanted
-        });
+        status.exchanges.retain(|entry| is_called(entry, wanted));
         if status.exchanges.is_empty() {
             return Err(Failure::new(
                 7,
@@ -71,8 +66,8 @@ async fn once(common: &Common, args: &Args, output: &Output) -> Done {
 }
 
 /// The status, and whether who wrote it still runs.
-async fn look(common: &Common, args: &Args) -> Result<(bool, Status), Failure> {
-    if let Some(url) = &args.status {
+pub(super) async fn look(common: &Common, url: Option<&Url>) -> Result<(bool, Status), Failure> {
+    if let Some(url) = url {
         return Ok((true, fetch(url).await?));
     }
     let (state, status) = read(common)?;
@@ -123,6 +118,12 @@ fn no_status(folder: &std::path::Path) -> Failure {
         Reason::NoStatus,
         folder.display()
     ))
+}
+
+/// Whether somebody means this entry: by id, an ending of it, or its file.
+pub(super) fn is_called(entry: &StatusEntry, wanted: &str) -> bool {
+    let by_id = |id: &ExchangeId| names(wanted, &id.to_string());
+    entry.file == wanted || entry.id.as_ref().is_some_and(by_id)
 }
 
 /// Whether `wanted` is the id or an ending of it at a `/`.

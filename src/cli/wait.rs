@@ -135,13 +135,10 @@ fn judge(status: &Status, args: &Args, progress: &mut Progress<'_>) -> Judgement
     // What is gone when it should be is no longer listed, and so counts as done.
     let relevant = status.exchanges.iter().filter(|entry| {
         args.exchanges.is_empty()
-            || args.exchanges.iter().any(|wanted| {
-                entry.file == *wanted
-                    || entry
-                        .id
-                        .as_ref()
-                        .is_some_and(|id| super::status::names(wanted, &id.to_string()))
-            })
+            || args
+                .exchanges
+                .iter()
+                .any(|wanted| super::status::is_called(entry, wanted))
     });
     let mut waiting = None;
     for entry in relevant {

@@ -23,6 +23,7 @@ pub struct Ledger {
     pub(super) health: BTreeMap<ExchangeId, Condition>,
     /// What records were told since they were last read.
     pub(super) stated: BTreeMap<ExchangeId, &'static str>,
+    retries: BTreeMap<ExchangeId, Timestamp>,
 }
 
 /// How an exchange is, as it said itself.
@@ -43,6 +44,7 @@ impl Ledger {
             outcomes: BTreeMap::new(),
             health: BTreeMap::new(),
             stated: BTreeMap::new(),
+            retries: BTreeMap::new(),
         }
     }
 
@@ -106,6 +108,11 @@ impl Ledger {
             unwell,
         };
         self.health.insert(id, condition);
+    }
+
+    /// When failures are tried again.
+    pub fn take_retries(&mut self, retries: BTreeMap<ExchangeId, Timestamp>) {
+        self.retries = retries;
     }
 
     /// A record was told how its exchange is.
@@ -205,6 +212,13 @@ impl Ledger {
             name: entry.name.clone(),
             file: entry.file.clone(),
             action: entry.action,
+            planned: Some(entry.reason),
+            needs: entry.guard.as_ref().map(|guard| guard.needs.clone()),
+            next: entry
+                .id
+                .as_ref()
+                .and_then(|id| self.retries.get(id))
+                .copied(),
             phase,
             reason,
             text,

@@ -28,6 +28,9 @@ impl Daemon<'_> {
     pub(super) fn write_status(&mut self) {
         self.status_due = None;
         let in_flight = self.lanes.in_flight();
+        let refusals = self.session.journal.refusals().into_iter();
+        let retries = refusals.filter_map(|(id, refused)| Some((id, refused.until?)));
+        self.ledger.take_retries(retries.collect());
         let status = self.ledger.status(&in_flight, Timestamp::now());
         let board = &self.options.board;
         let phases = status.exchanges.iter().map(|entry| entry.phase);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::id::ExchangeId;
 use crate::pass::PassError;
-use crate::state::journal::{Journal, Phase};
+use crate::state::journal::Journal;
 
 /// The part of the journal a plan depends on.
 #[derive(Debug, Clone, Default)]
@@ -32,24 +32,15 @@ impl Knowledge {
 
     /// From the files, for commands that only look. They hold no lock, so a pending release is never theirs to unlock.
     pub fn read(folder: &Path) -> Result<Self, PassError> {
-        let mut installed = BTreeMap::new();
-        if folder.exists() {
-            for entry in Journal::entries(folder)? {
-                if let Some(id) = entry.id
-                    && entry.phase == Phase::Done
-                {
-                    match entry.step.as_str() {
-                        "helm install" | "helm upgrade" => {
-                            installed.insert(id, String::new());
-                        }
-                        "helm uninstall" => {
-                            installed.remove(&id);
-                        }
-                        _ => {}
-                    }
-                }
-            }
-        }
+        let entries = if folder.exists() {
+            Journal::entries(folder)?
+        } else {
+            Vec::new()
+        };
+        let installed = Journal::memories(&entries)
+            .into_iter()
+            .filter_map(|(id, memory)| Some((id, memory.installed?.file)))
+            .collect();
         Ok(Self {
             journalled: BTreeSet::new(),
             installed,

@@ -56,6 +56,7 @@ pub async fn survey(
             knowledge,
             instance,
         );
+        policy.suspended = equipment.state.suspensions(now)?;
         for approval in equipment.state.approvals(now)? {
             let holds = match (&approval.commit, &read.history) {
                 (Some(commit), Some(history)) => {

@@ -1,6 +1,7 @@
 //! What was begun and what came of it, in lines that are synced before and after each effect. Each line names the
 //! SHA-256 of the one before, so that a change in the middle shows.
 
+mod deed;
 mod entry;
 mod error;
 mod file;
@@ -18,6 +19,7 @@ use serde_json::json;
 
 use crate::id::{Digest, ExchangeId};
 
+pub use deed::{Deed, deeds};
 pub use entry::{Entry, Line, Phase};
 pub use error::JournalError;
 pub use memory::{Installed, Memory, Open, Refused, SET_STATE};
@@ -135,22 +137,44 @@ impl Journal {
 
     /// Every line of the files kept, oldest first; a break of the chain is an error.
     pub fn entries(folder: &Path) -> Result<Vec<Entry>, JournalError> {
+        match Self::look(folder)? {
+            (all, None) => Ok(all),
+            (_, Some(broken)) => Err(broken),
+        }
+    }
+
+    /// Every line of the files kept, oldest first, up to where the chain is broken, if it is.
+    pub fn look(folder: &Path) -> Result<(Vec<Entry>, Option<JournalError>), JournalError> {
         let mut all = Vec::new();
+        if !folder.exists() {
+            return Ok((all, None));
+        }
         let mut prev: Option<Digest> = None;
         for number in file::numbers(folder)? {
             let path = file::path(folder, number);
-            for (entry, hash) in file::read(&path)? {
+            let (lines, broken) = file::look(&path)?;
+            for (entry, hash) in lines {
                 if prev.is_some_and(|prev| prev != entry.prev) {
-                    return Err(JournalError::Chain {
-                        path,
-                        seq: entry.seq,
-                    });
+                    let seq = entry.seq;
+                    return Ok((all, Some(JournalError::Chain { path, seq })));
                 }
                 prev = Some(hash);
                 all.push(entry);
             }
+            if broken.is_some() {
+                return Ok((all, broken));
+            }
         }
-        Ok(all)
+        Ok((all, None))
+    }
+
+    /// What the lines say of each exchange, for those who only look.
+    pub fn memories(entries: &[Entry]) -> BTreeMap<ExchangeId, Memory> {
+        let mut memories = Memories::default();
+        for entry in entries {
+            memories.take(entry);
+        }
+        memories.each(|memory| Some(memory.clone()))
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {

@@ -6,6 +6,7 @@ pub mod clusters;
 pub mod journal;
 pub mod lock;
 pub mod requests;
+pub mod suspensions;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;

@@ -67,6 +67,15 @@ pub struct StatusEntry {
     pub file: String,
     /// What the last plan says.
     pub action: Action,
+    /// Why the plan says so.
+    #[serde(default)]
+    pub planned: Option<Reason>,
+    /// What lets it through, when a guard holds it.
+    #[serde(default)]
+    pub needs: Option<String>,
+    /// When it is tried again; none when nothing failed, or only after something changed.
+    #[serde(default)]
+    pub next: Option<Timestamp>,
     /// Where it stands.
     pub phase: Phase,
     /// Why.

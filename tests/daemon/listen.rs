@@ -80,6 +80,19 @@ fn it_shows_status_health_and_metrics_under_the_documented_names() {
         .output()
         .unwrap();
     assert!(String::from_utf8_lossy(&shown.stdout).contains("ClusterUnreachable"));
+    for (x, word) in [
+        ("one", "ClusterUnreachable"),
+        ("two", "ClusterNotInInventory"),
+    ] {
+        let x = format!("{x}/communication/nats");
+        let why = host
+            .command(&["why", &x, "--status", &url])
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&why.stdout).into_owned();
+        let story = text.contains(word) && text.contains("means") && text.contains("next");
+        assert!(story, "{text}");
+    }
     assert_eq!(host.stop(), 0);
     assert!(TcpStream::connect(address).is_err());
 }

@@ -114,3 +114,57 @@ fn the_record_says_degraded_while_an_exchange_is_unwell() {
     assert_eq!(world.record("nats-degraded").unwrap(), before);
     assert_eq!(daemon.stop(), 0);
 }
+
+#[test]
+fn a_suspended_exchange_waits_for_its_person_and_history_tells_all_of_it() {
+    let world = World::new("suspended");
+    let id = "eu-edge-cluster/road/nats-suspended";
+    world.commit(&[(
+        "exchanges/a.yaml",
+        Some(&exchange(EU, "nats-suspended", "")),
+    )]);
+    let daemon = world.daemon();
+    world.until_phase(id, "ready");
+
+    let reason = "--reason=storage is moved";
+    world.run(&["suspend", "nats-suspended", reason]).expect(0);
+    let more = "  config.merge.max_connections: 12\n";
+    let commit = world.commit(&[(
+        "exchanges/a.yaml",
+        Some(&exchange(EU, "nats-suspended", more)),
+    )]);
+    world.until_phase(id, "suspended");
+    let why = world.run(&["why", id]).expect(0);
+    assert!(why.stdout.contains("storage is moved"), "{}", why.stdout);
+    assert_eq!(
+        world.latest(EU, "nats-suspended"),
+        Some((1, "deployed".to_owned()))
+    );
+    world.run(&["resume", "nats-suspended"]).expect(0);
+    world.run(&["resume", "nats-suspended"]).expect(7);
+    let wait = ["wait", "--commit", &commit, "--timeout", "2m"];
+    world.run(&wait).expect(0);
+
+    let history = world
+        .run(&["history", "nats-suspended", "--format", "json"])
+        .expect(0)
+        .json();
+    let deeds = history["deeds"].as_array().unwrap();
+    let told: Vec<_> = deeds
+        .iter()
+        .map(|deed| (deed["action"].clone(), deed["result"].clone()))
+        .collect();
+    assert_eq!(
+        told,
+        [("install", "done"), ("upgrade", "done")].map(|(a, r)| (a.into(), r.into()))
+    );
+    assert_eq!(deeds[1]["commit"], commit.as_str());
+    assert_eq!(deeds[0]["after"], deeds[1]["before"]);
+    assert_eq!(daemon.stop(), 0);
+
+    let path = world.state().join("journal/000001.jsonl");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replacen("FileAdded", "FileAddXX", 1)).unwrap();
+    let broken = world.run(&["history"]).expect(1);
+    assert!(broken.stderr.contains("broken"), "{}", broken.stderr);
+}

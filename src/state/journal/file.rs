@@ -8,6 +8,9 @@ use std::time::{Duration, SystemTime};
 use super::{Entry, JournalError};
 use crate::id::Digest;
 
+/// A line with the hash that the next one names.
+pub(super) type Hashed = (Entry, Digest);
+
 pub(super) fn path(folder: &Path, number: u32) -> PathBuf {
     folder.join(format!("{number:06}.jsonl"))
 }
@@ -61,30 +64,44 @@ pub(super) fn mend(path: &Path) -> Result<u64, JournalError> {
 }
 
 /// The lines of a file, each with its hash; a torn last one is passed over.
-pub(super) fn read(path: &Path) -> Result<Vec<(Entry, Digest)>, JournalError> {
+pub(super) fn read(path: &Path) -> Result<Vec<Hashed>, JournalError> {
+    match look(path)? {
+        (entries, None) => Ok(entries),
+        (_, Some(broken)) => Err(broken),
+    }
+}
+
+/// The same, up to the line that does not fit, if one does not.
+pub(super) fn look(path: &Path) -> Result<(Vec<Hashed>, Option<JournalError>), JournalError> {
     let bytes = fs::read(path).map_err(|source| JournalError::file(path, source))?;
-    let mut entries: Vec<(Entry, Digest)> = Vec::new();
+    let mut entries: Vec<Hashed> = Vec::new();
     for (number, line) in (1..).zip(bytes.split_inclusive(|byte| *byte == b'\n')) {
         let Some(line) = line.strip_suffix(b"\n") else {
             break;
         };
-        let entry: Entry = serde_json::from_slice(line).map_err(|source| JournalError::Line {
-            path: path.to_owned(),
-            number,
-            source,
-        })?;
+        let entry: Entry = match serde_json::from_slice(line) {
+            Ok(entry) => entry,
+            Err(source) => {
+                let path = path.to_owned();
+                let broken = JournalError::Line {
+                    path,
+                    number,
+                    source,
+                };
+                return Ok((entries, Some(broken)));
+            }
+        };
         let fits = entries
             .last()
             .is_none_or(|(last, hash)| entry.prev == *hash && entry.seq == last.seq + 1);
         if !fits {
-            return Err(JournalError::Chain {
-                path: path.to_owned(),
-                seq: entry.seq,
-            });
+            let path = path.to_owned();
+            let seq = entry.seq;
+            return Ok((entries, Some(JournalError::Chain { path, seq })));
         }
         entries.push((entry, Digest::of(line)));
     }
-    Ok(entries)
+    Ok((entries, None))
 }
 
 /// Removes files nobody wrote to for `kept`, never the newest.

@@ -133,3 +133,92 @@ fn nothing_is_forgotten_when_files_go() {
     assert_eq!(journal.installed(&id("a")).unwrap().file, "f");
     assert_eq!(journal.refusals()[&id("a")], refused);
 }
+
+#[test]
+fn deeds_tell_what_was_done_with_what_came_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path()).unwrap();
+    let append = |step: &str, phase, detail| {
+        journal.append(line("a", step, phase, detail)).unwrap();
+    };
+    let install = |digest: &str| json!({"digest": digest, "file": "exchanges/a.yaml"});
+    append("helm_install", Phase::Intent, install("one"));
+    append("helm_install", Phase::Done, install("one"));
+    append("write_record", Phase::Intent, Value::Null);
+    append("write_record", Phase::Done, Value::Null);
+    append(
+        "finished",
+        Phase::Done,
+        json!({"action": "install", "reason": "FileAdded"}),
+    );
+    append(SET_STATE, Phase::Intent, json!({"state": "degraded"}));
+    append(SET_STATE, Phase::Done, json!({"state": "degraded"}));
+    append("helm_upgrade", Phase::Intent, install("two"));
+    append("helm_upgrade", Phase::Failed, install("two"));
+    append(
+        "finished",
+        Phase::Failed,
+        json!({"why": {"reason": "HelmFailed", "text": "no"}, "count": 1}),
+    );
+    append("helm_upgrade", Phase::Intent, install("two"));
+    let (entries, broken) = Journal::look(folder.path()).unwrap();
+    assert!(broken.is_none());
+    let deeds = deeds(&entries);
+    let told: Vec<_> = deeds
+        .iter()
+        .map(|deed| {
+            (
+                deed.action.as_deref().unwrap(),
+                deed.result,
+                deed.reason.as_deref(),
+                deed.before.as_deref(),
+                deed.after.as_deref(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("install", "done", Some("FileAdded"), None, Some("one")),
+            (
+                SET_STATE,
+                "done",
+                Some("degraded"),
+                Some("one"),
+                Some("one")
+            ),
+            (
+                "upgrade",
+                "failed",
+                Some("HelmFailed"),
+                Some("one"),
+                Some("one")
+            ),
+            ("upgrade", "open", None, Some("one"), Some("one")),
+        ]
+    );
+    assert_eq!(deeds[0].steps, ["helm_install", "write_record"]);
+    // A state that is told is nothing begun.
+    assert_eq!(journal.memory(&id("a")).open.unwrap().step, "helm_upgrade");
+}
+
+#[test]
+fn a_changed_line_is_found_and_what_stands_before_it_is_still_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path()).unwrap();
+    for name in ["a", "b", "c"] {
+        let done = json!({"action": "install"});
+        let finished = line(name, "finished", Phase::Done, done);
+        journal.append(finished).unwrap();
+    }
+    let path = folder.path().join("000001.jsonl");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("east/ns/b", "east/ns/x")).unwrap();
+    let (entries, broken) = Journal::look(folder.path()).unwrap();
+    assert!(matches!(broken, Some(JournalError::Chain { .. })));
+    assert_eq!(
+        deeds(&entries).len(),
+        2,
+        "the changed line itself still fits"
+    );
+}

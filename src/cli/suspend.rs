@@ -1,0 +1,74 @@
+//! `suspend` and `resume`: a person holds an exchange without a commit.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::named::{named, state};
+use super::{Common, Done, Failure, Output};
+use crate::exchange::desired::Suspend;
+use crate::state::requests::Request;
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  natsx-sync suspend nats-orders --reason 'storage is moved' --for 2h"
+)]
+pub(super) struct SuspendArgs {
+    /// The exchange: its id or any unambiguous ending of it
+    #[arg(value_name = "X")]
+    exchange: String,
+    /// Why; others read it in `status`
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// For how long; until `resume` when absent
+    #[arg(long = "for", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    duration: Option<Duration>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ResumeArgs {
+    /// The exchange: its id or any unambiguous ending of it
+    #[arg(value_name = "X")]
+    exchange: String,
+}
+
+pub(super) fn suspend(common: &Common, args: &SuspendArgs, output: &Output) -> Done {
+    let state = state(common)?;
+    let id = named(&state, &args.exchange)?;
+    let now = Timestamp::now();
+    let until = match args.duration {
+        None => None,
+        Some(duration) => Some(now.checked_add(duration)?),
+    };
+    let suspend = Suspend {
+        reason: args.reason.clone(),
+        until,
+    };
+    state.suspend(&id, suspend, now)?;
+    state.request(&Request::default(), now)?;
+    let end = until.map_or_else(
+        || format!("until `natsx-sync resume {id}`"),
+        |until| format!("until {until}"),
+    );
+    output.result(&format!(
+        "{id} is suspended {end}; what is under way is finished"
+    ));
+    Ok(0)
+}
+
+pub(super) fn resume(common: &Common, args: &ResumeArgs, output: &Output) -> Done {
+    let state = state(common)?;
+    let id = named(&state, &args.exchange)?;
+    let now = Timestamp::now();
+    if !state.resume(&id, now)? {
+        return Err(Failure::new(
+            7,
+            anyhow::anyhow!(
+                "{id} is not suspended by command; a suspension in its file is ended by a commit"
+            ),
+        ));
+    }
+    state.request(&Request::default(), now)?;
+    output.result(&format!("{id} is no longer suspended by command"));
+    Ok(0)
+}

@@ -1,0 +1,187 @@
+//! The journal as people read it: one deed for all the lines from the first effect of an action to its end.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Entry, Phase, SET_STATE};
+use crate::id::{CommitId, ExchangeId};
+
+/// What was done about an exchange.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Deed {
+    /// When it ended, or when its last line was written.
+    pub time: Timestamp,
+    /// The exchange.
+    pub id: ExchangeId,
+    /// The pass that asked for it; each process counts its own.
+    pub pass: u64,
+    /// The commit acted for: its author is who wanted it.
+    pub commit: Option<CommitId>,
+    /// The word of the action; `set_state` where only the record was told how the exchange is. None of an action that
+    /// has not ended.
+    pub action: Option<String>,
+    /// Why it was to be done, or why it failed.
+    pub reason: Option<String>,
+    /// `done`, `failed`, `cancelled`, or `open` when no end was written.
+    pub result: &'static str,
+    /// Digest of what was released before; none when nothing of ours was.
+    pub before: Option<String>,
+    /// Digest of what is released now; none when nothing of ours is.
+    pub after: Option<String>,
+    /// From the first effect to the end.
+    pub seconds: f64,
+    /// The effects in order, each once.
+    pub steps: Vec<String>,
+    /// The failure in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// The deeds that lines tell, oldest first.
+pub fn deeds(entries: &[Entry]) -> Vec<Deed> {
+    let mut open: BTreeMap<&ExchangeId, Open<'_>> = BTreeMap::new();
+    let mut released: BTreeMap<&ExchangeId, String> = BTreeMap::new();
+    let mut deeds = Vec::new();
+    for entry in entries {
+        let Some(id) = &entry.id else { continue };
+        match (entry.step.as_str(), entry.phase) {
+            (SET_STATE, Phase::Intent) | ("observed" | "forgive", _) => {}
+            (SET_STATE, _) => deeds.push(told(id, entry, released.get(id))),
+            ("finished", _) => {
+                let lines = open.remove(id).unwrap_or_default();
+                deeds.push(lines.end(id, entry, &mut released));
+            }
+            _ => open.entry(id).or_default().0.push(entry),
+        }
+    }
+    let unfinished = open.into_iter();
+    deeds.extend(unfinished.filter_map(|(id, lines)| lines.left(id, &released)));
+    deeds.sort_by_key(|deed| deed.time);
+    deeds
+}
+
+/// The lines of an action that has not ended.
+#[derive(Default)]
+struct Open<'a>(Vec<&'a Entry>);
+
+impl<'a> Open<'a> {
+    fn steps(&self) -> Vec<String> {
+        let mut steps: Vec<String> = self.0.iter().map(|entry| entry.step.clone()).collect();
+        steps.dedup();
+        steps
+    }
+
+    fn seconds(&self, until: Timestamp) -> f64 {
+        let first = self.0.first().map_or(until, |entry| entry.time);
+        let taken = until.duration_since(first);
+        taken.max(SignedDuration::ZERO).as_secs_f64()
+    }
+
+    fn end(
+        self,
+        id: &'a ExchangeId,
+        entry: &Entry,
+        released: &mut BTreeMap<&'a ExchangeId, String>,
+    ) -> Deed {
+        let before = released.get(id).cloned();
+        self.release(id, released);
+        let text = |key: &str| word(&entry.detail, key);
+        let action = text("action").or_else(|| self.guess());
+        let done = entry.phase == Phase::Done;
+        if done && matches!(action.as_deref(), Some("uninstall" | "deregister")) {
+            released.remove(id);
+        }
+        // A failure is written as what was refused and why.
+        let why = entry.detail.get("why");
+        Deed {
+            time: entry.time,
+            id: id.clone(),
+            pass: entry.pass,
+            commit: entry.commit.clone(),
+            reason: text("reason").or_else(|| word(why?, "reason")),
+            action,
+            result: if done { "done" } else { "failed" },
+            before,
+            after: released.get(id).cloned(),
+            seconds: self.seconds(entry.time),
+            steps: self.steps(),
+            text: why.and_then(|why| word(why, "text")),
+        }
+    }
+
+    fn left(self, id: &ExchangeId, released: &BTreeMap<&ExchangeId, String>) -> Option<Deed> {
+        let last = self.0.last()?;
+        let cancelled = last.detail.get("cancelled").is_some();
+        let before = released.get(id).cloned();
+        let mut released = BTreeMap::new();
+        self.release(id, &mut released);
+        Some(Deed {
+            time: last.time,
+            id: id.clone(),
+            pass: last.pass,
+            commit: last.commit.clone(),
+            action: self.guess(),
+            reason: None,
+            result: if cancelled { "cancelled" } else { "open" },
+            after: released.get(id).cloned().or_else(|| before.clone()),
+            before,
+            seconds: self.seconds(last.time),
+            steps: self.steps(),
+            text: None,
+        })
+    }
+
+    /// What the effects that were done released.
+    fn release<'b>(&self, id: &'b ExchangeId, released: &mut BTreeMap<&'b ExchangeId, String>) {
+        for entry in &self.0 {
+            let helm = matches!(entry.step.as_str(), "helm_install" | "helm_upgrade");
+            if helm
+                && entry.phase == Phase::Done
+                && let Some(digest) = word(&entry.detail, "digest")
+            {
+                released.insert(id, digest);
+            }
+        }
+    }
+
+    /// The action its effects belong to, where no end names it.
+    fn guess(&self) -> Option<String> {
+        let steps = self.0.iter().map(|entry| entry.step.as_str());
+        let action = steps.filter_map(|step| match step {
+            "helm_install" => Some("install"),
+            "helm_upgrade" | "helm_rollback" => Some("upgrade"),
+            "helm_uninstall" | "save_manifest" | "mark_deleting" => Some("uninstall"),
+            "write_record" => Some("register"),
+            _ => None,
+        });
+        action.into_iter().next().map(str::to_owned)
+    }
+}
+
+fn told(id: &ExchangeId, entry: &Entry, released: Option<&String>) -> Deed {
+    Deed {
+        time: entry.time,
+        id: id.clone(),
+        pass: entry.pass,
+        commit: entry.commit.clone(),
+        action: Some(SET_STATE.to_owned()),
+        reason: word(&entry.detail, "state"),
+        result: if entry.phase == Phase::Done {
+            "done"
+        } else {
+            "failed"
+        },
+        before: released.cloned(),
+        after: released.cloned(),
+        seconds: 0.0,
+        steps: vec![SET_STATE.to_owned()],
+        text: None,
+    }
+}
+
+fn word(detail: &Value, key: &str) -> Option<String> {
+    detail.get(key)?.as_str().map(str::to_owned)
+}

@@ -1,0 +1,83 @@
+//! What people hold by command, beside what files say. Git is still where it is wanted; this is a hand on the brake.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use jiff::Timestamp;
+
+use crate::exchange::desired::Suspend;
+use crate::id::ExchangeId;
+use crate::state::{State, StateError, io};
+
+impl State {
+    /// Those in force; a file that cannot be read is an error, for what it holds must not go on.
+    pub fn suspensions(&self, now: Timestamp) -> Result<BTreeMap<ExchangeId, Suspend>, StateError> {
+        let path = self.folder().join("suspensions.json");
+        let mut all: BTreeMap<ExchangeId, Suspend> = match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| StateError::Damaged {
+                path,
+                text: error.to_string(),
+            })?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
+            Err(error) => return Err(io("read", &path)(error)),
+        };
+        all.retain(|_, suspend| suspend.until.is_none_or(|until| until > now));
+        Ok(all)
+    }
+
+    /// Holds an exchange; what was said before of it is replaced.
+    pub fn suspend(
+        &self,
+        id: &ExchangeId,
+        suspend: Suspend,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        let mut all = self.suspensions(now)?;
+        all.insert(id.clone(), suspend);
+        self.write_suspensions(&all)
+    }
+
+    /// Holds it no longer; whether it was held.
+    pub fn resume(&self, id: &ExchangeId, now: Timestamp) -> Result<bool, StateError> {
+        let mut all = self.suspensions(now)?;
+        let held = all.remove(id).is_some();
+        if held {
+            self.write_suspensions(&all)?;
+        }
+        Ok(held)
+    }
+
+    fn write_suspensions(&self, all: &BTreeMap<ExchangeId, Suspend>) -> Result<(), StateError> {
+        let path = self.folder().join("suspensions.json");
+        let bytes = serde_json::to_vec_pretty(all).map_err(|error| StateError::Damaged {
+            path: path.clone(),
+            text: error.to_string(),
+        })?;
+        self.replace(&path, &bytes, 0o600)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_suspension_ends_by_command_or_by_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path()).unwrap();
+        let (now, later) = (Timestamp::UNIX_EPOCH, Timestamp::from_second(60).unwrap());
+        let (a, b): (ExchangeId, ExchangeId) = ("c/n/a".parse().unwrap(), "c/n/b".parse().unwrap());
+        let suspend = |until| Suspend {
+            reason: "storage is moved".to_owned(),
+            until,
+        };
+        state.suspend(&a, suspend(Some(later)), now).unwrap();
+        state.suspend(&b, suspend(None), now).unwrap();
+        assert_eq!(state.suspensions(now).unwrap().len(), 2);
+        assert_eq!(state.suspensions(later).unwrap().len(), 1);
+        assert!(state.resume(&b, now).unwrap());
+        assert!(!state.resume(&b, now).unwrap());
+        fs::write(folder.path().join("suspensions.json"), "{").unwrap();
+        assert!(state.suspensions(now).is_err());
+    }
+}
