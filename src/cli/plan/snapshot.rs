@@ -38,7 +38,7 @@ pub(super) async fn plan(
     })?;
     let header = Header {
         truth: Truth::Snapshot,
-        base: Some(against),
+        against,
         ..super::header(&survey.desired)
     };
     Ok((survey.plan, header))
