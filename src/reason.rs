@@ -117,6 +117,7 @@ reasons! {
     MemoryStoreTooLarge: "The memory store is not smaller than the container's memory limit.",
     OpenExchange: "Neither authentication nor TLS is configured.",
     InvalidSubject: "Not a legal subject: empty token, or > not at the end.",
+    ReloaderOff: "The configuration changes while the reloader is off: servers keep the old one until their pods start anew.",
     NumericPassword: "A password that looks like a number is read as one.",
     NotActedOn: "Accepted and checked, not acted on yet.",
     NoExchangeFolder: "The repository has no folder of exchange files.",

@@ -18,8 +18,9 @@ use super::effects::Effects;
 use super::subject::Subject;
 use crate::chart::ChartStore;
 use crate::cluster::{Cluster, ClusterError, Inventory};
-use crate::helm::{Folders, Helm};
+use crate::helm::Folders;
 use crate::id::{ClusterId, ExchangeId, Instance};
+use crate::observe::Renderer;
 use crate::reason::Reason;
 use crate::registry::{Registry, RegistryError};
 use crate::state::journal::Journal;
@@ -33,8 +34,8 @@ pub struct World {
     pub inventory: Arc<Inventory>,
     /// Where exchanges are discovered.
     pub registry: Registry,
-    /// The helm program, or why there is none.
-    pub helm: Result<Helm, Why>,
+    /// The helm program, and what it rendered last.
+    pub renderer: Arc<Renderer>,
     /// Chart archives.
     pub charts: Arc<ChartStore>,
     /// What was begun.

@@ -5,10 +5,9 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use jiff::Timestamp;
 
-use crate::apply::effect::Why;
 use crate::apply::{Limits, World};
 use crate::config::Settings;
-use crate::helm::{Helm, Kubeconfig};
+use crate::helm::Kubeconfig;
 use crate::pass::{Equipment, PassError};
 use crate::state::journal::Journal;
 use crate::state::lock::Lock;
@@ -37,8 +36,7 @@ impl Session {
         let world = World {
             inventory: Arc::clone(&equipment.inventory),
             registry: equipment.registry.clone(),
-            helm: Helm::find(&settings.helm.path)
-                .map_err(|error| Why::from_error(error.reason(), &error)),
+            renderer: Arc::clone(&equipment.renderer),
             charts: Arc::clone(&equipment.charts),
             journal: Arc::clone(&journal),
             instance: settings.instance.clone(),

@@ -70,6 +70,13 @@ pub fn stateful_sets(objects: &[Value]) -> Vec<Value> {
     of_kind(objects, "StatefulSet").cloned().collect()
 }
 
+/// The data of the `ConfigMap`s among the objects.
+pub fn configuration(objects: &[Value]) -> Vec<Value> {
+    of_kind(objects, "ConfigMap")
+        .filter_map(|object| object.get("data").cloned())
+        .collect()
+}
+
 /// The objects of a kind.
 pub fn of_kind<'objects>(
     objects: &'objects [Value],

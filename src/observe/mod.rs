@@ -4,5 +4,7 @@ mod gather;
 pub mod manifest;
 pub mod observed;
 pub mod release;
+mod render;
 
 pub use gather::{DEADLINE, observe};
+pub use render::{Kept, RenderError, Renderer};

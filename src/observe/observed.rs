@@ -188,6 +188,9 @@ pub struct StoredRelease {
     pub stateful_sets: Vec<Value>,
     /// Kind, namespace and name of each object of the manifest.
     pub objects: Vec<ObjectRef>,
+    /// The data of the manifest's `ConfigMap`s. It may hold secrets and is compared only, so it is never written.
+    #[serde(skip)]
+    pub configuration: Vec<Value>,
 }
 
 /// An object of a manifest.
@@ -256,15 +259,36 @@ pub enum Ancestry {
 }
 
 /// The outcome of rendering an exchange that changes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Render {
-    /// The rendered StatefulSets and whether `nats.conf` differs from the stored one.
-    Rendered {
-        /// As JSON.
-        stateful_sets: Vec<Value>,
-        /// The configuration in the ConfigMap changes.
-        config_changes: bool,
-    },
-    /// helm refused.
+    /// What helm would send to the cluster.
+    Rendered(Rendered),
+    /// helm refused; its own words, masked.
     Refused(String),
+    /// It was not rendered, and why, in a few words.
+    Missing(String),
+}
+
+/// The rendered objects that reach servers.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Rendered {
+    /// The `StatefulSet`s, as JSON.
+    pub stateful_sets: Vec<Value>,
+    /// The data of the `ConfigMap`s; may hold secrets.
+    pub configuration: Vec<Value>,
+}
+
+impl Rendered {
+    /// Whether a changed configuration is loaded by running servers: a container beside each tells it to.
+    pub fn reloads(&self) -> bool {
+        let containers = self
+            .stateful_sets
+            .iter()
+            .filter_map(|set| set.pointer("/spec/template/spec/containers"))
+            .filter_map(Value::as_array)
+            .flatten();
+        containers
+            .filter_map(|container| container.get("name"))
+            .any(|name| name == "reloader")
+    }
 }

@@ -142,6 +142,7 @@ fn parse(plain: &[u8]) -> Result<Decoded, DecodeError> {
             values: Value::Object(document.config.unwrap_or_default()),
             stateful_sets: manifest::stateful_sets(&objects),
             objects: manifest::references(&objects),
+            configuration: manifest::configuration(&objects),
         },
         manifest: text,
     })

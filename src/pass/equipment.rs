@@ -2,19 +2,45 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::chart::{ChartSource, ChartStore};
 use crate::cluster::{ClusterAccess, Inventory};
 use crate::config::Settings;
 use crate::config::settings::{ListenSettings, RegistrySettings};
 use crate::exchange::Context;
+use crate::helm::{Folders, Helm};
 use crate::id::{ClusterId, Digest};
 use crate::listen::Port;
+use crate::observe::observed::Unreadable;
+use crate::observe::{Kept, Renderer};
 use crate::pass::repository::{ReadDesired, context};
 use crate::pass::{PassError, Repository};
 use crate::registry::{Embedded, Registry, RegistryAccess};
 use crate::source::Revision;
 use crate::state::State;
+
+/// How long a pass renders before it hands over: what is not done by then is estimated.
+const SOON: Duration = Duration::from_secs(2);
+
+/// How long somebody who asked for a plan waits for it to be exact.
+const PATIENT: Duration = Duration::from_secs(60);
+
+/// Which programs a look may start to say exactly what changes would do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Programs {
+    /// None.
+    Never,
+    /// helm, to render what is upgraded, for this long in all.
+    Changes(Duration),
+    /// The same, and what is installed too: only a plan that is read gains from it.
+    Everything(Duration),
+}
+
+impl Programs {
+    /// For a plan that somebody reads.
+    pub const READ: Self = Self::Everything(PATIENT);
+}
 
 /// What a pass talks to.
 #[derive(Debug)]
@@ -31,6 +57,10 @@ pub struct Equipment {
     pub embedded: Option<Embedded>,
     /// The chart archives.
     pub charts: Arc<ChartStore>,
+    /// Renders exchanges that change.
+    pub renderer: Arc<Renderer>,
+    /// How far a look may start programs.
+    pub programs: Programs,
     /// The state folder.
     pub state: State,
 }
@@ -51,6 +81,12 @@ impl Equipment {
             folder.join("charts"),
             chart_source(&settings)?,
         ));
+        let renderer = Arc::new(Renderer {
+            helm: find_helm(&settings.helm.path),
+            charts: Arc::clone(&charts),
+            folders: Folders::new(state.private("cache")?.join("render")),
+            kept: Kept::default(),
+        });
         Ok(Self {
             settings,
             repository,
@@ -58,6 +94,8 @@ impl Equipment {
             registry,
             embedded,
             charts,
+            renderer,
+            programs: Programs::Changes(SOON),
             state,
         })
     }
@@ -96,6 +134,15 @@ impl Equipment {
     pub(super) fn context(&self) -> Context {
         context(&self.settings, self.hosts())
     }
+}
+
+/// Looks for the program; nothing is started.
+fn find_helm(path: &str) -> Result<Arc<Helm>, Unreadable> {
+    Helm::find(path).map(Arc::new).map_err(|error| Unreadable {
+        reason: error.reason(),
+        text: std::error::Error::source(&error)
+            .map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}")),
+    })
 }
 
 /// How each cluster of the settings is reached.

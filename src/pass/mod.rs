@@ -9,7 +9,7 @@ mod repository;
 mod sides;
 mod survey;
 
-pub use equipment::{Equipment, chart_source, cluster_access};
+pub use equipment::{Equipment, Programs, chart_source, cluster_access};
 pub use knowledge::Knowledge;
 pub use picture::{survey_snapshot, take_snapshot};
 pub use repository::{Repository, hosts_of, read_desired};

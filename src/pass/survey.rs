@@ -6,11 +6,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::cluster::ViewWants;
-use crate::exchange::desired::Desired;
+use crate::exchange::desired::{Desired, DesiredExchange};
 use crate::id::{ClusterId, ExchangeId};
-use crate::observe::observed::{Ancestry, Hidden, Observed, ReleaseKey};
+use crate::observe::observed::{Ancestry, Hidden, Observed, ReleaseKey, Render};
 use crate::observe::{DEADLINE, observe};
-use crate::pass::{Equipment, Knowledge, PassError, identity, proofs};
+use crate::pass::{Equipment, Knowledge, PassError, Programs, identity, proofs};
 use crate::plan::action::Plan;
 use crate::plan::plan;
 use crate::plan::policy::Policy;
@@ -71,7 +71,11 @@ pub async fn survey(
         }
         Ok(())
     })?;
-    let plan = plan(&read.desired, &observed, &policy, now);
+    let mut plan = plan(&read.desired, &observed, &policy, now);
+    observed.renders = render(equipment, &read.desired, &plan).await;
+    if !observed.renders.is_empty() {
+        plan = crate::plan::plan(&read.desired, &observed, &policy, now);
+    }
     Ok(Survey {
         desired: read.desired,
         observed,
@@ -110,6 +114,28 @@ impl Survey {
     pub fn remember(&self, state: &State, now: Timestamp) -> Result<(), PassError> {
         Ok(identity::remember(&self.observed.clusters, state, now)?)
     }
+}
+
+/// Renders what the first plan could only estimate.
+async fn render(
+    equipment: &Equipment,
+    desired: &Desired,
+    plan: &Plan,
+) -> BTreeMap<ExchangeId, Render> {
+    let (installs, limit) = match equipment.programs {
+        Programs::Never => return BTreeMap::new(),
+        Programs::Changes(limit) => (false, limit),
+        Programs::Everything(limit) => (true, limit),
+    };
+    let wanted: Vec<&DesiredExchange> = plan
+        .to_render(installs)
+        .filter_map(|id| desired.exchanges.get(id))
+        .collect();
+    let parallel = equipment.settings.helm.concurrency.resolve();
+    equipment
+        .renderer
+        .render_all(&wanted, parallel, limit)
+        .await
 }
 
 /// What each cluster is asked beyond the list of its releases.

@@ -118,6 +118,16 @@ pub enum Effect {
     RegistryOnly,
 }
 
+/// What effects rest on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EffectsFrom {
+    /// Old and new objects, as helm rendered them.
+    Rendered,
+    /// The values that change: an estimate.
+    Table,
+}
+
 /// One step of an action, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -252,6 +262,8 @@ pub struct PlannedExchange {
     pub destructive: bool,
     /// On running servers.
     pub effects: Vec<Effect>,
+    /// What `effects` rest on; none where no server's objects change.
+    pub effects_from: Option<EffectsFrom>,
     /// In order.
     pub steps: Vec<StepKind>,
     /// Versions.
@@ -281,4 +293,18 @@ pub struct Plan {
     pub unreadable: BTreeMap<String, Unreadable>,
     /// Findings that belong to no single exchange.
     pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Plan {
+    /// The exchanges whose effects are estimates, which rendering would make exact; with `installs` also those to be
+    /// installed, whose rendering says whether helm takes their values.
+    pub fn to_render(&self, installs: bool) -> impl Iterator<Item = &ExchangeId> {
+        self.exchanges
+            .iter()
+            .filter(move |entry| {
+                entry.effects_from == Some(EffectsFrom::Table)
+                    || (installs && entry.action == Action::Install)
+            })
+            .filter_map(|entry| entry.id.as_ref())
+    }
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::action::{Action, Effect, PlannedExchange, StepKind, ValueChange, ValueOp};
-use super::effects::foresee;
+use super::effects::{foresee, refusal};
 use super::mode::keep_to_mode;
 use super::registry::{Standing, change_of, marked, standing};
 use super::scene::{Held, Scene, release_key, suspension_text};
@@ -11,7 +11,7 @@ use super::state::{State, release_state};
 use super::values::{difference, is_same, known_difference, unseen};
 use crate::diagnostic::Diagnostic;
 use crate::exchange::desired::DesiredExchange;
-use crate::observe::observed::{Ancestry, ClusterView, ReleaseView, Stamp, StoredRelease};
+use crate::observe::observed::{Ancestry, ClusterView, ReleaseView, Render, Stamp, StoredRelease};
 use crate::reason::Reason;
 
 /// Plans one declared exchange.
@@ -86,6 +86,9 @@ impl Case<'_> {
         entry.decide(Action::Install, Reason::FileAdded, text);
         let empty = serde_json::Value::Null;
         entry.values = difference(&empty, &self.exchange.values, &self.exchange.provenance);
+        if let Some(held) = refusal(self.render()) {
+            return held.hold(entry);
+        }
         if self.view.scope.is_none() {
             entry.steps.push(StepKind::CreateNamespace);
         }
@@ -192,8 +195,7 @@ impl Case<'_> {
                 let hidden = self.scene.hidden(&self.exchange.id).iter();
                 entry.values = hidden.map(|path| unseen(path, ValueOp::Replace)).collect();
             }
-            let render = self.scene.observed.renders.get(&self.exchange.id);
-            if let Err(held) = foresee(entry, stored, &self.exchange.values, render) {
+            if let Err(held) = foresee(entry, stored, &self.exchange.values, self.render()) {
                 return held.hold(entry);
             }
         }
@@ -204,6 +206,10 @@ impl Case<'_> {
         let exchange = self.exchange;
         let hidden = self.scene.hidden(&exchange.id);
         known_difference(stored, &exchange.values, &exchange.provenance, hidden)
+    }
+
+    fn render(&self) -> Option<&Render> {
+        self.scene.observed.renders.get(&self.exchange.id)
     }
 
     /// What every helm operation needs and ends with.

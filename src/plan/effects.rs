@@ -2,26 +2,15 @@
 
 use serde_json::Value;
 
-use super::action::{Effect, PlannedExchange, ValueChange};
+use super::action::{Effect, EffectsFrom, PlannedExchange};
+use super::reach::{self, Reach};
 use super::scene::Held;
 use super::stateful::{
-    self, PROCEDURE, has_jetstream, immutable_change, immutable_value, template_changes,
+    self, PROCEDURE, has_jetstream, immutable_change, immutable_value, is_on, template_changes,
 };
 use crate::diagnostic::Diagnostic;
-use crate::observe::observed::{Render, StoredRelease};
+use crate::observe::observed::{Render, Rendered, StoredRelease};
 use crate::reason::Reason;
-
-/// Values below `config` that reach the pods' template, so that the pods restart.
-const TEMPLATE_KEYS: [&str; 5] = ["enabled", "port", "tls", "dir", "secretName"];
-
-/// Values outside `config` that reach no server.
-const HARMLESS: [&str; 5] = [
-    "natsBox",
-    "podDisruptionBudget",
-    "service",
-    "headlessService",
-    "extraResources",
-];
 
 /// Adds the effects of an upgrade to `entry`, or says why it cannot be done.
 pub(super) fn foresee(
@@ -30,45 +19,29 @@ pub(super) fn foresee(
     wanted: &Value,
     render: Option<&Render>,
 ) -> Result<(), Held> {
-    let mut effects = Vec::new();
-    let (before, after) = match render {
-        Some(Render::Refused(text)) => {
-            return Err(Held::blocked(
-                Reason::RenderFailed,
-                format!("helm could not render the chart: {text}"),
-            ));
-        }
-        Some(Render::Rendered {
-            stateful_sets,
-            config_changes,
-        }) => {
-            if let Some(field) = immutable_change(&stored.stateful_sets, stateful_sets) {
-                entry.effects = vec![Effect::RecreatesStatefulset];
-                return Err(immutable(&field));
-            }
-            if *config_changes {
-                effects.push(Effect::ReloadsConfig);
-            }
-            if template_changes(&stored.stateful_sets, stateful_sets) {
-                effects.push(Effect::RestartsPods);
-            }
-            (
-                stateful::replicas(&stored.stateful_sets),
-                stateful::replicas(stateful_sets),
-            )
-        }
-        None => {
-            if let Some(path) = immutable_value(&stored.values, wanted) {
-                entry.effects = vec![Effect::RecreatesStatefulset];
-                return Err(immutable(path));
-            }
-            effects = estimated(&entry.values, entry.chart.old != entry.chart.new);
-            entry
-                .text
-                .push_str("; effects are estimated from the values, not rendered");
-            (stateful::servers(&stored.values), stateful::servers(wanted))
-        }
+    if let Some(held) = refusal(render) {
+        return Err(held);
+    }
+    let foreseen = match render {
+        Some(Render::Rendered(rendered)) => computed(entry, stored, rendered),
+        Some(Render::Missing(why)) => estimated(entry, stored, wanted, why),
+        Some(Render::Refused(_)) | None => estimated(entry, stored, wanted, "from the values"),
     };
+    let Foreseen {
+        reach,
+        loads,
+        servers: (before, after),
+    } = foreseen.map_err(|field| {
+        entry.effects = vec![Effect::RecreatesStatefulset];
+        immutable(&field)
+    })?;
+    let mut effects = Vec::new();
+    match reach {
+        Reach::Nothing => {}
+        Reach::Config if loads => effects.push(Effect::ReloadsConfig),
+        Reach::Config => entry.diagnostics.push(not_loaded(entry)),
+        Reach::Pods => effects.push(Effect::RestartsPods),
+    }
     if after > before {
         effects.push(Effect::ScalesUp);
     }
@@ -80,10 +53,88 @@ pub(super) fn foresee(
                 .push(scale_down_warning(entry, before, after));
         }
     }
-    effects.sort_unstable();
-    effects.dedup();
     entry.effects = effects;
     Ok(())
+}
+
+/// Why an exchange cannot be released at all, where helm said so.
+pub(super) fn refusal(render: Option<&Render>) -> Option<Held> {
+    match render {
+        Some(Render::Refused(text)) => Some(Held::blocked(
+            Reason::RenderFailed,
+            format!("helm could not render the chart: {text}"),
+        )),
+        Some(Render::Rendered(_) | Render::Missing(_)) | None => None,
+    }
+}
+
+/// What a change reaches.
+struct Foreseen {
+    reach: Reach,
+    /// Running servers load a configuration that changes.
+    loads: bool,
+    /// Before and after.
+    servers: (u64, u64),
+}
+
+/// From old and new objects; the error is the first field that may not change.
+fn computed(
+    entry: &mut PlannedExchange,
+    stored: &StoredRelease,
+    rendered: &Rendered,
+) -> Result<Foreseen, String> {
+    entry.effects_from = Some(EffectsFrom::Rendered);
+    let (old, new) = (&stored.stateful_sets, &rendered.stateful_sets);
+    if let Some(field) = immutable_change(old, new) {
+        return Err(field);
+    }
+    Ok(Foreseen {
+        reach: if template_changes(old, new) {
+            Reach::Pods
+        } else if stored.configuration == rendered.configuration {
+            Reach::Nothing
+        } else {
+            Reach::Config
+        },
+        loads: rendered.reloads(),
+        servers: (stateful::replicas(old), stateful::replicas(new)),
+    })
+}
+
+/// From the values, by the table.
+fn estimated(
+    entry: &mut PlannedExchange,
+    stored: &StoredRelease,
+    wanted: &Value,
+    why: &str,
+) -> Result<Foreseen, String> {
+    entry.effects_from = Some(EffectsFrom::Table);
+    if let Some(path) = immutable_value(&stored.values, wanted) {
+        return Err(path.to_owned());
+    }
+    entry.text.push_str("; effects estimated: ");
+    entry.text.push_str(why);
+    let changes = entry
+        .values
+        .iter()
+        .filter(|change| !reach::is_dormant(&change.path, &stored.values, wanted));
+    let reach = changes
+        .map(|change| reach::of(&change.path))
+        .max()
+        .unwrap_or(Reach::Nothing);
+    let sums = ["podTemplate", "configChecksumAnnotation"];
+    Ok(Foreseen {
+        // The chart's version is a label of the pods.
+        reach: if entry.chart.old != entry.chart.new
+            || (reach == Reach::Config && is_on(wanted, &sums, false))
+        {
+            Reach::Pods
+        } else {
+            reach
+        },
+        loads: is_on(wanted, &["reloader", "enabled"], true),
+        servers: (stateful::servers(&stored.values), stateful::servers(wanted)),
+    })
 }
 
 fn immutable(field: &str) -> Held {
@@ -93,28 +144,21 @@ fn immutable(field: &str) -> Held {
     )
 }
 
-fn estimated(changes: &[ValueChange], chart_changes: bool) -> Vec<Effect> {
-    let mut effects = Vec::new();
-    // The chart's version is a label of the pods.
-    if chart_changes {
-        effects.push(Effect::RestartsPods);
+fn not_loaded(entry: &PlannedExchange) -> Diagnostic {
+    let warning = Diagnostic::warning(
+        Reason::ReloaderOff,
+        "the configuration changes and nothing tells running servers: each loads it when its pod starts next",
+    )
+    .hint("switch `reloader.enabled` or `podTemplate.configChecksumAnnotation` on, or restart the pods");
+    in_file(warning, entry)
+}
+
+fn in_file(finding: Diagnostic, entry: &PlannedExchange) -> Diagnostic {
+    if entry.file.is_empty() {
+        finding
+    } else {
+        finding.in_file(entry.file.clone())
     }
-    for change in changes {
-        let keys: Vec<&str> = change.path.iter().map(String::as_str).collect();
-        match keys.as_slice() {
-            ["config", rest @ ..] => {
-                effects.push(Effect::ReloadsConfig);
-                let merged = rest.iter().any(|key| *key == "merge" || *key == "patch");
-                if !merged && rest.iter().any(|key| TEMPLATE_KEYS.contains(key)) {
-                    effects.push(Effect::RestartsPods);
-                }
-            }
-            [first, ..] if HARMLESS.contains(first) => {}
-            [_, ..] => effects.push(Effect::RestartsPods),
-            [] => {}
-        }
-    }
-    effects
 }
 
 fn scale_down_warning(entry: &PlannedExchange, before: u64, after: u64) -> Diagnostic {
@@ -123,9 +167,5 @@ fn scale_down_warning(entry: &PlannedExchange, before: u64, after: u64) -> Diagn
         format!("{before} -> {after} JetStream servers: the ones taken away stay in the meta group and count for its quorum"),
     )
     .hint("remove each peer (`nats server cluster peer-remove`) and take away one server at a time");
-    if entry.file.is_empty() {
-        warning
-    } else {
-        warning.in_file(entry.file.clone())
-    }
+    in_file(warning, entry)
 }

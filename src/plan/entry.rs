@@ -46,6 +46,7 @@ impl PlannedExchange {
             text: text.into(),
             destructive: false,
             effects: Vec::new(),
+            effects_from: None,
             steps: Vec::new(),
             chart: ChartChange::default(),
             values: Vec::new(),

@@ -12,6 +12,7 @@ mod guard;
 mod mode;
 mod offline;
 pub mod policy;
+pub mod reach;
 mod registry;
 mod removal;
 mod scene;

@@ -109,6 +109,7 @@ fn changed(old: &DesiredExchange, exchange: &DesiredExchange) -> PlannedExchange
         values: old.values.clone(),
         stateful_sets: Vec::new(),
         objects: Vec::new(),
+        configuration: Vec::new(),
     };
     match foresee(&mut entry, &stored, &exchange.values, None) {
         Ok(()) => keep_to_terms(exchange, &mut entry),

@@ -135,7 +135,8 @@ fn is_void(value: &Value) -> bool {
         || value.as_str().is_some_and(str::is_empty)
 }
 
-fn is_on(values: &Value, path: &[&str], default: bool) -> bool {
+/// Whether a switch is on, `default` being the chart's.
+pub(super) fn is_on(values: &Value, path: &[&str], default: bool) -> bool {
     at(values, path).map_or(default, is_true)
 }
 

@@ -50,6 +50,7 @@ fn entry_value(entry: &PlannedExchange) -> Value {
         "text": entry.text,
         "destructive": entry.destructive,
         "effects": entry.effects,
+        "effects_from": entry.effects_from,
         "steps": entry.steps,
         "fingerprint": entry.fingerprint,
         "chart": entry.chart,

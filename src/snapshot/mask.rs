@@ -38,6 +38,7 @@ fn mask_release(release: &mut ReleaseView, hidden: &mut Paths) {
         release.stored = Some(StoredRelease {
             values: leaves_left(&stored.values, hidden),
             stateful_sets: stored.stateful_sets.iter().map(lasting_part).collect(),
+            configuration: Vec::new(),
             ..stored.clone()
         });
     }

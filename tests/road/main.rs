@@ -11,6 +11,8 @@ mod crash;
 mod daemon;
 mod dead;
 mod drift;
+mod effects;
+mod effects_table;
 mod files;
 mod guard;
 mod helms;

@@ -206,6 +206,7 @@ fn plan(fake: &Fake, ids: &[ExchangeId], present: bool) -> (Plan, Desired) {
             text: String::new(),
             destructive: false,
             effects: vec![],
+            effects_from: None,
             steps: vec![],
             chart: ChartChange::default(),
             values: vec![],

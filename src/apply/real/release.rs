@@ -4,15 +4,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::PoisonError;
 
-use serde_json::Value;
-
 use super::{At, Held, Performed, cluster_reply};
 use crate::apply::effect::{Reply, Seen, Why};
 use crate::chart::{ChartArchive, ChartError};
 use crate::cluster::{DryRun, stamp_labels};
 use crate::exchange::desired::DesiredExchange;
 use crate::helm::{HelmError, Kubeconfig, Labels, Refusal, Target, Verb};
-use crate::observe::manifest;
+use crate::observe::RenderError;
 use crate::observe::observed::{ReleaseView, Stamp};
 use crate::reason::Reason;
 
@@ -57,51 +55,38 @@ impl At<'_> {
     pub(super) async fn dry_run(&self) -> Performed {
         let desired = self.desired()?;
         let chart = self.chart().await?;
-        let folders = self.world.folders(&self.subject.id.cluster);
-        let target = Target {
-            kubeconfig: None,
-            ..self.target(Path::new(""), &folders)
-        };
-        let text = self
-            .helm()?
-            .template(&chart.path, &target, &desired.values, self.cancel)
+        let rendered = self
+            .world
+            .renderer
+            .render(self.helm()?, desired, &chart, self.cancel)
             .await
-            .map_err(|error| self.helm_reply(&error))?;
-        let unreadable = |text: String| Reply::Blocked(Why::new(Reason::RenderFailed, text));
-        let objects =
-            manifest::parse_objects(&text).map_err(|error| unreadable(error.to_string()))?;
-        for stateful_set in manifest::stateful_sets(&objects) {
+            .map_err(|error| match error {
+                RenderError::Helm(error) => self.helm_reply(&error),
+                RenderError::Manifest(error) => {
+                    Reply::Blocked(Why::new(Reason::RenderFailed, error.to_string()))
+                }
+            })?;
+        for stateful_set in &rendered.stateful_sets {
             let namespace = &self.subject.id.namespace;
             let answer = self
                 .cluster
-                .dry_run_stateful_set(namespace, &stateful_set)
+                .dry_run_stateful_set(namespace, stateful_set)
                 .await;
             if let DryRun::Refused { reason, text } = answer.map_err(cluster_reply)? {
                 let text = crate::helm::mask(&text, &desired.values);
                 return Err(Reply::Blocked(Why::new(reason, text)));
             }
         }
-        self.compare_configuration(&objects).await?;
-        Ok(Reply::Done)
-    }
-
-    /// Health waits until changed configuration is loaded, and only then.
-    async fn compare_configuration(&self, rendered: &[Value]) -> Result<(), Reply> {
+        // Health waits until changed configuration is loaded, and only then; without a reloader it is loaded by the
+        // next start of each pod, whenever that is.
         let changes = match self.release().await? {
-            None => false,
-            Some(release) => {
-                let id = &self.subject.id;
-                let (_, text) = self
-                    .cluster
-                    .stored(&id.namespace, &id.release, release.revision)
-                    .await
-                    .map_err(cluster_reply)?;
-                let stored = manifest::parse_objects(&text).unwrap_or_default();
-                configuration(&stored) != configuration(rendered)
+            Some(release) if rendered.reloads() => {
+                self.stored(&release).await?.configuration != rendered.configuration
             }
+            Some(_) | None => false,
         };
         self.hold(|held| held.config_changes = changes);
-        Ok(())
+        Ok(Reply::Done)
     }
 
     /// What is read while a helm of ours is still at work would not hold.
@@ -208,8 +193,8 @@ impl At<'_> {
     }
 
     pub(super) fn helm(&self) -> Result<&crate::helm::Helm, Reply> {
-        let helm = self.world.helm.as_ref();
-        helm.map_err(|why| Reply::Blocked(why.clone()))
+        let helm = self.world.renderer.helm.as_deref();
+        helm.map_err(|why| Reply::Blocked(Why::new(why.reason, why.text.clone())))
     }
 
     pub(super) fn desired(&self) -> Result<&DesiredExchange, Reply> {
@@ -269,11 +254,4 @@ impl At<'_> {
             .unwrap_or_else(PoisonError::into_inner);
         change(held.entry(self.subject.id.clone()).or_default());
     }
-}
-
-/// The configuration files of a manifest.
-fn configuration(objects: &[Value]) -> Vec<&Value> {
-    manifest::of_kind(objects, "ConfigMap")
-        .filter_map(|object| object.get("data"))
-        .collect()
 }

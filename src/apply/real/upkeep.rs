@@ -7,7 +7,6 @@ use super::{At, Performed, cluster_reply, orphan, registry_reply};
 use crate::apply::effect::{Reply, Why};
 use crate::cluster::stamp_labels;
 use crate::health::{self, ConfigChange, Health, HealthTarget, InForce};
-use crate::observe::manifest::{of_kind, parse_objects};
 use crate::observe::observed::{ReleaseView, SecretIdentity, Stamp, StoredRelease};
 use crate::plan::wanted_record;
 use crate::reason::Reason;
@@ -123,17 +122,14 @@ impl At<'_> {
         Ok(found)
     }
 
-    /// Every `ConfigMap` of a stored revision.
+    /// What the `ConfigMap`s of a stored revision hold.
     async fn configuration(&self, revision: u32) -> Result<Vec<serde_json::Value>, Reply> {
         let id = &self.subject.id;
         let read = self
             .cluster
             .stored(&id.namespace, &id.release, revision)
             .await;
-        let (_, manifest) = read.map_err(cluster_reply)?;
-        // A manifest Helm stored was parsed before; one that cannot be is like no other.
-        let objects = parse_objects(&manifest).unwrap_or_default();
-        Ok(of_kind(&objects, "ConfigMap").cloned().collect())
+        Ok(read.map_err(cluster_reply)?.0.configuration)
     }
 
     /// A stored release; a wait asks for the same one again and again.

@@ -34,6 +34,7 @@ fn entry(action: Action, steps: &[StepKind], revision: Option<u32>) -> PlannedEx
         text: String::new(),
         destructive: false,
         effects: vec![],
+        effects_from: None,
         steps: steps.to_vec(),
         chart: ChartChange::default(),
         values: vec![],

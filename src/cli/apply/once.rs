@@ -9,7 +9,7 @@ use super::stage::{Stage, verified};
 use crate::cli::options::Format;
 use crate::cli::{Common, Done, Failure, Output};
 use crate::id::{Digest, ExchangeId};
-use crate::pass::Survey;
+use crate::pass::{Programs, Survey};
 use crate::report::plan_text;
 use crate::saved::SavedError;
 use crate::source::Revision;
@@ -26,7 +26,10 @@ pub(in crate::cli) struct Wish {
 }
 
 pub(in crate::cli) async fn once(common: &Common, wish: &Wish, output: &Output) -> Done {
-    let stage = Stage::set(common.settings()?.settings).await?;
+    let mut stage = Stage::set(common.settings()?.settings).await?;
+    if wish.ask {
+        stage.equipment.programs = Programs::READ;
+    }
     let revision = crate::cli::plan::revision(
         common,
         if wish.dirty {

@@ -16,7 +16,7 @@ use crate::cli::{Common, Done, Failure, Output, USAGE, file};
 use crate::exchange::desired::{ChartRef, Desired};
 use crate::id::{CommitId, Digest};
 use crate::observe::observed::Ancestry;
-use crate::pass::Survey;
+use crate::pass::{Programs, Survey};
 use crate::plan::action::Plan;
 use crate::report::{plan_text, safe};
 use crate::saved::{Now, SavedError, SavedPlan, Stale, stale};
@@ -44,7 +44,9 @@ pub(super) async fn saved(common: &Common, wish: &Wish, output: &Output) -> Done
         .check(&shown, &settings.instance, Timestamp::now())
         .map_err(refused)?;
     expected(&shown, &saved.digest, wish.expect.as_ref())?;
-    let stage = Stage::set(settings).await?;
+    let mut stage = Stage::set(settings).await?;
+    // As exact as the plan that was saved.
+    stage.equipment.programs = Programs::READ;
     let head = head(&stage, &shown, &commit)?;
     let archives = archives(&stage, &saved).await;
     let revision = Revision::Named(commit.to_string());

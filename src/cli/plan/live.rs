@@ -9,7 +9,7 @@ use crate::cli::{Common, Failure};
 use crate::config::Settings;
 use crate::exchange::desired::{ChartRef, Desired};
 use crate::id::{Digest, Instance};
-use crate::pass::{Equipment, Knowledge, survey};
+use crate::pass::{Equipment, Knowledge, Programs, survey};
 use crate::plan::action::Plan;
 use crate::report::Header;
 use crate::source::Revision;
@@ -34,7 +34,12 @@ pub(super) async fn plan(
     common: &Common,
     args: &Args,
 ) -> Result<Live, Failure> {
-    let equipment = Equipment::connect(settings).await?;
+    let mut equipment = Equipment::connect(settings).await?;
+    equipment.programs = if args.no_programs {
+        Programs::Never
+    } else {
+        Programs::READ
+    };
     let revision = revision(common, Revision::Files);
     equipment.repository.fetch_remote().await?;
     let knowledge = Knowledge::read(&equipment.state.folder().join("journal"))?;

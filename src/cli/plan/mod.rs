@@ -21,6 +21,10 @@ use crate::source::Revision;
 #[command(
     after_help = "Examples:\n  natsx-sync plan --source examples\n  natsx-sync plan --offline --base origin/main --format json\n  natsx-sync plan --kubeconfig us-east-cluster=~/.kube/config --detailed-exitcode\n  natsx-sync plan --snapshot world.json\n  natsx-sync plan --revision main --out plan.json    then: natsx-sync apply plan.json"
 )]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(super) struct Args {
     /// Compare with git alone: no cluster, no process, no secret
     #[arg(long)]
@@ -34,6 +38,9 @@ pub(super) struct Args {
     /// The oldest picture that is taken
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration)]
     max_age: Duration,
+    /// Start no program; effects are then estimated from the values
+    #[arg(long)]
+    no_programs: bool,
     /// Let this removal through the guard (can be repeated)
     #[arg(long, value_name = "ID")]
     allow_delete: Vec<ExchangeId>,

@@ -1,4 +1,5 @@
 pub(crate) mod changes;
+mod effects;
 pub(crate) mod properties;
 mod removals;
 mod states;

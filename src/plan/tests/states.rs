@@ -6,7 +6,7 @@ use serde_json::json;
 use super::world::*;
 use crate::exchange::desired::{BrokenFile, SecretKey, Suspend, SyncMode};
 use crate::observe::observed::{
-    Ancestry, Observed, Record, ReleaseStatus as S, Render, Unreadable,
+    Ancestry, Observed, Record, ReleaseStatus as S, Render, Rendered, Unreadable,
 };
 use crate::plan::action::{Effect, StepKind};
 use crate::plan::plan;
@@ -169,9 +169,11 @@ fn volumes_of_a_live_release_do_not_change() {
         .as_mut()
         .unwrap()
         .stateful_sets = vec![set("1Gi")];
-    let render = |size: &str| Render::Rendered {
-        stateful_sets: vec![set(size)],
-        config_changes: true,
+    let render = |size: &str| {
+        Render::Rendered(Rendered {
+            stateful_sets: vec![set(size)],
+            ..Rendered::default()
+        })
     };
     world.renders.insert(id("orders"), render("2Gi"));
     assert_eq!(

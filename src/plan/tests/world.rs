@@ -91,6 +91,7 @@ pub(crate) fn released(exchange: &DesiredExchange) -> ReleaseView {
             values: exchange.values.clone(),
             stateful_sets: Vec::new(),
             objects: Vec::new(),
+            configuration: Vec::new(),
         }),
         undecodable: None,
         last_deployed: None,
