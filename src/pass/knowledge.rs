@@ -47,3 +47,39 @@ impl Knowledge {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::state::journal::{Line, Phase};
+
+    #[test]
+    fn who_only_looks_knows_the_same_installs() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::open(folder.path()).unwrap();
+        let done = |name: &str, step: &str, detail: serde_json::Value| {
+            for phase in [Phase::Intent, Phase::Done] {
+                let line = Line {
+                    pass: 1,
+                    commit: None,
+                    id: Some(format!("c/n/{name}").parse().unwrap()),
+                    step: step.to_owned(),
+                    phase,
+                    detail: detail.clone(),
+                };
+                journal.append(line).unwrap();
+            }
+        };
+        done("a", "helm_install", json!({"file": "exchanges/a.yaml"}));
+        done("b", "helm_upgrade", json!({"file": "exchanges/b.yaml"}));
+        done("b", "finished", json!({"action": "uninstall"}));
+        let looked = Knowledge::read(folder.path()).unwrap();
+        let files: Vec<_> = looked.installed.values().collect();
+        assert_eq!(files, ["exchanges/a.yaml"]);
+        assert_eq!(looked.installed, Knowledge::of(&journal).installed);
+        let absent = Knowledge::read(&folder.path().join("absent")).unwrap();
+        assert!(absent.installed.is_empty());
+    }
+}
