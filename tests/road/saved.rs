@@ -119,8 +119,8 @@ fn a_change_by_hand_spoils_its_own_entry_and_all_or_the_rest_is_left() {
 
 #[test]
 fn a_branch_that_went_on_matters_where_it_touches_the_exchange() {
-    let world = World::new("moved");
-    let text = exchange(EU, "nats-moved", "");
+    let world = World::new("went-on");
+    let text = exchange(EU, "nats-went-on", "");
     world.commit(&[("exchanges/a.yaml", Some(&text))]);
     let digest = world.save()["digest"].as_str().unwrap().to_owned();
     // Moved within the repository: the same file.
@@ -129,14 +129,14 @@ fn a_branch_that_went_on_matters_where_it_touches_the_exchange() {
         ("exchanges/eu/a.yaml", Some(&text)),
     ]);
     world.apply_saved(&["--expect", &"0".repeat(64)]).expect(4);
-    assert_eq!(world.latest(EU, "nats-moved"), None);
+    assert_eq!(world.latest(EU, "nats-went-on"), None);
     world.apply_saved(&["--expect", &digest]).expect(0);
     assert_eq!(
-        world.latest(EU, "nats-moved"),
+        world.latest(EU, "nats-went-on"),
         Some((1, "deployed".to_owned()))
     );
 
-    let changed = |more: &str| exchange(EU, "nats-moved", more);
+    let changed = |more: &str| exchange(EU, "nats-went-on", more);
     world.commit(&[(
         "exchanges/eu/a.yaml",
         Some(&changed("  config.merge.max_connections: 7\n")),

@@ -7,9 +7,11 @@ mod front;
 mod hold;
 mod run;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use fleet::Fleet;
 use fleet::git_host::{GitHost, Repository};
@@ -24,6 +26,9 @@ pub(crate) use run::{Begun, Ran, eventually};
 pub(crate) const US: &str = "us-east-cluster";
 pub(crate) const EU: &str = "eu-edge-cluster";
 
+/// The name is the instance, too: two tests of one name would own each other's releases.
+static TAKEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
 /// One test's world.
 pub(crate) struct World {
     pub(crate) fleet: Fleet,
@@ -35,6 +40,8 @@ pub(crate) struct World {
 impl World {
     /// Attaches to the fleet that `cargo xtask test` started.
     pub(crate) fn new(name: &str) -> Self {
+        let first = TAKEN.lock().unwrap().insert(name.to_owned());
+        assert!(first, "another test is called {name}: each has its own");
         let fleet = std::env::var("NATSX_FLEET").expect("run by `cargo xtask test`");
         let fleet = Fleet::attach(&fleet).unwrap();
         let host = GitHost::start().unwrap();
@@ -138,9 +145,14 @@ pub(crate) fn inventory(clusters: &[(&str, &Path)]) -> String {
     text
 }
 
+/// What lets a pod be ready in two seconds instead of the chart's ten: most of what these tests would wait for.
+const PROBES: &str = "  container.merge.startupProbe: {initialDelaySeconds: 1, periodSeconds: 1}
+  container.merge.readinessProbe: {initialDelaySeconds: 1, periodSeconds: 1}
+";
+
 /// A small exchange without volumes; `more` is YAML below `helm_values`, indented by two.
 pub(crate) fn exchange(cluster: &str, release: &str, more: &str) -> String {
     format!(
-        "name: Exchange {release}\nrelease_name: {release}\ncluster_id: {cluster}\nnamespace: road\norg_ids: [org001, org002]\nhelm_values:\n  natsBox.enabled: false\n  podDisruptionBudget.enabled: false\n  container.resources.requests.cpu: 10m\n{more}"
+        "name: Exchange {release}\nrelease_name: {release}\ncluster_id: {cluster}\nnamespace: road\norg_ids: [org001, org002]\nhelm_values:\n  natsBox.enabled: false\n  podDisruptionBudget.enabled: false\n  container.resources.requests.cpu: 10m\n{PROBES}{more}"
     )
 }
