@@ -113,6 +113,26 @@ fn a_port_somebody_chose_is_taken_or_nothing_starts() {
     );
 }
 
+#[test]
+fn alerts_ask_for_metrics_that_there_are() {
+    let page = format!(
+        "{}/deploy/prometheus/alerts.yaml",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let text = std::fs::read_to_string(page).unwrap();
+    let metrics = documented();
+    let word = |c: char| !(c.is_ascii_alphanumeric() || c == '_');
+    let asked: BTreeSet<_> = text
+        .split(word)
+        .filter(|word| word.starts_with("natsx_sync_"))
+        .collect();
+    assert!(asked.len() >= 6, "{asked:?}");
+    for name in asked {
+        let known = metrics.iter().any(|(metric, _, _)| metric == name);
+        assert!(known, "{name} is not in docs/metrics.md");
+    }
+}
+
 /// Name, type and help of each metric in docs/metrics.md.
 fn documented() -> BTreeSet<(String, String, String)> {
     let page = format!("{}/docs/metrics.md", env!("CARGO_MANIFEST_DIR"));
