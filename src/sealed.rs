@@ -1,11 +1,10 @@
 //! Files of ours that travel between hosts: JSON with a kind, a version and a checksum, so that a file that was cut off,
 //! edited or made by something else is known before anything rests on it. The checksum is no signature.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
+use serde_json::error::Category;
 
-use crate::exchange::canonical_json;
 use crate::id::Digest;
 use crate::report::FORMAT_VERSION;
 
@@ -82,25 +81,35 @@ pub enum SealError {
     },
 }
 
+/// What stands in every file beside its content.
+#[derive(Serialize)]
+struct Sealed<'a, T> {
+    kind: &'static str,
+    format_version: &'static str,
+    checksum: &'a str,
+    #[serde(flatten)]
+    content: &'a T,
+}
+
+/// Enough of a file to know what it is.
+#[derive(Deserialize)]
+struct Label {
+    kind: Option<String>,
+    format_version: Option<String>,
+    exchanges: Option<IgnoredAny>,
+}
+
 /// The text of a file.
 pub fn seal(kind: Kind, content: &impl Serialize) -> Result<String, serde_json::Error> {
-    let mut document = json!({
-        "kind": kind.word(),
-        "format_version": FORMAT_VERSION,
-        "tool_version": env!("CARGO_PKG_VERSION"),
-    });
-    if let (Value::Object(document), Value::Object(content)) =
-        (&mut document, serde_json::to_value(content)?)
-    {
-        document.extend(content);
-    }
-    // What a reader will see of it: numbers may come back with another last digit.
-    let seen: Value = serde_json::from_str(&document.to_string())?;
-    let checksum = checksum(&seen);
-    if let Value::Object(document) = &mut document {
-        document.insert("checksum".to_owned(), checksum.into());
-    }
-    let mut text = serde_json::to_string_pretty(&document)?;
+    let write = |checksum: &str| {
+        serde_json::to_string_pretty(&Sealed {
+            kind: kind.word(),
+            format_version: FORMAT_VERSION,
+            checksum,
+            content,
+        })
+    };
+    let mut text = write(&checksum(write("")?.as_bytes()))?;
     text.push('\n');
     Ok(text)
 }
@@ -112,27 +121,26 @@ pub fn open<T: DeserializeOwned>(kind: Kind, file: &str, bytes: &[u8]) -> Result
         kind,
         text: text.to_owned(),
     };
-    let mut document: Value = serde_json::from_slice(bytes).map_err(|error| {
-        if error.is_eof() && !bytes.trim_ascii().is_empty() {
-            SealError::CutOff {
-                file: file.to_owned(),
-                line: error.line(),
-            }
-        } else {
+    let label: Label = serde_json::from_slice(bytes).map_err(|error| match error.classify() {
+        Category::Eof if !bytes.trim_ascii().is_empty() => SealError::CutOff {
+            file: file.to_owned(),
+            line: error.line(),
+        },
+        Category::Data => foreign("nothing in it says that it is one"),
+        Category::Eof | Category::Syntax | Category::Io => {
             foreign(&format!("not JSON from line {} on", error.line()))
         }
     })?;
-    let text = |key: &str| document.get(key).and_then(Value::as_str);
-    match text("kind") {
+    match label.kind {
         Some(found) if found == kind.word() => {}
         Some(_) => return Err(foreign("it says it is something else")),
-        None if document.get("exchanges").is_some() => {
+        None if label.exchanges.is_some() => {
             return Err(foreign("it is the result of `--format json`"));
         }
         None => return Err(foreign("nothing in it says that it is one")),
     }
-    let found = text("format_version").unwrap_or_default();
-    if major(found) != major(FORMAT_VERSION) {
+    let found = label.format_version.unwrap_or_default();
+    if major(&found) != major(FORMAT_VERSION) {
         return Err(SealError::Format {
             file: file.to_owned(),
             found: found.chars().take(20).collect(),
@@ -141,25 +149,37 @@ pub fn open<T: DeserializeOwned>(kind: Kind, file: &str, bytes: &[u8]) -> Result
     let edited = || SealError::Edited {
         file: file.to_owned(),
     };
-    let claimed = document
-        .as_object_mut()
-        .and_then(|document| document.remove("checksum"));
-    if claimed != Some(checksum(&document).into()) {
+    let (empty, claimed) = without_checksum(bytes.trim_ascii_end()).ok_or_else(edited)?;
+    if claimed != checksum(&empty).as_bytes() {
         return Err(edited());
     }
-    serde_json::from_value(document).map_err(|_| edited())
+    serde_json::from_slice(bytes).map_err(|_| edited())
+}
+
+/// The text as it was when it had no checksum, and the checksum. Only at the top is a line indented so.
+fn without_checksum(bytes: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    const MARK: &[u8] = b"\n  \"checksum\": \"";
+    let at = bytes
+        .windows(MARK.len())
+        .position(|window| window == MARK)?;
+    let (before, rest) = bytes.split_at_checked(at + MARK.len())?;
+    let end = rest.iter().position(|byte| *byte == b'"')?;
+    let (claimed, after) = rest.split_at_checked(end)?;
+    Some(([before, after].concat(), claimed))
 }
 
 fn major(version: &str) -> &str {
     version.split('.').next().unwrap_or(version)
 }
 
-fn checksum(document: &Value) -> String {
-    Digest::of(canonical_json(document).as_bytes()).to_string()
+fn checksum(text: &[u8]) -> String {
+    Digest::of(text).to_string()
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     fn read(text: &str) -> Result<Value, SealError> {
@@ -171,7 +191,7 @@ mod tests {
         let text = seal(Kind::Snapshot, &json!({"a": [0.1, 1e300, 3], "b": null})).unwrap();
         let content = read(&text).unwrap();
         assert_eq!(content["a"][2], 3);
-        assert_eq!(content["tool_version"], env!("CARGO_PKG_VERSION"));
+        assert!(text.starts_with("{\n  \"kind\": \"Snapshot\",\n"), "{text}");
     }
 
     #[test]
@@ -187,8 +207,9 @@ mod tests {
             (&plan, "something else"),
             (&later, "has format 2.0"),
             (&text.replace("12345", "12346"), "checksum differs"),
+            (&text.replace("  ", " "), "checksum differs"),
             (&text.replace("checksum", "chicksum"), "checksum differs"),
-            (&"[".repeat(100_000), "not JSON"),
+            (&"[".repeat(100_000), "nothing in it says"),
         ] {
             let error = read(text).unwrap_err().to_string();
             assert!(error.starts_with("world.json"), "{error}");

@@ -78,10 +78,14 @@ impl From<Part> for String {
 /// The entries that do not hold any more. Only what an entry itself rests on counts: other files, other releases and
 /// commits that touch neither spoil nothing.
 pub fn stale(saved: &SavedPlan, now: Now<'_>) -> Vec<Stale> {
+    let entries = now.plan.exchanges.iter();
+    let entries: BTreeMap<&ExchangeId, &PlannedExchange> = entries
+        .filter_map(|entry| Some((entry.id.as_ref()?, entry)))
+        .collect();
     saved
         .changes()
         .filter_map(|(id, entry)| {
-            let changes = changes(id, entry, now);
+            let changes = changes(id, entry, entries.get(id).copied(), now);
             (!changes.is_empty()).then(|| Stale {
                 id: id.clone(),
                 action: entry.action,
@@ -91,13 +95,13 @@ pub fn stale(saved: &SavedPlan, now: Now<'_>) -> Vec<Stale> {
         .collect()
 }
 
-fn changes(id: &ExchangeId, saved: &SavedEntry, now: Now<'_>) -> Vec<Change> {
+fn changes(
+    id: &ExchangeId,
+    saved: &SavedEntry,
+    entry: Option<&PlannedExchange>,
+    now: Now<'_>,
+) -> Vec<Change> {
     let mut found = Changes::default();
-    let entry = now
-        .plan
-        .exchanges
-        .iter()
-        .find(|entry| entry.id.as_ref() == Some(id));
     let Some(entry) = entry else {
         found.add(
             Part::Action,

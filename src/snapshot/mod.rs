@@ -27,6 +27,8 @@ const SKEW: SignedDuration = SignedDuration::from_mins(5);
 /// What was seen, and what of the operator's settings a plan depends on.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Snapshot {
+    /// Who took it.
+    pub tool_version: String,
     /// When it was seen.
     pub taken_at: Timestamp,
     /// Whose releases are ours.
@@ -119,6 +121,7 @@ impl Snapshot {
             Err(why) => Seen::Unreadable(mask::reason(why)),
         };
         Self {
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             taken_at: now,
             instance,
             settings: ground,

@@ -242,6 +242,7 @@ fn picture(age: i64, eu: &Value) -> String {
         "terminating_namespaces": [], "releases": {}, "missing_secrets": [],
     }});
     let content = serde_json::json!({
+        "tool_version": "0.1.0",
         "taken_at": taken_at,
         "instance": "default",
         "settings": {

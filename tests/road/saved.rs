@@ -233,3 +233,49 @@ fn a_picture_is_planned_with_as_if_the_clusters_were_asked_and_holds_no_secret()
     }
     assert_eq!(again["summary"]["upgrade"], 1, "{again}");
 }
+
+#[test]
+fn a_plan_of_a_branch_that_was_rewritten_or_of_another_digest_is_not_applied() {
+    let world = World::new("rewritten-plan");
+    let files = |release: &str| exchange(EU, release, "");
+    let first = world.commit(&[("README.md", Some("x")), ("exchanges/.keep", Some(""))]);
+    world.commit(&[("exchanges/a.yaml", Some(&files("nats-rewritten-plan")))]);
+    world.save();
+    let other = world
+        .run(&["apply", "--yes", "--expect", &"0".repeat(64)])
+        .expect(4);
+    assert!(
+        other.stderr.contains("the digest of the plan is"),
+        "{}",
+        other.stderr
+    );
+    world.repository.rewrite_to(first.trim()).unwrap();
+    world.commit(&[
+        ("exchanges/a.yaml", Some(&files("nats-rewritten-plan"))),
+        ("README.md", Some("y")),
+    ]);
+    let refused = world.apply_saved(&[]).expect(4);
+    assert!(
+        refused.stderr.contains("not in the history"),
+        "{}",
+        refused.stderr
+    );
+    assert!(world.helm_calls().is_empty());
+    // Of another repository.
+    let elsewhere = world.host.create("elsewhere").unwrap();
+    elsewhere
+        .commit(
+            &[("exchanges/a.yaml", Some(&files("nats-rewritten-plan")))],
+            "x",
+        )
+        .unwrap();
+    let source = elsewhere.url_file();
+    let refused = world
+        .apply_saved(&["--source", &source, "--state", "other"])
+        .expect(1);
+    assert!(
+        refused.stderr.contains("which cannot be read"),
+        "{}",
+        refused.stderr
+    );
+}

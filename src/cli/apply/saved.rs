@@ -14,7 +14,7 @@ use super::stage::{Stage, verified};
 use crate::cli::options::Format;
 use crate::cli::{Common, Done, Failure, Output, USAGE, file};
 use crate::exchange::desired::{ChartRef, Desired};
-use crate::id::{CommitId, Digest};
+use crate::id::{CommitId, Digest, ExchangeId};
 use crate::observe::observed::Ancestry;
 use crate::pass::{Programs, Survey};
 use crate::plan::action::Plan;
@@ -153,11 +153,10 @@ async fn archives(stage: &Stage, saved: &SavedPlan) -> BTreeMap<ChartRef, Digest
 
 /// The plan without what was not saved and what is stale.
 fn fresh(saved: &SavedPlan, stale: &[Stale], survey: &Survey) -> Plan {
-    let agreed: BTreeSet<_> = saved
-        .changes()
-        .map(|(id, _)| id)
-        .filter(|id| stale.iter().all(|one| one.id != **id))
-        .collect();
+    let mut agreed: BTreeSet<&ExchangeId> = saved.changes().map(|(id, _)| id).collect();
+    for one in stale {
+        agreed.remove(&one.id);
+    }
     let mut plan = survey.plan.clone();
     plan.exchanges.retain(|entry| {
         !entry.action.is_change() || entry.id.as_ref().is_some_and(|id| agreed.contains(id))
