@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::action::{Action, Effect, PlannedExchange, StepKind, ValueChange, ValueOp};
 use super::effects::{foresee, refusal};
 use super::mode::keep_to_mode;
-use super::registry::{Standing, change_of, marked, standing};
+use super::registry::{Standing, change_of, standing};
 use super::scene::{Held, Scene, release_key, suspension_text};
 use super::state::{State, release_state};
 use super::values::{difference, is_same, known_difference, unseen};
@@ -362,8 +362,8 @@ fn warn_of_former_records(
     exchange: &DesiredExchange,
     entry: &mut PlannedExchange,
 ) {
-    for (id, record) in marked(scene) {
-        if id == exchange.id && record.system_id != exchange.system_id.as_str() {
+    for record in scene.marked.get(&exchange.id).into_iter().flatten() {
+        if record.system_id != exchange.system_id.as_str() {
             let text = format!(
                 "record {} still names this exchange under its former system_id",
                 record.system_id

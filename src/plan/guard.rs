@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::{Action, Guard, PlannedExchange};
-use super::registry::marked;
 use super::scene::{Held, Scene};
 use crate::diagnostic::Diagnostic;
 use crate::id::{ClusterId, ExchangeId};
@@ -128,7 +127,7 @@ pub(super) fn hold(
 
 fn owned(scene: &Scene<'_>, action: Action) -> BTreeSet<ExchangeId> {
     if action == Action::Deregister {
-        return marked(scene).map(|(id, _)| id).collect();
+        return scene.marked.keys().cloned().collect();
     }
     let mut owned = BTreeSet::new();
     for (cluster, view) in &scene.observed.clusters {

@@ -46,6 +46,7 @@ pub fn plan(desired: &Desired, observed: &Observed, policy: &Policy, now: Timest
         desired,
         observed,
         policy,
+        marked: registry::marked(observed, &policy.instance),
         now,
     };
     let mut entries: BTreeMap<ExchangeId, PlannedExchange> = BTreeMap::new();

@@ -1,6 +1,6 @@
 //! The record of an exchange: what it should say, and what it says.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -11,7 +11,7 @@ use super::values::is_same;
 use crate::exchange::canonical_json;
 use crate::exchange::desired::DesiredExchange;
 use crate::id::{CommitId, Digest, ExchangeId, Instance, SystemId};
-use crate::observe::observed::Record;
+use crate::observe::observed::{Observed, Record};
 use crate::reason::Reason;
 
 /// Parts of our mark that change without the exchange changing: moving a file is no change, and health writes `state`.
@@ -171,22 +171,22 @@ pub(super) fn change_of(standing: &Standing, system_id: &SystemId) -> Option<Reg
     })
 }
 
-/// Our records, by the exchange they were written for.
+/// Our records, by the exchange they were written for: indexed once, because every exchange asks.
 pub(super) fn marked<'a>(
-    scene: &Scene<'a>,
-) -> impl Iterator<Item = (ExchangeId, &'a Record)> + use<'a> {
-    let instance = scene.policy.instance.clone();
-    scene
-        .observed
-        .registry
-        .iter()
-        .flat_map(|view| view.records.values().flatten())
-        .filter_map(move |record| {
-            let mark = mark_of(record)?;
-            (mark.instance == instance.as_str())
-                .then_some(mark.id?)
-                .map(|id| (id, record))
-        })
+    observed: &'a Observed,
+    instance: &Instance,
+) -> BTreeMap<ExchangeId, Vec<&'a Record>> {
+    let views = observed.registry.iter();
+    let mut marked: BTreeMap<ExchangeId, Vec<&Record>> = BTreeMap::new();
+    for record in views.flat_map(|view| view.records.values().flatten()) {
+        if let Some(mark) = mark_of(record)
+            && mark.instance == instance.as_str()
+            && let Some(id) = mark.id
+        {
+            marked.entry(id).or_default().push(record);
+        }
+    }
+    marked
 }
 
 fn changes(seen: &Record, wanted: &Record, hidden: &Paths) -> Vec<String> {

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use super::action::{
     Action, Effect, Guard, PlannedExchange, RegistryAction, RegistryChange, StepKind,
 };
-use super::registry::marked;
 use super::scene::{Held, Scene, release_key, suspension_text};
 use super::state::{State, release_state};
 use crate::exchange::desired::{DeletionPolicy, SyncMode, Terms};
@@ -29,7 +28,7 @@ pub(super) fn undeclared(scene: &Scene<'_>) -> BTreeSet<ExchangeId> {
             }
         }
     }
-    found.extend(marked(scene).map(|(id, _)| id));
+    found.extend(scene.marked.keys().cloned());
     found.retain(|id| !scene.desired.exchanges.contains_key(id));
     found
 }
@@ -246,9 +245,8 @@ fn steps(has_record: bool, policy: DeletionPolicy) -> Vec<StepKind> {
 
 /// The key of the record written for `id`, unless a declared exchange uses that key now.
 fn record_key(scene: &Scene<'_>, id: &ExchangeId) -> Option<SystemId> {
-    let key: SystemId = marked(scene)
-        .find(|(marked, _)| marked == id)
-        .and_then(|(_, record)| record.system_id.parse().ok())?;
+    let record = scene.marked.get(id)?.first()?;
+    let key: SystemId = record.system_id.parse().ok()?;
     let is_used = scene
         .desired
         .exchanges

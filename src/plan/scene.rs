@@ -1,6 +1,6 @@
 //! What a decision may look at.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -9,7 +9,7 @@ use super::policy::Policy;
 use super::registry::record_digest;
 use crate::exchange::desired::{Desired, Suspend};
 use crate::id::{ExchangeId, SystemId};
-use crate::observe::observed::{ClusterView, Observed, ReleaseKey, ReleaseView};
+use crate::observe::observed::{ClusterView, Observed, Record, ReleaseKey, ReleaseView};
 use crate::reason::Reason;
 
 static NOTHING_HIDDEN: BTreeSet<Vec<String>> = BTreeSet::new();
@@ -22,6 +22,8 @@ pub(super) struct Scene<'a> {
     pub(super) observed: &'a Observed,
     /// What is allowed.
     pub(super) policy: &'a Policy,
+    /// Our records, by the exchange they were written for.
+    pub(super) marked: BTreeMap<ExchangeId, Vec<&'a Record>>,
     /// The time of the plan.
     pub(super) now: Timestamp,
 }
