@@ -20,6 +20,13 @@ fn line(beginning: &str) -> Vec<String> {
     words.skip(1).map(str::to_owned).collect()
 }
 
+/// The helms that changed something: planning renders.
+fn changing(world: &World) -> Vec<String> {
+    let mut calls = world.helm_calls();
+    calls.retain(|verb| verb != "template");
+    calls
+}
+
 impl World {
     fn say(&self, beginning: &str, more: &[&str]) -> Ran {
         let line = line(beginning);
@@ -79,7 +86,7 @@ fn a_change_by_hand_spoils_its_own_entry_and_all_or_the_rest_is_left() {
     let values = ["--reuse-values", "--set", "config.merge.max_connections=9"];
     let upgrade = ["upgrade", "nats-kept", release.to_str().unwrap()];
     world.helm(US, &[&upgrade[..], &values].concat());
-    let helms = world.helm_calls();
+    let helms = changing(&world);
     let stale = world.apply_saved(&[]).expect(4);
     let told = &stale.json()["stale"];
     assert_eq!(told.as_array().unwrap().len(), 1);
@@ -92,7 +99,7 @@ fn a_change_by_hand_spoils_its_own_entry_and_all_or_the_rest_is_left() {
         "{}",
         stale.stderr
     );
-    assert_eq!(world.helm_calls(), helms, "nothing was applied");
+    assert_eq!(changing(&world), helms, "nothing was applied");
 
     // Neither a commit that touches nothing of it nor the state of another exchange matters.
     world.commit(&[
@@ -228,8 +235,24 @@ fn a_picture_is_planned_with_as_if_the_clusters_were_asked_and_holds_no_secret()
         .expect(0)
         .json();
     assert_eq!(again["truth"], "snapshot");
-    for key in ["exchanges", "summary", "unreadable"] {
+    for key in ["summary", "unreadable"] {
         assert_eq!(again[key], live[key], "{key}");
+    }
+    // How sure an effect is differs: nothing is rendered here.
+    for key in [
+        "id",
+        "action",
+        "reason",
+        "steps",
+        "values",
+        "registry",
+        "effects",
+        "fingerprint",
+    ] {
+        for number in 0..2 {
+            let (again, live) = (&again["exchanges"][number], &live["exchanges"][number]);
+            assert_eq!(again[key], live[key], "{key} of {number}");
+        }
     }
     assert_eq!(again["summary"]["upgrade"], 1, "{again}");
 }
@@ -260,7 +283,7 @@ fn a_plan_of_a_branch_that_was_rewritten_or_of_another_digest_is_not_applied() {
         "{}",
         refused.stderr
     );
-    assert!(world.helm_calls().is_empty());
+    assert!(changing(&world).is_empty());
     // Of another repository.
     let elsewhere = world.host.create("elsewhere").unwrap();
     elsewhere
