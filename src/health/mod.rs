@@ -5,6 +5,7 @@ mod monitor;
 mod reload;
 mod rollout;
 mod shape;
+mod stored;
 mod urls;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use crate::observe::observed::StoredRelease;
 use crate::reason::Reason;
 use shape::Shape;
 
+pub use stored::stored;
 pub use urls::client_urls;
 
 /// Whose health is asked for.

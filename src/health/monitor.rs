@@ -134,7 +134,7 @@ pub(super) async fn ask(
     Ok(server)
 }
 
-fn base(target: &HealthTarget, monitor: &Monitor, pod: &str) -> String {
+pub(super) fn base(target: &HealthTarget, monitor: &Monitor, pod: &str) -> String {
     let scheme = if monitor.tls { "https:" } else { "" };
     format!(
         "/api/v1/namespaces/{}/pods/{scheme}{pod}:{}/proxy",
@@ -163,7 +163,10 @@ fn complaint(answer: &Answer) -> String {
     }
 }
 
-async fn get_json<T: DeserializeOwned>(cluster: &Cluster, path: &str) -> Result<T, ClusterError> {
+pub(super) async fn get_json<T: DeserializeOwned>(
+    cluster: &Cluster,
+    path: &str,
+) -> Result<T, ClusterError> {
     let answer = get(cluster, path).await?;
     let endpoint = path.rsplit_once("/proxy").map_or(path, |(_, rest)| rest);
     if answer.code != 200 {

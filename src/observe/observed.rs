@@ -24,6 +24,8 @@ pub struct Observed {
     pub ancestry: BTreeMap<CommitId, Ancestry>,
     /// Exchanges that would change, rendered (only where a plan may start programs).
     pub renders: BTreeMap<ExchangeId, Render>,
+    /// What `JetStream` stores, as the running servers say: of exchanges whose change may lose it.
+    pub stored: BTreeMap<ExchangeId, Result<Stored, Unreadable>>,
     /// What a picture of the world leaves out; nothing in a live view.
     pub hidden: Hidden,
 }
@@ -291,4 +293,22 @@ impl Rendered {
             .filter_map(|container| container.get("name"))
             .any(|name| name == "reloader")
     }
+}
+
+/// What `JetStream` stores on the servers of an exchange.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// By name of the pod.
+    pub servers: BTreeMap<String, ServerStored>,
+}
+
+/// What `JetStream` stores on one server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ServerStored {
+    /// Streams it has a part of.
+    pub streams: u64,
+    /// Bytes in files.
+    pub file: u64,
+    /// Bytes in memory.
+    pub memory: u64,
 }

@@ -3,17 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures::future::join_all;
 use jiff::Timestamp;
 
 use crate::cluster::ViewWants;
 use crate::exchange::desired::{Desired, DesiredExchange};
+use crate::health::{self, HealthTarget};
 use crate::id::{ClusterId, ExchangeId};
-use crate::observe::observed::{Ancestry, Hidden, Observed, ReleaseKey, Render};
+use crate::observe::observed::{
+    Ancestry, Hidden, Observed, ReleaseKey, Render, Stored, StoredRelease, Unreadable,
+};
 use crate::observe::{DEADLINE, observe};
 use crate::pass::{Equipment, Knowledge, PassError, Programs, identity, proofs};
 use crate::plan::action::Plan;
-use crate::plan::plan;
 use crate::plan::policy::Policy;
+use crate::plan::{plan, to_ask};
+use crate::reason::Reason;
 use crate::source::Revision;
 use crate::source::checkout::HeadMove;
 use crate::state::State;
@@ -72,8 +77,12 @@ pub async fn survey(
         Ok(())
     })?;
     let mut plan = plan(&read.desired, &observed, &policy, now);
-    observed.renders = render(equipment, &read.desired, &plan).await;
-    if !observed.renders.is_empty() {
+    let (renders, stored) = tokio::join!(
+        render(equipment, &read.desired, &plan),
+        ask_stores(equipment, &read.desired, &observed, &plan),
+    );
+    (observed.renders, observed.stored) = (renders, stored);
+    if !(observed.renders.is_empty() && observed.stored.is_empty()) {
         plan = crate::plan::plan(&read.desired, &observed, &policy, now);
     }
     Ok(Survey {
@@ -104,6 +113,7 @@ pub(super) async fn look(
         proofs: BTreeMap::new(),
         ancestry: BTreeMap::new(),
         renders: BTreeMap::new(),
+        stored: BTreeMap::new(),
         hidden: Hidden::default(),
     }
 }
@@ -136,6 +146,43 @@ async fn render(
         .renderer
         .render_all(&wanted, parallel, limit)
         .await
+}
+
+/// Asks the servers whose stored streams a planned change may lose.
+async fn ask_stores(
+    equipment: &Equipment,
+    desired: &Desired,
+    observed: &Observed,
+    plan: &Plan,
+) -> BTreeMap<ExchangeId, Result<Stored, Unreadable>> {
+    let mut asked = Vec::new();
+    for (id, release) in to_ask(plan, desired, observed) {
+        asked.push(async move { (id.clone(), ask_store(equipment, id, release).await) });
+    }
+    join_all(asked).await.into_iter().collect()
+}
+
+async fn ask_store(
+    equipment: &Equipment,
+    id: &ExchangeId,
+    release: &StoredRelease,
+) -> Result<Stored, Unreadable> {
+    let unknown = |text: String| Unreadable {
+        reason: Reason::StoreUnknown,
+        text,
+    };
+    let all = equipment.inventory.all();
+    let cluster = all
+        .get(&id.cluster)
+        .ok_or_else(|| unknown(format!("cluster {} is not in the inventory", id.cluster)))?;
+    let cluster = cluster.as_ref().map_err(Clone::clone)?;
+    let target = HealthTarget::of(id.namespace.clone(), id.release.clone(), release);
+    tokio::time::timeout(DEADLINE, health::stored(cluster, &target))
+        .await
+        .unwrap_or_else(|_elapsed| {
+            let text = format!("no complete answer within {} s", DEADLINE.as_secs());
+            Err(unknown(text))
+        })
 }
 
 /// What each cluster is asked beyond the list of its releases.

@@ -270,6 +270,10 @@ pub struct PlannedExchange {
     pub chart: ChartChange,
     /// Values that change.
     pub values: Vec<ValueChange>,
+    /// Who gains (`+`) or loses (`-`) which subject.
+    pub subjects: Vec<String>,
+    /// Routes, leafnodes and gateways that appear (`+`) or vanish (`-`).
+    pub links: Vec<String>,
     /// The record.
     pub registry: Option<RegistryChange>,
     /// What holds it back.

@@ -1,9 +1,12 @@
 //! Exchanges a file declares.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::action::{Action, Effect, PlannedExchange, StepKind, ValueChange, ValueOp};
 use super::effects::{foresee, refusal};
+use super::jetstream::{protect, risks};
 use super::mode::keep_to_mode;
 use super::registry::{Standing, change_of, standing};
 use super::scene::{Held, Scene, release_key, suspension_text};
@@ -86,6 +89,7 @@ impl Case<'_> {
         entry.decide(Action::Install, Reason::FileAdded, text);
         let empty = serde_json::Value::Null;
         entry.values = difference(&empty, &self.exchange.values, &self.exchange.provenance);
+        entry.compare(None, &self.exchange.values, &BTreeSet::new());
         if let Some(held) = refusal(self.render()) {
             return held.hold(entry);
         }
@@ -191,11 +195,20 @@ impl Case<'_> {
         if let Some(stored) = stored {
             entry.chart.old = Some(stored.chart_version.clone());
             entry.values = self.difference(&stored.values);
+            let hidden = self.scene.hidden(&self.exchange.id);
+            entry.compare(Some(&stored.values), &self.exchange.values, hidden);
             if entry.values.is_empty() && entry.chart.old == entry.chart.new {
-                let hidden = self.scene.hidden(&self.exchange.id).iter();
-                entry.values = hidden.map(|path| unseen(path, ValueOp::Replace)).collect();
+                entry.values = hidden
+                    .iter()
+                    .map(|path| unseen(path, ValueOp::Replace))
+                    .collect();
             }
             if let Err(held) = foresee(entry, stored, &self.exchange.values, self.render()) {
+                return held.hold(entry);
+            }
+            let risks = risks(&stored.values, &self.exchange.values);
+            let said = self.scene.observed.stored.get(&self.exchange.id);
+            if let Err(held) = protect(&risks, said) {
                 return held.hold(entry);
             }
         }

@@ -1,6 +1,12 @@
 //! How entries begin.
 
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::access::subject_changes;
 use super::action::{Action, ChartChange, PlannedExchange, Precondition};
+use super::links::link_changes;
 use crate::exchange::desired::DesiredExchange;
 use crate::id::ExchangeId;
 use crate::reason::Reason;
@@ -50,6 +56,8 @@ impl PlannedExchange {
             steps: Vec::new(),
             chart: ChartChange::default(),
             values: Vec::new(),
+            subjects: Vec::new(),
+            links: Vec::new(),
             registry: None,
             guard: None,
             diagnostics: Vec::new(),
@@ -63,6 +71,18 @@ impl PlannedExchange {
         self.steps.clear();
         self.registry = None;
         self.destructive = false;
+    }
+
+    /// Says who gains or loses which subject and which links change; `before` is none where nothing ran, and lacks what
+    /// is at `hidden`.
+    pub(super) fn compare(
+        &mut self,
+        before: Option<&Value>,
+        wanted: &Value,
+        hidden: &BTreeSet<Vec<String>>,
+    ) {
+        self.subjects = subject_changes(before, wanted, hidden);
+        self.links = link_changes(before, wanted, hidden);
     }
 
     /// Says what is done and why.

@@ -3,12 +3,15 @@
 //!
 //! Anything unknown becomes `blocked` or `unreadable`, never `uninstall`.
 
+mod access;
 pub mod action;
 mod declared;
 mod effects;
 mod entry;
 pub mod fingerprint;
 mod guard;
+mod jetstream;
+mod links;
 mod mode;
 mod offline;
 pub mod policy;
@@ -26,6 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+pub use jetstream::to_ask;
 pub use offline::plan_offline;
 pub use registry::wanted_record;
 pub use values::difference;

@@ -62,6 +62,7 @@ fn added(exchange: &DesiredExchange) -> PlannedExchange {
         format!("{} declares it", exchange.file),
     );
     entry.values = difference(&Value::Null, &exchange.values, &exchange.provenance);
+    entry.compare(None, &exchange.values, &BTreeSet::new());
     entry.steps = vec![
         StepKind::HelmInstall,
         StepKind::WaitReady,
@@ -76,6 +77,7 @@ fn changed(old: &DesiredExchange, exchange: &DesiredExchange) -> PlannedExchange
     "git asks for what it asked for before".clone_into(&mut entry.text);
     entry.chart.old = Some(old.chart.version.clone());
     entry.values = difference(&old.values, &exchange.values, &exchange.provenance);
+    entry.compare(Some(&old.values), &exchange.values, &BTreeSet::new());
     let (reason, text) = match (old.chart == exchange.chart, entry.values.is_empty()) {
         (true, true) => {
             if is_record_changed(old, exchange) {

@@ -55,6 +55,8 @@ fn entry_value(entry: &PlannedExchange) -> Value {
         "fingerprint": entry.fingerprint,
         "chart": entry.chart,
         "values": entry.values,
+        "subjects": entry.subjects,
+        "links": entry.links,
         "registry": entry.registry,
         "guard": entry.guard,
         "diagnostics": entry.diagnostics,

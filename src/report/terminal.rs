@@ -185,6 +185,7 @@ fn block(entry: &PlannedExchange, style: Style) -> String {
     for change in &entry.values {
         block.value(change);
     }
+    block.access(entry);
     block.effects(entry);
     block.registry(entry);
     if let Some(guard) = &entry.guard {
@@ -287,6 +288,15 @@ impl Block {
             "value",
             &format!("{symbol} {}  {}{layer}", path.join("."), sides(change)),
         );
+    }
+
+    /// Who may do what and which servers are linked from then on.
+    fn access(&mut self, entry: &PlannedExchange) {
+        for (label, lines) in [("subject", &entry.subjects), ("link", &entry.links)] {
+            for line in lines {
+                self.row(label, &safe(line));
+            }
+        }
     }
 
     fn effects(&mut self, entry: &PlannedExchange) {

@@ -210,6 +210,7 @@ impl Snapshot {
             proofs: BTreeMap::new(),
             ancestry: BTreeMap::new(),
             renders: BTreeMap::new(),
+            stored: BTreeMap::new(),
             hidden: self.hidden,
         }
     }

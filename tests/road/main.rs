@@ -26,6 +26,7 @@ mod remote;
 mod replaced;
 mod rights;
 mod saved;
+mod stored;
 mod strangers;
 mod terminating;
 mod world;

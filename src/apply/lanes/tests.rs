@@ -210,6 +210,8 @@ fn plan(fake: &Fake, ids: &[ExchangeId], present: bool) -> (Plan, Desired) {
             steps: vec![],
             chart: ChartChange::default(),
             values: vec![],
+            subjects: vec![],
+            links: vec![],
             registry: None,
             guard: None,
             diagnostics: vec![],

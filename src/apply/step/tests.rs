@@ -38,6 +38,8 @@ fn entry(action: Action, steps: &[StepKind], revision: Option<u32>) -> PlannedEx
         steps: steps.to_vec(),
         chart: ChartChange::default(),
         values: vec![],
+        subjects: vec![],
+        links: vec![],
         registry: None,
         guard: None,
         diagnostics: vec![],

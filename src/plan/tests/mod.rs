@@ -1,5 +1,6 @@
 pub(crate) mod changes;
 mod effects;
+mod jetstream;
 pub(crate) mod properties;
 mod removals;
 mod states;

@@ -115,6 +115,7 @@ pub(crate) fn observed<'a>(exchanges: impl IntoIterator<Item = &'a DesiredExchan
         proofs: BTreeMap::new(),
         ancestry: BTreeMap::new(),
         renders: BTreeMap::new(),
+        stored: BTreeMap::new(),
         hidden: Hidden::default(),
     };
     for exchange in exchanges {
