@@ -125,7 +125,7 @@ pub fn run(cli: Cli) -> u8 {
         Command::Suspend(args) => suspend::suspend(&common, &args, &output),
         Command::Resume(args) => suspend::resume(&common, &args, &output),
         Command::Forget(args) => forget::run(&common, &args, &output),
-        Command::Plan(args) => block_on(plan::run(&common, &args, &output)),
+        Command::Plan(args) => plan::run(&common, &args, &output),
         Command::Snapshot(args) => block_on(snapshot::run(&common, &args, &output)),
         Command::Apply(args) => block_on(apply::run(&common, &args, &output)),
         Command::Run(args) => block_on(run::run(&common, &args, &output, &telemetry)),
@@ -171,7 +171,7 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 
 type Done = Result<u8, Failure>;
 
-fn block_on(work: impl Future<Output = Done>) -> Done {
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?

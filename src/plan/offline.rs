@@ -12,7 +12,7 @@ use super::guard::{Limits, excess, hold};
 use super::scene::Held;
 use super::values::difference;
 use super::{broken_entry, general_diagnostics};
-use crate::diagnostic::Severity;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::exchange::desired::{DeletionPolicy, Desired, DesiredExchange, SyncMode};
 use crate::id::ExchangeId;
 use crate::observe::observed::StoredRelease;
@@ -89,6 +89,13 @@ fn changed(old: &DesiredExchange, exchange: &DesiredExchange) -> PlannedExchange
                 entry.steps = vec![StepKind::Register];
                 entry.effects = vec![Effect::RegistryOnly];
                 keep_to_terms(exchange, &mut entry);
+            } else {
+                // What was said of it before is nothing that this change brings.
+                let told = |found: &Diagnostic| {
+                    let mut before = old.diagnostics.iter();
+                    before.any(|old| old.reason == found.reason && old.text == found.text)
+                };
+                entry.diagnostics.retain(|found| !told(found));
             }
             return entry;
         }
@@ -224,7 +231,7 @@ fn guard(
     head: &Desired,
     base: &Desired,
     entries: &mut BTreeMap<ExchangeId, PlannedExchange>,
-) -> Option<crate::diagnostic::Diagnostic> {
+) -> Option<Diagnostic> {
     let removed: BTreeSet<ExchangeId> = entries
         .iter()
         .filter(|(_, entry)| entry.action == Action::Uninstall)

@@ -24,6 +24,9 @@ pub(super) fn known_difference(
     provenance: &BTreeMap<Vec<String>, Layer>,
     hidden: &BTreeSet<Vec<String>>,
 ) -> Vec<ValueChange> {
+    if hidden.is_empty() && old == new {
+        return Vec::new();
+    }
     let old = leaves(old);
     let new = leaves(new);
     let paths: BTreeSet<&Vec<String>> = old.keys().chain(new.keys()).chain(hidden).collect();

@@ -133,6 +133,10 @@ fn a_file_that_only_moved_is_no_change() {
     let (plan, code) = work.plan();
     assert_eq!(changes(&plan), Vec::<String>::new());
     assert_eq!(code, 0);
+    // They are open to everybody, which was told when that came.
+    for entry in plan["exchanges"].as_array().unwrap() {
+        assert_eq!(entry["diagnostics"], Value::Array(Vec::new()));
+    }
 }
 
 #[test]

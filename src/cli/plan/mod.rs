@@ -8,7 +8,7 @@ mod snapshot;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Common, Done, Failure, Output};
+use super::{Common, Done, Failure, Output, block_on};
 use crate::cli::options::Format;
 use crate::config::Settings;
 use crate::exchange::desired::Desired;
@@ -61,19 +61,20 @@ pub(super) struct Args {
     expires: Duration,
 }
 
-pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
+pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
     let mut overrides = common.overrides();
     // A plan without clusters may be one of a stranger's branch: nothing of this host is read but what is named.
     overrides.only_named = args.offline || args.snapshot.is_some();
     let settings = common.settings_with(&overrides)?.settings;
     let (plan, header, basis) = if let Some(place) = &args.snapshot {
-        let (plan, header) = snapshot::plan(&settings, place, common, args).await?;
+        let (plan, header) = block_on(snapshot::plan(&settings, place, common, args))?;
         (plan, header, None)
     } else if args.offline || settings.clusters.is_empty() {
+        // Without the runtime, which begins with a pair of sockets: an offline plan opens none.
         let (plan, header) = offline::plan(&settings, common, args)?;
         (plan, header, None)
     } else {
-        let live = live::plan(settings, common, args).await?;
+        let live = block_on(live::plan(settings, common, args))?;
         (live.plan, live.header, Some(live.basis))
     };
     output.result(&match args.format {
