@@ -1,4 +1,4 @@
-//! What a node needs of the host, by Debian's package names. Only root can install it, and only root can start nodes.
+//! What nodes and tests need of the host, by Debian's package names. Only root can install it, and only root can start nodes.
 
 use std::path::Path;
 use std::process::Command;
@@ -21,6 +21,10 @@ const PACKAGES: &[(&str, &str)] = &[
     ("/sbin/ip", "iproute2"),
     ("/usr/sbin/sshd", "openssh-server"),
     ("/usr/bin/git", "git"),
+    ("/usr/bin/curl", "curl"),
+    ("/usr/bin/jq", "jq"),
+    ("/usr/bin/shellcheck", "shellcheck"),
+    ("/usr/bin/strace", "strace"),
 ];
 
 /// Packages that are not there; none without root, which could not install them.

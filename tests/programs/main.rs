@@ -1,0 +1,52 @@
+//! What only other programs can show: a system-call trace, a linter of shell scripts, a shell that runs them. Where one of
+//! them is not there, its tests say so and count as ignored, not as passed.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
+mod comment;
+mod forge;
+mod recipes;
+mod trace;
+
+use std::io::Write as _;
+use std::path::Path;
+
+use libtest_mimic::{Arguments, Trial};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// A test, and the programs it needs.
+pub(crate) type Case = (&'static str, &'static [&'static str], fn());
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let cases = [comment::CASES, recipes::CASES, trace::CASES].concat();
+    let trials = cases
+        .into_iter()
+        .map(|(name, programs, test)| {
+            let missing: Vec<_> = programs.iter().filter(|name| !is_there(name)).collect();
+            if !missing.is_empty() && !arguments.list {
+                writeln!(
+                    std::io::stderr(),
+                    "SKIPPED {name}: not on this machine: {missing:?}"
+                )
+                .ok();
+            }
+            Trial::test(name, move || {
+                test();
+                Ok(())
+            })
+            .with_ignored_flag(!missing.is_empty())
+        })
+        .collect();
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+fn is_there(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| Path::new(&folder).join(program).exists())
+}
