@@ -1,5 +1,6 @@
 //! The commands of this repository.
 
+mod bench;
 mod demo;
 mod fleet_command;
 mod interrupt;
@@ -24,6 +25,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Run every test, on a fleet of real clusters
     Test,
+    /// Measure
+    Bench(bench::Arguments),
     /// Start, end or show a local fleet of Kubernetes clusters
     Fleet(fleet_command::Arguments),
 }
@@ -44,6 +47,7 @@ fn run() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Demo(arguments) => demo::run(&arguments, &interrupt::Interrupt::watch()?),
         Command::Test => test::run(),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Fleet(arguments) => fleet_command::run(&arguments),
     }
 }
