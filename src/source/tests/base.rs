@@ -1,6 +1,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::slice::from_ref;
 
 use super::fixture::{Fixture, oid, open};
 use crate::id::CommitId;
@@ -213,8 +214,8 @@ fn the_commits_before_a_file_changed_are_found() {
     let history = fixture.source().history(&head).unwrap();
     let before = |paths: &[&str], most| history.before_changes(paths, most);
     let second = before(&["exchanges/b.yaml"], 9);
-    assert_eq!(before(&["exchanges/a.yaml"], 9), [first.clone()]);
-    assert_eq!(before(&["values.yaml"], 9), [third.clone()]);
+    assert_eq!(before(&["exchanges/a.yaml"], 9), from_ref(&first));
+    assert_eq!(before(&["values.yaml"], 9), from_ref(&third));
     let both = ["exchanges/a.yaml", "values.yaml"];
     assert_eq!(before(&both, 9), [third.clone(), first]);
     assert_eq!(before(&both, 1), [third]);
