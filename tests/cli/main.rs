@@ -1,6 +1,7 @@
 //! The program as a person meets it, without a cluster: the first command of the README, broken files, exit codes.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     reason = "a test that cannot go on says so by panicking"
 )]
 

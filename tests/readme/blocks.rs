@@ -14,20 +14,17 @@ pub(crate) fn blocks(markdown: &str) -> Vec<Block> {
     let mut found = Vec::new();
     let mut open: Option<Block> = None;
     for event in Parser::new(markdown) {
-        match event {
-            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(language))) => {
-                open = Some(Block {
-                    language: language.to_string(),
-                    text: String::new(),
-                });
+        if let Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(language))) = event {
+            open = Some(Block {
+                language: language.to_string(),
+                text: String::new(),
+            });
+        } else if let Event::Text(text) = event {
+            if let Some(block) = &mut open {
+                block.text.push_str(&text);
             }
-            Event::Text(text) => {
-                if let Some(block) = &mut open {
-                    block.text.push_str(&text);
-                }
-            }
-            Event::End(TagEnd::CodeBlock) => found.extend(open.take()),
-            _ => {}
+        } else if event == Event::End(TagEnd::CodeBlock) {
+            found.extend(open.take());
         }
     }
     found

@@ -113,7 +113,7 @@ fn serve(mut stream: TcpStream, shared: &Mutex<Shared>) -> std::io::Result<()> {
             there.shutdown(Shutdown::Both)
         }
         Mood::Refuses => {
-            stream.read(&mut [0_u8; 16 * 1024])?;
+            let _asked = stream.read(&mut [0_u8; 16 * 1024])?;
             let body = json!({
                 "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 503,
                 "reason": "ServiceUnavailable", "message": "etcd has no leader",
