@@ -35,6 +35,7 @@ pub use registry::wanted_record;
 pub use values::difference;
 pub use verify::{Violation, verify};
 
+use crate::diagnostic::Diagnostic;
 use crate::exchange::desired::{BrokenFile, Desired};
 use crate::id::ExchangeId;
 use crate::observe::observed::Observed;
@@ -116,22 +117,29 @@ fn broken_entry(broken: &BrokenFile, id: Option<ExchangeId>) -> PlannedExchange 
 }
 
 /// What belongs to no single exchange: neither to a planned one nor to a broken file, which show their own.
-fn general_diagnostics(desired: &Desired) -> Vec<crate::diagnostic::Diagnostic> {
+fn general_diagnostics(desired: &Desired) -> Vec<Diagnostic> {
     let broken: BTreeSet<&str> = desired
         .broken
         .iter()
         .map(|file| file.file.as_str())
         .collect();
+    // By place, because there may be a finding for each of many exchanges.
+    let place = |found: &Diagnostic| (found.file.clone(), found.line, found.column);
+    let mut shown: BTreeMap<_, Vec<&Diagnostic>> = BTreeMap::new();
+    for exchange in desired.exchanges.values() {
+        for found in &exchange.diagnostics {
+            shown.entry(place(found)).or_default().push(found);
+        }
+    }
     let mut general = desired.incomplete.clone();
     for diagnostic in &desired.diagnostics {
         let of_file = diagnostic
             .file
             .as_deref()
             .is_some_and(|file| broken.contains(file));
-        let of_exchange = desired
-            .exchanges
-            .values()
-            .any(|exchange| exchange.diagnostics.contains(diagnostic));
+        let of_exchange = shown
+            .get(&place(diagnostic))
+            .is_some_and(|shown| shown.contains(&diagnostic));
         if !of_file && !of_exchange && !general.contains(diagnostic) {
             general.push(diagnostic.clone());
         }
