@@ -119,7 +119,7 @@ fn tests(tally: &mut Tally, interrupt: &Interrupt, features: &[&str]) -> Result<
         .stderr(writer)
         .spawn()?;
     let status = std::thread::scope(|scope| {
-        let read = scope.spawn(|| tally.read(reader));
+        let read = scope.spawn(|| tally.read(reader, std::io::stdout()));
         let status = interrupt.wait(&mut cargo);
         read.join()
             .map_err(|_| anyhow::anyhow!("reading the results panicked"))??;

@@ -1,6 +1,6 @@
 //! What ran, how long it took, and how many tests passed, failed or were skipped.
 
-use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -59,8 +59,7 @@ impl Tally {
     }
 
     /// Passes on what `cargo test` says and counts on the way.
-    pub(super) fn read(&mut self, from: impl Read) -> Result<()> {
-        let mut out = std::io::stdout();
+    pub(super) fn read(&mut self, from: impl Read, mut out: impl Write) -> Result<()> {
         let mut name = String::new();
         for line in BufReader::new(from).split(b'\n') {
             let line = line?;
@@ -177,13 +176,13 @@ mod tests {
             \u{20}    Running tests/road/main.rs (target/debug/deps/road-0a1b)\n\
             test result: FAILED. 21 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 130.21s\n";
         let mut tally = Tally::default();
-        tally.read(text.as_bytes()).unwrap_or_default();
+        tally.read(text.as_bytes(), std::io::sink()).unwrap();
         let lines: Vec<_> = tally.parts.iter().map(Part::line).collect();
         assert_eq!(
             lines,
             [
                 "units of natsx_sync                      6.1 s    412 passed   0 failed   1 skipped",
-                "tests/road                         2 min 10 s     21 passed   1 failed   0 skipped",
+                "tests/road                          2 min 10 s     21 passed   1 failed   0 skipped",
             ]
         );
         assert!(tally.is_plausible());
