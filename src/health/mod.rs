@@ -65,9 +65,9 @@ pub struct InForce {
 pub struct ConfigChange {
     /// When it was written, by the clock of the cluster (the release Secret's creation): ours may differ.
     pub at: Timestamp,
-    /// The same configuration was in force two revisions ago: what was put back before a server saw the change is
-    /// never loaded again, as for the server nothing ever changed.
-    pub before: Option<InForce>,
+    /// When the same configuration was in force already: what is put back before a server saw the change, however often,
+    /// is never loaded again, as for the server nothing ever changed.
+    pub before: Vec<InForce>,
     /// What `nats-server -t` prints for it, by pod, where that is known: the only proof that needs no clock.
     pub digests: BTreeMap<String, String>,
 }

@@ -66,7 +66,7 @@ fn has_loaded(server: &Server, change: &ConfigChange) -> bool {
     }
     server.config_loaded.is_some_and(|loaded| {
         let still_holds = |held: &InForce| held.from <= loaded && loaded < held.until;
-        loaded > change.at || change.before.as_ref().is_some_and(still_holds)
+        loaded > change.at || change.before.iter().any(still_holds)
     })
 }
 
@@ -119,7 +119,7 @@ mod tests {
     fn change(digest: Option<&str>) -> ConfigChange {
         ConfigChange {
             at: at(100),
-            before: None,
+            before: Vec::new(),
             digests: digest
                 .map(|digest| ("nats-0".to_owned(), digest.to_owned()))
                 .into_iter()
@@ -146,14 +146,18 @@ mod tests {
 
     #[test]
     fn what_was_put_back_before_a_server_saw_the_change_is_loaded_still() {
-        let before = InForce {
-            from: at(40),
-            until: at(90),
-        };
+        let (before, earlier) = (at(40)..at(90), at(2)..at(4));
         let put_back = ConfigChange {
-            before: Some(before),
+            before: [earlier, before]
+                .map(|range| InForce {
+                    from: range.start,
+                    until: range.end,
+                })
+                .to_vec(),
             ..change(None)
         };
+        // Nothing of a second change and a second return reached it either.
+        assert!(has_loaded(&server(1, 3, None), &put_back));
         assert!(has_loaded(&server(10, 60, None), &put_back));
         // It saw what stood between.
         assert!(!has_loaded(&server(10, 95, None), &put_back));

@@ -169,7 +169,7 @@ async fn a_refused_reload_is_found_in_the_log() {
     let cluster = connect(&server, &[]).await;
     let change = ConfigChange {
         at: "2026-06-02T00:00:00Z".parse().unwrap(),
-        before: None,
+        before: Vec::new(),
         digests: BTreeMap::new(),
     };
     let health = check(&cluster, &target(true, Some(change))).await;

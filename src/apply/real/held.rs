@@ -10,20 +10,8 @@ use crate::observe::observed::StoredRelease;
 pub struct Held {
     /// The rendered configuration differs from the one in force.
     pub(super) config_changes: bool,
-    /// Whether the same configuration was in force before; asked once.
-    pub(super) before: Before,
+    /// When the same configuration was in force before; asked once.
+    pub(super) before: Option<Vec<InForce>>,
     /// The release last decoded, under the uid of its Secret.
     pub(super) stored: Option<(String, Arc<StoredRelease>)>,
-}
-
-/// What is known of the configuration before the one that was replaced.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) enum Before {
-    /// Nobody looked yet.
-    #[default]
-    Unasked,
-    /// It was another, or there is none.
-    Other,
-    /// It was the same.
-    Same(InForce),
 }

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, PoisonError};
 
-use super::held::Before;
 use super::{At, Performed, cluster_reply, orphan, registry_reply};
 use crate::apply::effect::{Reply, Why};
 use crate::cluster::stamp_labels;
@@ -96,29 +95,30 @@ impl At<'_> {
         })
     }
 
-    /// When the configuration of this revision was in force before the revision it replaced; `None` if it was not.
-    async fn in_force_before(&self, revision: u32) -> Result<Option<InForce>, Reply> {
-        let mut known = Before::Unasked;
-        self.hold(|held| known = held.before);
-        match known {
-            Before::Unasked => {}
-            Before::Other => return Ok(None),
-            Before::Same(in_force) => return Ok(Some(in_force)),
+    /// When earlier revisions had the configuration of this one.
+    async fn in_force_before(&self, revision: u32) -> Result<Vec<InForce>, Reply> {
+        let mut known = None;
+        self.hold(|held| known.clone_from(&held.before));
+        if let Some(known) = known {
+            return Ok(known);
         }
         let id = &self.subject.id;
         let revisions = self.cluster.revisions(&id.namespace, &id.release).await;
         let revisions = revisions.map_err(cluster_reply)?;
-        let mut earlier = revisions.range(..revision).rev();
-        let mut found = None;
-        if let (Some((_, until)), Some((before, from))) = (earlier.next(), earlier.next())
-            && self.configuration(revision).await? == self.configuration(*before).await?
-        {
-            found = Some(InForce {
-                from: *from,
-                until: *until,
-            });
+        let wanted = self.configuration(revision).await?;
+        let mut found = Vec::new();
+        let earlier = revisions.range(..revision);
+        // What replaced each is the next one; what replaced the last of them is this one.
+        let next = revisions.range(..=revision).skip(1);
+        for ((before, from), (_, until)) in earlier.zip(next) {
+            if self.configuration(*before).await? == wanted {
+                found.push(InForce {
+                    from: *from,
+                    until: *until,
+                });
+            }
         }
-        self.hold(|held| held.before = found.map_or(Before::Other, Before::Same));
+        self.hold(|held| held.before = Some(found.clone()));
         Ok(found)
     }
 
