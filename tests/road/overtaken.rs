@@ -7,10 +7,12 @@ fn an_upgrade_by_hand_between_plan_and_effect_is_seen_and_planned_again() {
     let (world, release) = (World::new("overtaken"), "nats-overtaken");
     world.commit(&[("exchanges/a.yaml", Some(&exchange(EU, release, "")))]);
     world.apply().expect(0);
-    // While natsx-sync renders what it is about to do, somebody does something else, once.
+    // While natsx-sync renders what it is about to do, somebody does something else, once. The rendering of the plan is made to
+    // run out of time, as it waits for nobody; that of the upgrade waits.
     let helm = world.fleet.tools().helm3.clone();
     let meanwhile = format!(
-        "if [ \"$1\" = template ] && mkdir {once} 2>/dev/null; then {helm} upgrade {release} {chart} --namespace=road --kubeconfig={kubeconfig} --reuse-values --set config.merge.max_connections=99 </dev/null >{once}/log 2>&1; fi",
+        "if [ \"$1\" = template ]; then if mkdir {plan} 2>/dev/null; then sleep 30; elif mkdir {once} 2>/dev/null; then {helm} upgrade {release} {chart} --namespace=road --kubeconfig={kubeconfig} --reuse-values --set config.merge.max_connections=99 </dev/null >{once}/log 2>&1; fi; fi",
+        plan = world.path("plan").display(),
         once = world.path("once").display(),
         helm = helm.display(),
         chart = world.fleet.chart().display(),
