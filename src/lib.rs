@@ -6,7 +6,7 @@
 //! clusters, registry ▶ observe ─Observed▶┘  (pure)  (effects)
 //! ```
 //!
-//! The middle of the road (`id`, `reason`, `diagnostic`, `exchange`, `observe::observed`, `plan`, `report`, the step function of
+//! The middle of the road (`id`, `reason`, `diagnostic`, `mask`, `exchange`, `observe::observed`, `plan`, `report`, the step function of
 //! `apply`) knows no tokio, kube, git2, files, processes, clocks or environment; a test holds it to that.
 
 pub mod apply;
@@ -22,6 +22,7 @@ pub mod health;
 pub mod helm;
 pub mod id;
 pub mod listen;
+pub mod mask;
 pub mod metrics;
 pub mod observe;
 pub mod pass;

@@ -99,8 +99,8 @@ enum Command {
     Doctor(doctor::Args),
     /// Print the settings and where each comes from
     Config(config::Args),
-    /// Print the JSON Schema of an exchange file
-    Schema,
+    /// Print the JSON Schema of an exchange file, or of a plan
+    Schema(schema::Args),
     /// Print which layer set each value of an exchange, or the story of a reason
     Explain(explain::Args),
     /// Print the version
@@ -114,7 +114,7 @@ pub fn run(cli: Cli) -> u8 {
     let telemetry = telemetry::start(&common, matches!(command, Command::Run(_)));
     let result = match command {
         Command::Config(args) => config::run(&common, &args, &output),
-        Command::Schema => schema::run(&output),
+        Command::Schema(args) => schema::run(&args, &output),
         Command::Version(args) => version::run(&args, &output),
         Command::Init(args) => init::run(&args, &output),
         Command::Validate(args) => validate::run(&common, &args, &output),

@@ -26,6 +26,30 @@ pub(crate) enum Format {
     Json,
 }
 
+/// The form of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlanFormat {
+    /// For people.
+    Text,
+    /// The comment of a pull request.
+    Markdown,
+    /// For machines.
+    Json,
+}
+
+/// The form of findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FindingFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+    /// Annotations of a GitHub workflow.
+    Github,
+    /// SARIF 2.1.0.
+    Sarif,
+}
+
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 pub struct Common {

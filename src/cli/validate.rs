@@ -1,7 +1,7 @@
 //! `validate`: what is wrong in the files, and where. Starts nothing, connects to nothing.
 
 use super::{Common, Done, Output};
-use crate::cli::options::Format;
+use crate::cli::options::FindingFormat;
 use crate::diagnostic::Severity;
 
 #[derive(Debug, clap::Args)]
@@ -11,7 +11,7 @@ pub(super) struct Args {
     paths: Vec<String>,
     /// Form of the result
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    format: FindingFormat,
 }
 
 pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
@@ -34,8 +34,10 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
         .filter(|finding| finding.severity == Severity::Error)
         .count();
     match args.format {
-        Format::Json => output.result(&crate::report::diagnostics_json(&findings)),
-        Format::Text => {
+        FindingFormat::Json => output.result(&crate::report::diagnostics_json(&findings)),
+        FindingFormat::Github => output.result(&crate::report::diagnostics_github(&findings)),
+        FindingFormat::Sarif => output.result(&crate::report::diagnostics_sarif(&findings)),
+        FindingFormat::Text => {
             output.result(&crate::report::diagnostics_text(&findings, output.color()));
             output.say(&format!(
                 "{} exchanges valid, {errors} errors",

@@ -25,6 +25,8 @@ pub fn resolve(
         .filter(|(_, file)| shared::role(&file.path, &checkout.folder) == Role::Exchange)
         .filter_map(|(index, _)| Draft::read(index, checkout, context, &shelf))
         .collect();
+    // Which of two files is told about the other does not depend on how they were listed.
+    drafts.sort_by(|one, other| one.file.path.cmp(&other.file.path));
     relation::check(&mut drafts);
     for draft in &mut drafts {
         draft

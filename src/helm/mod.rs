@@ -3,7 +3,6 @@
 mod argv;
 mod error;
 mod folders;
-mod mask;
 mod version;
 
 use std::path::{Path, PathBuf};
@@ -15,11 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::command::{Command, Finished};
 use crate::id::{Namespace, ReleaseName};
+use crate::mask::masked_of;
 
 pub use argv::{Labels, Verb};
 pub use error::{HelmError, Refusal};
 pub use folders::{Folders, Kubeconfig};
-pub use mask::mask;
 pub use version::HelmVersion;
 
 /// More than any chart renders; what is beyond is dropped and the manifest refused.
@@ -123,7 +122,7 @@ impl Helm {
         if done.code.is_none() {
             return Err(HelmError::Killed);
         }
-        let text = mask::mask(&done.error_text(), values.unwrap_or(&Value::Null));
+        let text = masked_of(&done.error_text(), values.unwrap_or(&Value::Null));
         Err(HelmError::refused(verb.word(), &text))
     }
 

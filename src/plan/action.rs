@@ -176,13 +176,13 @@ pub struct ValueChange {
     pub path: Vec<String>,
     /// How.
     pub op: ValueOp,
-    /// Before; absent when added, hidden when sensitive.
+    /// Before; absent when added.
     pub old: Option<Value>,
-    /// After; absent when removed, hidden when sensitive.
+    /// After; absent when removed.
     pub new: Option<Value>,
     /// The layer that sets the new value.
     pub layer: Option<Layer>,
-    /// Both sides are left out because they hold or may hold a secret.
+    /// Secrets stood in it; in their place stands `(sensitive #N)`, where equal secrets of a plan have equal numbers.
     pub sensitive: bool,
 }
 
@@ -205,8 +205,8 @@ pub struct RegistryChange {
     pub action: RegistryAction,
     /// Key of the record.
     pub system_id: SystemId,
-    /// Fields that change, as `field: old -> new`, masked.
-    pub changes: Vec<String>,
+    /// Fields that change.
+    pub changes: Vec<ValueChange>,
 }
 
 /// How a record changes.

@@ -5,6 +5,7 @@
 
 mod access;
 pub mod action;
+mod conceal;
 mod declared;
 mod effects;
 mod entry;
@@ -19,7 +20,6 @@ pub mod reach;
 mod registry;
 mod removal;
 mod scene;
-pub mod sensitive;
 mod state;
 mod stateful;
 mod values;
@@ -71,12 +71,14 @@ pub fn plan(desired: &Desired, observed: &Observed, policy: &Policy, now: Timest
     for entry in &mut exchanges {
         entry.fingerprint = fingerprint::fingerprint(entry, &Inputs::of(entry, desired));
     }
-    Plan {
+    let mut plan = Plan {
         commit: desired.commit.clone(),
         exchanges,
         unreadable: unreadable(observed),
         diagnostics,
-    }
+    };
+    conceal::conceal(&mut plan, desired, &|id| scene.stored_values(id));
+    plan
 }
 
 /// Blocks what broken files name, and answers the files that name nothing.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::action::{Action, Effect, Guard, Plan, PlannedExchange, StepKind};
+use super::conceal::conceal;
 use super::effects::foresee;
 use super::fingerprint::{Inputs, fingerprint};
 use super::guard::{Limits, excess, hold};
@@ -46,12 +47,16 @@ pub fn plan_offline(head: &Desired, base: Option<&Desired>) -> Plan {
     for entry in &mut exchanges {
         entry.fingerprint = fingerprint(entry, &Inputs::of(entry, head));
     }
-    Plan {
+    let mut plan = Plan {
         commit: head.commit.clone(),
         exchanges,
         unreadable: BTreeMap::new(),
         diagnostics,
-    }
+    };
+    conceal(&mut plan, head, &|id| {
+        before.exchanges.get(id).map(|exchange| &exchange.values)
+    });
+    plan
 }
 
 fn added(exchange: &DesiredExchange) -> PlannedExchange {

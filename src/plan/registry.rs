@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::action::{RegistryAction, RegistryChange};
+use super::action::{RegistryAction, RegistryChange, ValueChange, ValueOp};
 use super::scene::Scene;
-use super::sensitive::is_sensitive;
-use super::values::is_same;
+use super::values::{is_same, unseen};
 use crate::exchange::canonical_json;
 use crate::exchange::desired::DesiredExchange;
 use crate::id::{CommitId, Digest, ExchangeId, Instance, SystemId};
@@ -29,7 +28,7 @@ pub(super) enum Standing {
     /// As wanted.
     Same,
     /// Ours to write, and different; the fields.
-    Differs(Vec<String>),
+    Differs(Vec<ValueChange>),
     /// Not ours to write: `RecordNotOurs` or `OtherInstance`.
     Foreign(Reason),
 }
@@ -41,7 +40,7 @@ impl Standing {
             Self::Missing => true,
             Self::Differs(fields) => fields
                 .iter()
-                .any(|field| field.starts_with("metadata.natsx.digest:")),
+                .any(|field| field.path == ["metadata", "natsx", "digest"]),
             Self::Unread | Self::Same | Self::Foreign(_) => false,
         }
     }
@@ -147,7 +146,8 @@ pub(super) fn standing(scene: &Scene<'_>, exchange: &DesiredExchange) -> Standin
     let hidden = scene.hidden_of_record(&exchange.system_id);
     let mut changes = changes(first, &wanted, hidden);
     if records.len() > 1 {
-        changes.push(format!("{} records -> 1", records.len()));
+        let (old, new) = (Value::from(records.len()), Value::from(1));
+        changes.push(change(&["records".to_owned()], Some(&old), Some(&new)));
     }
     if changes.is_empty() {
         Standing::Same
@@ -189,7 +189,7 @@ pub(super) fn marked<'a>(
     marked
 }
 
-fn changes(seen: &Record, wanted: &Record, hidden: &Paths) -> Vec<String> {
+fn changes(seen: &Record, wanted: &Record, hidden: &Paths) -> Vec<ValueChange> {
     let mut changes = Vec::new();
     let fields = [
         ("org_ids", &seen.org_ids, &wanted.org_ids),
@@ -223,7 +223,7 @@ fn compare(
     old: &Map<String, Value>,
     new: &Map<String, Value>,
     hidden: &Paths,
-    changes: &mut Vec<String>,
+    changes: &mut Vec<ValueChange>,
 ) {
     let left_out = hidden
         .iter()
@@ -241,7 +241,7 @@ fn compare(
         match (old.get(key), new.get(key)) {
             // It may be as it was.
             (None, Some(_)) if hidden.contains(&inner) => {}
-            (None, None) => changes.push(format!("{}: (sensitive)", inner.join("."))),
+            (None, None) => changes.push(unseen(&inner, ValueOp::Remove)),
             (Some(Value::Object(old)), Some(Value::Object(new))) if path.len() == 1 => {
                 compare(&inner, old, new, hidden, changes);
             }
@@ -251,15 +251,17 @@ fn compare(
     }
 }
 
-fn change(path: &[String], old: Option<&Value>, new: Option<&Value>) -> String {
-    let hidden = [old, new]
-        .into_iter()
-        .flatten()
-        .any(|value| is_sensitive(path, value));
-    let name = path.join(".");
-    if hidden {
-        return format!("{name}: (sensitive)");
+fn change(path: &[String], old: Option<&Value>, new: Option<&Value>) -> ValueChange {
+    ValueChange {
+        path: path.to_vec(),
+        op: match (old, new) {
+            (None, _) => ValueOp::Add,
+            (Some(_), None) => ValueOp::Remove,
+            (Some(_), Some(_)) => ValueOp::Replace,
+        },
+        old: old.cloned(),
+        new: new.cloned(),
+        layer: None,
+        sensitive: false,
     }
-    let shown = |value: Option<&Value>| value.map_or_else(|| "(none)".to_owned(), Value::to_string);
-    format!("{name}: {} -> {}", shown(old), shown(new))
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::action::{Action, Guard, PlannedExchange, Precondition};
 use super::policy::Policy;
@@ -122,6 +123,13 @@ impl<'a> Scene<'a> {
     pub(super) fn hidden_of_record(&self, key: &SystemId) -> &'a BTreeSet<Vec<String>> {
         let hidden = &self.observed.hidden.records;
         hidden.get(key.as_str()).unwrap_or(&NOTHING_HIDDEN)
+    }
+
+    /// The values an exchange is released with, where they were read.
+    pub(super) fn stored_values(&self, id: &ExchangeId) -> Option<&'a Value> {
+        let view = self.observed.clusters.get(&id.cluster)?.as_ref().ok()?;
+        let stored = view.releases.get(&release_key(id))?.stored.as_ref()?;
+        Some(&stored.values)
     }
 
     /// The suspension in force, of the terms or by command.

@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::action::{ValueChange, ValueOp};
-use super::sensitive::is_sensitive;
 use crate::exchange::desired::Layer;
 
-/// What changes from `old` to `new`. Lists are leaves, because charts replace them whole. Secrets are left out.
+/// What changes from `old` to `new`, secrets still among it. Lists are leaves, because charts replace them whole.
 pub fn difference(
     old: &Value,
     new: &Value,
@@ -44,18 +43,13 @@ pub(super) fn known_difference(
                 (Some(_), None) => ValueOp::Remove,
                 (Some(_), Some(_)) => ValueOp::Replace,
             };
-            let sensitive = [before, after]
-                .into_iter()
-                .flatten()
-                .any(|value| is_sensitive(path, value));
-            let shown = |value: Option<&Value>| value.filter(|_| !sensitive).cloned();
             Some(ValueChange {
                 path: path.clone(),
                 op,
-                old: shown(before),
-                new: shown(after),
+                old: before.cloned(),
+                new: after.cloned(),
                 layer: after.and_then(|_| layer_of(path, provenance)),
-                sensitive,
+                sensitive: false,
             })
         })
         .collect()

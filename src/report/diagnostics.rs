@@ -5,25 +5,33 @@ use std::fmt::Write as _;
 use owo_colors::{OwoColorize as _, Style as Ink};
 use serde_json::json;
 
+use super::safe::wrapped;
 use super::{FORMAT_VERSION, safe};
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::mask::masked_findings;
 
 /// Findings as `validate --format json` gives them.
 pub fn diagnostics_json(findings: &[Diagnostic]) -> String {
-    let document = json!({"format_version": FORMAT_VERSION, "diagnostics": findings});
+    let document =
+        json!({"format_version": FORMAT_VERSION, "diagnostics": masked_findings(findings)});
     serde_json::to_string_pretty(&document).unwrap_or_default()
 }
 
 /// Findings for a terminal: place, severity, reason, sentence, source line, hint.
 pub fn diagnostics_text(findings: &[Diagnostic], color: bool) -> String {
-    findings
+    masked_findings(findings)
         .iter()
-        .map(|finding| finding_text(finding, color, ""))
+        .map(|finding| finding_text(finding, color, "", usize::MAX))
         .collect()
 }
 
-/// One finding, indented.
-pub(super) fn finding_text(finding: &Diagnostic, color: bool, indent: &str) -> String {
+/// One finding, indented, in lines of at most `width` signs.
+pub(super) fn finding_text(
+    finding: &Diagnostic,
+    color: bool,
+    indent: &str,
+    width: usize,
+) -> String {
     let mut text = String::new();
     let (word, ink) = match finding.severity {
         Severity::Error => ("error", Ink::new().red().bold()),
@@ -35,25 +43,28 @@ pub(super) fn finding_text(finding: &Diagnostic, color: bool, indent: &str) -> S
     } else {
         word.to_owned()
     };
-    let place = place(finding);
-    writeln!(
-        text,
-        "{indent}{place}{word} {}: {}",
-        finding.reason,
-        safe(&finding.text)
-    )
-    .ok();
+    let place = place(finding, ": ");
+    let said = format!("{place}{word} {}: {}", finding.reason, safe(&finding.text));
+    text.push_str(&paragraph(&said, indent, width));
     for line in finding.snippet.iter().flat_map(|snippet| snippet.lines()) {
         writeln!(text, "{indent}    {}", safe(&line.replace('\t', "    "))).ok();
     }
     if let Some(hint) = &finding.hint {
-        writeln!(text, "{indent}    hint: {}", safe(hint)).ok();
+        let indent = format!("{indent}    ");
+        text.push_str(&paragraph(&format!("hint: {}", safe(hint)), &indent, width));
     }
     text
 }
 
-/// `file:line:col: `, as editors and compilers write it.
-fn place(finding: &Diagnostic) -> String {
+/// Indented; from the second line on a little more.
+fn paragraph(said: &str, indent: &str, width: usize) -> String {
+    let room = width.saturating_sub(indent.len() + 2);
+    let lines = wrapped(said, room);
+    format!("{indent}{}\n", lines.join(&format!("\n{indent}  ")))
+}
+
+/// `file:line:col`, as editors and compilers write it, and `after`; nothing where there is no file.
+pub(super) fn place(finding: &Diagnostic, after: &str) -> String {
     let Some(file) = &finding.file else {
         return String::new();
     };
@@ -61,6 +72,6 @@ fn place(finding: &Diagnostic) -> String {
     for number in [finding.line, finding.column].into_iter().flatten() {
         write!(place, ":{number}").ok();
     }
-    place.push_str(": ");
+    place.push_str(after);
     place
 }

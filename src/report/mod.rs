@@ -1,10 +1,15 @@
 //! One model, several faces: a plan and findings as text for people and as JSON for programs. Nothing is printed here.
 
+mod block;
+mod defaults;
 pub mod diagnostics;
 pub mod exit;
+mod forge;
 pub mod json;
+pub mod markdown;
 mod safe;
 pub mod terminal;
+mod value;
 mod words;
 
 #[cfg(test)]
@@ -15,13 +20,15 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::mask::masked_value;
 use crate::plan::action::{Action, Plan};
-use crate::plan::sensitive::is_sensitive;
 use crate::reason::Reason;
 
 pub use diagnostics::{diagnostics_json, diagnostics_text};
 pub use exit::{Category, code_of, exit_code};
+pub use forge::{diagnostics_github, diagnostics_sarif};
 pub use json::plan_json;
+pub use markdown::{Comment, plan_markdown};
 pub use safe::safe;
 pub use terminal::{Style, plan_text};
 
@@ -100,9 +107,5 @@ pub fn shown_path(path: &[String]) -> String {
 
 /// A value for people: one line, without secrets and control characters.
 pub fn shown_value(path: &[String], value: &Value) -> String {
-    if is_sensitive(path, value) {
-        "(sensitive)".to_owned()
-    } else {
-        safe(&value.to_string())
-    }
+    safe(&masked_value(path, value).to_string())
 }

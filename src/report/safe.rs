@@ -2,18 +2,38 @@
 
 use std::fmt::Write as _;
 
-/// Shows what would steer a terminal or turn the direction of text as an escape, so that a file cannot forge lines of
-/// a plan.
+/// Shows what would steer a terminal, turn the direction of text, or be taken for a command by a CI system that reads
+/// the output, as an escape, so that a file cannot forge lines of a plan.
 pub fn safe(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for sign in text.chars() {
-        if is_hostile(sign) {
-            write!(out, "{}", sign.escape_default()).ok();
+    let mut before = ' ';
+    for (at, sign) in text.char_indices() {
+        let rest = text.get(at..).unwrap_or_default();
+        let commands = (before.is_whitespace() && rest.starts_with("::")) || is_command(rest);
+        if is_hostile(sign) || commands {
+            write!(out, "{}", escaped(sign)).ok();
         } else {
             out.push(sign);
         }
+        before = sign;
     }
     out
+}
+
+/// `##[error]`, `##vso[…]`.
+fn is_command(rest: &str) -> bool {
+    rest.strip_prefix("##").is_some_and(|rest| {
+        rest.trim_start_matches(|sign: char| sign.is_ascii_alphanumeric() || sign == '#')
+            .starts_with('[')
+    })
+}
+
+fn escaped(sign: char) -> String {
+    if sign.is_control() {
+        sign.escape_default().to_string()
+    } else {
+        sign.escape_unicode().to_string()
+    }
 }
 
 fn is_hostile(sign: char) -> bool {
@@ -26,14 +46,20 @@ fn is_hostile(sign: char) -> bool {
 /// Breaks `text` at spaces into lines of at most `width` signs; longer words stay whole, because a broken id or command
 /// cannot be copied.
 pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let words: Vec<String> = text.split(' ').map(ToOwned::to_owned).collect();
+    wrapped_items(&words, " ", width)
+}
+
+/// Puts `items` into lines of at most `width` signs without breaking any.
+pub(super) fn wrapped_items(items: &[String], between: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
+    for item in items {
         match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
+            Some(line) if line.chars().count() + between.len() + item.chars().count() <= width => {
+                line.push_str(between);
+                line.push_str(item);
             }
-            Some(_) | None => lines.push(word.to_owned()),
+            Some(_) | None => lines.push(item.clone()),
         }
     }
     lines

@@ -2,15 +2,12 @@
 
 use std::fmt::Write as _;
 
-use owo_colors::OwoColorize as _;
-
+use super::block::block;
 use super::diagnostics::finding_text;
 use super::safe::wrapped;
-use super::words::{effect_words, ink, layer_words, step_words};
-use super::{Header, is_complete, safe, shown_value, summary};
-use crate::plan::action::{
-    Action, Effect, Plan, PlannedExchange, RegistryAction, ValueChange, ValueOp,
-};
+use super::{Header, is_complete, safe, summary};
+use crate::diagnostic::Severity;
+use crate::plan::action::{Action, Effect, Plan, PlannedExchange};
 use crate::reason::Reason;
 
 /// How a plan is shown.
@@ -37,40 +34,33 @@ impl Default for Style {
     }
 }
 
-/// Columns of a row's label.
-const LABEL: usize = 15;
-
 /// The whole plan. The same plan always gives the same text.
 pub fn plan_text(plan: &Plan, header: &Header, style: Style) -> String {
     let mut text = String::new();
     if !style.quiet {
         writeln!(text, "{}", title(plan, header, style.width)).ok();
-        let mut entries: Vec<&PlannedExchange> = plan
-            .exchanges
-            .iter()
-            .filter(|entry| style.unchanged || !is_quiet(entry))
-            .collect();
-        entries.sort_by_key(|entry| rank(entry));
+        let (entries, hidden) = in_order(plan, style.unchanged);
         for entry in entries {
             text.push('\n');
             text.push_str(&block(entry, style));
         }
         for (cluster, why) in &plan.unreadable {
-            writeln!(
-                text,
-                "\n? {}  {}: {}",
-                safe(cluster),
-                why.reason,
-                safe(&why.text)
-            )
-            .ok();
+            let line = format!("? {}  {}: {}", safe(cluster), why.reason, safe(&why.text));
+            let lines = wrapped(&line, usize::from(style.width));
+            writeln!(text, "\n{}", lines.join("\n  ")).ok();
         }
         if !plan.diagnostics.is_empty() {
             text.push('\n');
         }
         for finding in &plan.diagnostics {
-            text.push_str(&finding_text(finding, style.color, ""));
+            text.push_str(&finding_text(
+                finding,
+                style.color,
+                "",
+                usize::from(style.width),
+            ));
         }
+        text.push_str(&hidden_warnings(&hidden));
         text.push('\n');
     }
     text.push_str(&summary_line(plan));
@@ -142,8 +132,37 @@ fn title(plan: &Plan, header: &Header, width: u16) -> String {
     )
 }
 
-fn is_quiet(entry: &PlannedExchange) -> bool {
-    entry.action == Action::None && entry.reason == Reason::UpToDate && entry.diagnostics.is_empty()
+/// The entries that are shown, what takes away first, and those that are not.
+pub(super) fn in_order(
+    plan: &Plan,
+    unchanged: bool,
+) -> (Vec<&PlannedExchange>, Vec<&PlannedExchange>) {
+    let (mut shown, hidden): (Vec<_>, Vec<_>) = plan
+        .exchanges
+        .iter()
+        .partition(|entry| unchanged || !is_quiet(entry));
+    // The sort is stable: within a rank the order is that of the ids.
+    shown.sort_by_key(|entry| rank(entry));
+    (shown, hidden)
+}
+
+/// Nothing is done about it, and nothing is to be said.
+pub(super) fn is_quiet(entry: &PlannedExchange) -> bool {
+    entry.action == Action::None && entry.reason == Reason::UpToDate
+}
+
+/// Warnings nobody caused now are counted, not repeated in every plan.
+pub(super) fn hidden_warnings(hidden: &[&PlannedExchange]) -> String {
+    let count = hidden
+        .iter()
+        .flat_map(|entry| &entry.diagnostics)
+        .filter(|finding| finding.severity == Severity::Warning)
+        .count();
+    match count {
+        0 => String::new(),
+        1 => "\n1 warning in unchanged exchanges: natsx-sync validate\n".to_owned(),
+        count => format!("\n{count} warnings in unchanged exchanges: natsx-sync validate\n"),
+    }
 }
 
 /// What takes away comes first, then what is held, then what restarts, then the rest.
@@ -163,185 +182,5 @@ fn rank(entry: &PlannedExchange) -> u8 {
         4
     } else {
         3
-    }
-}
-
-fn block(entry: &PlannedExchange, style: Style) -> String {
-    let mut block = Block {
-        text: String::new(),
-        width: usize::from(style.width.max(40)),
-    };
-    block.head(entry, style.color);
-    block.row("why", &format!("{} ({})", safe(&entry.text), entry.reason));
-    if !entry.file.is_empty() {
-        let line = if entry.line > 0 {
-            format!(":{}", entry.line)
-        } else {
-            String::new()
-        };
-        block.row("file", &format!("{}{line}", safe(&entry.file)));
-    }
-    block.chart(entry);
-    for change in &entry.values {
-        block.value(change);
-    }
-    block.access(entry);
-    block.effects(entry);
-    block.registry(entry);
-    if let Some(guard) = &entry.guard {
-        block.row(
-            "! guard",
-            &format!("{}: {}", guard.name, safe(&guard.needs)),
-        );
-    }
-    let steps: Vec<String> = entry
-        .steps
-        .iter()
-        .zip(1_u8..)
-        .map(|(step, number)| format!("{number} {}", step_words(*step)))
-        .collect();
-    if !steps.is_empty() {
-        block.row("steps", &steps.join("  "));
-    }
-    for finding in &entry.diagnostics {
-        block
-            .text
-            .push_str(&finding_text(finding, style.color, "    "));
-    }
-    block.text
-}
-
-struct Block {
-    text: String,
-    width: usize,
-}
-
-impl Block {
-    fn head(&mut self, entry: &PlannedExchange, color: bool) {
-        let id = entry
-            .id
-            .as_ref()
-            .map_or_else(|| safe(&entry.file), ToString::to_string);
-        let revision = entry
-            .precondition
-            .revision
-            .map_or_else(String::new, |revision| format!("  rev {revision}"));
-        let left = format!("{} {id}{revision}", entry.action.symbol());
-        let word = entry.action.word();
-        let gap = self
-            .width
-            .saturating_sub(left.chars().count() + word.len())
-            .max(2);
-        let line = format!("{left}{}{word}", " ".repeat(gap));
-        let line = if color {
-            line.style(ink(entry.action)).to_string()
-        } else {
-            line
-        };
-        writeln!(self.text, "{line}").ok();
-    }
-
-    fn row(&mut self, label: &str, text: &str) {
-        let indent = if label.starts_with('!') { 2 } else { 4 };
-        let lines = wrapped(text, self.width.saturating_sub(LABEL));
-        for (line, label) in lines
-            .iter()
-            .zip(std::iter::once(label).chain(std::iter::repeat("")))
-        {
-            let start = format!("{}{label}", " ".repeat(indent));
-            writeln!(self.text, "{start:LABEL$}{line}").ok();
-        }
-    }
-
-    fn chart(&mut self, entry: &PlannedExchange) {
-        match (&entry.chart.old, &entry.chart.new) {
-            (Some(old), Some(new)) if old != new => {
-                self.row("chart", &format!("{} -> {}", safe(old), safe(new)));
-            }
-            (None, Some(new)) if entry.action == Action::Install => self.row("chart", &safe(new)),
-            (_, _) => {}
-        }
-    }
-
-    fn value(&mut self, change: &ValueChange) {
-        let path: Vec<String> = change
-            .path
-            .iter()
-            .map(|key| {
-                if key.contains('.') {
-                    format!("[{}]", safe(key))
-                } else {
-                    safe(key)
-                }
-            })
-            .collect();
-        let symbol = match change.op {
-            ValueOp::Add => '+',
-            ValueOp::Replace => '~',
-            ValueOp::Remove => '-',
-        };
-        let layer = change
-            .layer
-            .as_ref()
-            .map_or_else(String::new, |layer| format!("  ({})", layer_words(layer)));
-        self.row(
-            "value",
-            &format!("{symbol} {}  {}{layer}", path.join("."), sides(change)),
-        );
-    }
-
-    /// Who may do what and which servers are linked from then on.
-    fn access(&mut self, entry: &PlannedExchange) {
-        for (label, lines) in [("subject", &entry.subjects), ("link", &entry.links)] {
-            for line in lines {
-                self.row(label, &safe(line));
-            }
-        }
-    }
-
-    fn effects(&mut self, entry: &PlannedExchange) {
-        let words: Vec<&str> = entry
-            .effects
-            .iter()
-            .map(|effect| effect_words(*effect))
-            .collect();
-        if !words.is_empty() {
-            self.row("! effect", &words.join(", "));
-        }
-    }
-
-    fn registry(&mut self, entry: &PlannedExchange) {
-        let Some(change) = &entry.registry else {
-            return;
-        };
-        let word = match change.action {
-            RegistryAction::Create => "create",
-            RegistryAction::Update => "update",
-            RegistryAction::Delete => "delete",
-            RegistryAction::None => return,
-        };
-        self.row("registry", &format!("{word} record {}", change.system_id));
-        for field in &change.changes {
-            self.row("", &safe(field));
-        }
-    }
-}
-
-fn sides(change: &ValueChange) -> String {
-    if change.sensitive {
-        return match change.op {
-            ValueOp::Add => "(sensitive)".to_owned(),
-            ValueOp::Replace => "(sensitive) -> (sensitive), changed".to_owned(),
-            ValueOp::Remove => "(sensitive) -> back to the chart's default".to_owned(),
-        };
-    }
-    let shown = |value: Option<&serde_json::Value>| {
-        value.map_or_else(String::new, |value| shown_value(&change.path, value))
-    };
-    let (old, new) = (shown(change.old.as_ref()), shown(change.new.as_ref()));
-    match change.op {
-        ValueOp::Add => new,
-        ValueOp::Replace => format!("{old} -> {new}"),
-        ValueOp::Remove => format!("{old} -> back to the chart's default"),
     }
 }

@@ -4,7 +4,7 @@ use owo_colors::Style as Ink;
 
 use super::safe;
 use crate::exchange::desired::Layer;
-use crate::plan::action::{Action, Effect, StepKind};
+use crate::plan::action::{Action, Effect, PlannedExchange, RegistryAction, StepKind};
 
 pub(super) fn layer_words(layer: &Layer) -> String {
     match layer {
@@ -15,16 +15,50 @@ pub(super) fn layer_words(layer: &Layer) -> String {
     }
 }
 
-pub(super) fn effect_words(effect: Effect) -> &'static str {
-    match effect {
-        Effect::ReloadsConfig => "servers reload their configuration",
-        Effect::RestartsPods => "pods restart",
-        Effect::ScalesUp => "servers are added",
-        Effect::ScalesDown => "servers are taken away",
-        Effect::RecreatesStatefulset => "the StatefulSet would have to be made anew",
-        Effect::KeepsVolumes => "volumes stay",
-        Effect::DeletesVolumes => "volumes are DELETED with their data",
-        Effect::RegistryOnly => "only the registry changes",
+/// The identity; of a broken file nobody can attribute, the file.
+pub(super) fn id_text(entry: &PlannedExchange) -> String {
+    entry
+        .id
+        .as_ref()
+        .map_or_else(|| safe(&entry.file), ToString::to_string)
+}
+
+/// What happens to servers and volumes.
+pub(super) fn effect_words(entry: &PlannedExchange) -> Vec<String> {
+    let restarts = entry.effects.contains(&Effect::RestartsPods);
+    let words = entry.effects.iter().map(|effect| match effect {
+        Effect::ReloadsConfig if restarts => "the configuration changes".to_owned(),
+        Effect::ReloadsConfig => "servers reload their configuration, no restart".to_owned(),
+        Effect::RestartsPods => "pods restart, one after another".to_owned(),
+        Effect::ScalesUp => format!("servers are added{}", servers(entry)),
+        Effect::ScalesDown => format!("servers are taken away{}", servers(entry)),
+        Effect::RecreatesStatefulset => "the StatefulSet would have to be made anew".to_owned(),
+        Effect::KeepsVolumes => "volumes are kept".to_owned(),
+        Effect::DeletesVolumes => "volumes are DELETED with their data".to_owned(),
+        Effect::RegistryOnly => "only the registry changes".to_owned(),
+    });
+    words.collect()
+}
+
+/// ` (3 -> 5)`, where the values say so.
+fn servers(entry: &PlannedExchange) -> String {
+    let change = entry
+        .values
+        .iter()
+        .find(|change| change.path == ["config", "cluster", "replicas"]);
+    match change.map(|change| (&change.old, &change.new)) {
+        Some((Some(old), Some(new))) => format!(" ({old} -> {new})"),
+        Some(_) | None => String::new(),
+    }
+}
+
+/// How a record changes; none where it does not.
+pub(super) fn registry_word(action: RegistryAction) -> Option<&'static str> {
+    match action {
+        RegistryAction::Create => Some("create"),
+        RegistryAction::Update => Some("update"),
+        RegistryAction::Delete => Some("delete"),
+        RegistryAction::None => None,
     }
 }
 

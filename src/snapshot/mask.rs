@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use crate::id::{ClusterId, ExchangeId};
+use crate::mask::{is_sensitive, masked};
 use crate::observe::observed::{
     ClusterView, Hidden, Record, RegistryView, ReleaseView, StoredRelease, Unreadable,
 };
-use crate::plan::sensitive::{is_sensitive, masked};
 
 type Paths = BTreeSet<Vec<String>>;
 

@@ -114,7 +114,16 @@ fn a_record_is_compared_as_far_as_it_is_shown() {
             .registry
             .clone()
             .map(|change| change.changes);
-        (plan.exchanges[0].reason, changes.unwrap_or_default())
+        let changes = changes.iter().flatten().map(|change| {
+            let sign = match change.op {
+                ValueOp::Add => '+',
+                ValueOp::Replace => '~',
+                ValueOp::Remove => '-',
+            };
+            let hidden = if change.sensitive { "*" } else { "" };
+            format!("{sign}{}{hidden}", change.path.join("."))
+        });
+        (plan.exchanges[0].reason, changes.collect::<Vec<_>>())
     };
     assert_eq!(say(with("canary", "gold")).0, Reason::UpToDate);
     assert_eq!(say(with("other", "gold")).0, Reason::UpToDate);
@@ -122,12 +131,12 @@ fn a_record_is_compared_as_far_as_it_is_shown() {
         say(with("other", "lead")),
         (
             Reason::RecordDiffers,
-            vec![r#"metadata.contact.tier: "gold" -> "lead""#.to_owned()]
+            vec!["~metadata.contact.tier".to_owned()]
         )
     );
     let mut bare = with("canary", "gold");
     bare.metadata.remove("token");
-    assert_eq!(say(bare).1, ["metadata.token: (sensitive)"]);
+    assert_eq!(say(bare).1, ["-metadata.token*"]);
 }
 
 #[test]

@@ -73,7 +73,7 @@ impl At<'_> {
                 .dry_run_stateful_set(namespace, stateful_set)
                 .await;
             if let DryRun::Refused { reason, text } = answer.map_err(cluster_reply)? {
-                let text = crate::helm::mask(&text, &desired.values);
+                let text = crate::mask::masked_of(&text, &desired.values);
                 return Err(Reply::Blocked(Why::new(reason, text)));
             }
         }
@@ -176,7 +176,7 @@ impl At<'_> {
     fn helm_reply(&self, error: &HelmError) -> Reply {
         let mut why = Why::from_error(error.reason(), error);
         if let Some(desired) = &self.subject.desired {
-            why.text = crate::helm::mask(&why.text, &desired.values);
+            why.text = crate::mask::masked_of(&why.text, &desired.values);
         }
         match error {
             HelmError::Cancelled => Reply::Cancelled,

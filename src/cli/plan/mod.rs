@@ -9,12 +9,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Common, Done, Failure, Output, block_on};
-use crate::cli::options::Format;
+use crate::cli::options::PlanFormat;
 use crate::config::Settings;
 use crate::exchange::desired::Desired;
 use crate::id::ExchangeId;
 use crate::pass::read_desired;
-use crate::report::{Header, Style, Truth, exit_code, plan_json, plan_text};
+use crate::report::{
+    Comment, Header, Style, Truth, exit_code, plan_json, plan_markdown, plan_text,
+};
 use crate::source::Revision;
 
 #[derive(Debug, clap::Args)]
@@ -52,7 +54,13 @@ pub(super) struct Args {
     show_unchanged: bool,
     /// Form of the result
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    format: PlanFormat,
+    /// What the plan is for: the comment of each environment is found again by it [default: the instance]
+    #[arg(long, value_name = "NAME")]
+    environment: Option<String>,
+    /// The most bytes of a comment; what does not fit is left out by level
+    #[arg(long, value_name = "N", default_value_t = 60_000)]
+    max_bytes: usize,
     /// Save the plan, so that `apply FILE` does exactly this
     #[arg(long, value_name = "FILE", conflicts_with = "offline")]
     out: Option<PathBuf>,
@@ -66,6 +74,10 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
     // A plan without clusters may be one of a stranger's branch: nothing of this host is read but what is named.
     overrides.only_named = args.offline || args.snapshot.is_some();
     let settings = common.settings_with(&overrides)?.settings;
+    let environment = args
+        .environment
+        .clone()
+        .unwrap_or_else(|| settings.instance.to_string());
     let (plan, header, basis) = if let Some(place) = &args.snapshot {
         let (plan, header) = block_on(snapshot::plan(&settings, place, common, args))?;
         (plan, header, None)
@@ -78,8 +90,16 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
         (live.plan, live.header, Some(live.basis))
     };
     output.result(&match args.format {
-        Format::Json => plan_json(&plan, &header),
-        Format::Text => format!(
+        PlanFormat::Json => plan_json(&plan, &header),
+        PlanFormat::Markdown => {
+            let max_bytes = args.max_bytes;
+            let comment = Comment {
+                environment,
+                max_bytes,
+            };
+            plan_markdown(&plan, &header, &comment)
+        }
+        PlanFormat::Text => format!(
             "{}Digest: {}\n",
             plan_text(&plan, &header, style(output, args.show_unchanged)),
             plan.digest()
