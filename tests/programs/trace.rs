@@ -231,13 +231,13 @@ fn alone() {
 }
 
 fn judged() {
-    let checkout = Path::new("/work/checkout");
+    let checkout = Path::new("/srv/checkout");
     let harmless = [
         "7 execve(\"/bin/x\", [\"x\"], 0x7 /* 2 vars */) = 0",
         "7 openat(AT_FDCWD, \"/etc/ld.so.cache\", O_RDONLY|O_CLOEXEC) = 3",
-        "7 openat(AT_FDCWD, \"/work/checkout/.git/config\", O_RDONLY) = 3",
+        "7 openat(AT_FDCWD, \"/srv/checkout/.git/config\", O_RDONLY) = 3",
         "7 openat(AT_FDCWD, \"exchanges\", O_RDONLY|O_DIRECTORY) = 3",
-        "7 newfstatat(AT_FDCWD, \"/work\", {st_mode=S_IFDIR|0755}, 0) = 0",
+        "7 newfstatat(AT_FDCWD, \"/srv\", {st_mode=S_IFDIR|0755}, 0) = 0",
         "7 clone3({flags=CLONE_VM|CLONE_THREAD, exit_signal=0}, 88) = 8",
         "8 <... openat resumed>) = 3",
         "7 +++ exited with 0 +++",
@@ -248,11 +248,11 @@ fn judged() {
         "7 socketpair(AF_UNIX, SOCK_STREAM, 0, [3, 4]) = 0",
         "7 clone(child_stack=NULL, flags=SIGCHLD) = 9",
         "7 vfork() = 9",
-        "7 openat(AT_FDCWD, \"/root/.gitconfig\", O_RDONLY) = -1 ENOENT",
-        "7 openat(AT_FDCWD, \"/work\", O_RDONLY|O_DIRECTORY) = 3",
-        "7 openat(AT_FDCWD, \"/work/checkout/x\", O_WRONLY|O_CREAT, 0600) = 3",
+        "7 openat(AT_FDCWD, \"/srv/person/.gitconfig\", O_RDONLY) = -1 ENOENT",
+        "7 openat(AT_FDCWD, \"/srv\", O_RDONLY|O_DIRECTORY) = 3",
+        "7 openat(AT_FDCWD, \"/srv/checkout/x\", O_WRONLY|O_CREAT, 0600) = 3",
         "7 newfstatat(AT_FDCWD, \"/etc/gitconfig\", 0x7, 0) = -1 ENOENT",
-        "7 unlink(\"/work/checkout/a\") = 0",
+        "7 unlink(\"/srv/checkout/a\") = 0",
         "7 connect(3, {sa_family=AF_UNIX, sun_path=\"/run/x\"}, 110) = 0",
     ] {
         let mut trace: Vec<String> = harmless.iter().map(|line| (*line).to_owned()).collect();
