@@ -47,8 +47,16 @@ impl<'n> Fields<'n, '_, '_> {
         self.root.get(field).filter(|node| !node.is_null())
     }
 
-    /// Reports a field's wrong shape.
+    /// Reports a field's wrong shape; not where the text breaks off in it.
     pub(super) fn wrong(&mut self, field: &str, node: &Node, expected: &str, hint: &str) {
+        let is_empty = match &node.data {
+            Data::Scalar(_) => false,
+            Data::List(items) => items.is_empty(),
+            Data::Map(entries) => entries.is_empty(),
+        };
+        if self.torn && is_empty {
+            return;
+        }
         self.findings.error(
             Reason::InvalidValue,
             node.place,

@@ -41,7 +41,10 @@ pub fn resolve(
         ..Desired::default()
     };
     for unreadable in &checkout.unreadable {
-        let text = format!("not read: {}", unreadable.text);
+        let text = format!(
+            "nothing is removed while this is not read: {}",
+            unreadable.text
+        );
         desired
             .incomplete
             .push(Diagnostic::error(Reason::SourceIncomplete, text).in_file(&unreadable.path));
@@ -108,7 +111,7 @@ fn report_shared(shelf: &BTreeMap<Layer, Shared<'_>>, drafts: &[Draft<'_>], desi
         desired.incomplete.push(
             Diagnostic::error(
                 Reason::SourceIncomplete,
-                "a values file that exchanges share is broken, so nothing is removed in this pass",
+                "nothing is removed while a values file that exchanges share is broken",
             )
             .in_file(&shared.path)
             .hint("mend the file"),
@@ -138,7 +141,7 @@ fn settle(draft: Draft<'_>, told: &BTreeMap<String, LastDeclared>, desired: &mut
         LastDeclared::Never | LastDeclared::NotFound => desired.incomplete.push(
             Diagnostic::error(
                 Reason::SourceIncomplete,
-                "which exchange this broken file stands for cannot be told, so nothing is removed in this pass",
+                "nothing is removed while it cannot be told which exchange this broken file stands for",
             )
             .in_file(path)
             .hint("mend the file"),

@@ -85,9 +85,9 @@ fn compare(name: &str, before: Option<&Grant>, after: Option<&Grant>, lines: &mu
     }
     // What was denied to somebody who is gone, or is to somebody new, is no change of theirs.
     let (lost, gained) = if before.is_none() {
-        (": denied", "")
+        (" (denied)", "")
     } else {
-        (": denied now", ": denied no longer")
+        (" (denied now)", " (denied no longer)")
     };
     for one in new.deny.difference(&old.deny) {
         add('-', one, lost);
@@ -264,8 +264,8 @@ mod tests {
                 "+ a publish b",
                 "+ a publish orders.new",
                 "- a publish orders.>",
-                "- a subscribe y: denied now",
-                "+ a subscribe x.*: denied no longer",
+                "- a subscribe y (denied now)",
+                "+ a subscribe x.* (denied no longer)",
                 "+ a publish replies to requests",
                 "- gone publish >",
                 "- gone subscribe >",

@@ -128,6 +128,33 @@ pub enum EffectsFrom {
     Table,
 }
 
+/// What an action is about, in numbers, as far as rendered objects or values say.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Figures {
+    /// Servers; none where neither side is known.
+    pub servers: Option<Servers>,
+    /// The volumes that an install asks for, or that a removal leaves or deletes.
+    pub volumes: Vec<Volumes>,
+}
+
+/// How many servers there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Servers {
+    /// Before; absent where none was.
+    pub old: Option<u64>,
+    /// After; absent where none will be.
+    pub new: Option<u64>,
+}
+
+/// The volumes of one claim template, one for each server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Volumes {
+    /// How many.
+    pub count: u64,
+    /// Of each, as Kubernetes writes sizes.
+    pub size: String,
+}
+
 /// One step of an action, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -264,6 +291,8 @@ pub struct PlannedExchange {
     pub effects: Vec<Effect>,
     /// What `effects` rest on; none where no server's objects change.
     pub effects_from: Option<EffectsFrom>,
+    /// Servers and volumes.
+    pub figures: Figures,
     /// In order.
     pub steps: Vec<StepKind>,
     /// Versions.

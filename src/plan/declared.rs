@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::action::{Action, Effect, PlannedExchange, StepKind, ValueChange, ValueOp};
 use super::effects::{foresee, refusal};
+use super::figures;
 use super::jetstream::{protect, risks};
 use super::mode::keep_to_mode;
 use super::registry::{Standing, change_of, standing};
@@ -71,7 +72,7 @@ impl Case<'_> {
                 Held::blocked(Reason::ReleaseLocked, text).hold(entry);
             }
             State::Stuck => {
-                let text = "an interrupted helm operation of ours holds the release";
+                let text = "an interrupted helm operation of ours holds the release; it is unlocked, then planned anew";
                 entry.decide(Action::Repair, Reason::ReleaseStuck, text);
                 entry.steps = vec![StepKind::Unlock];
             }
@@ -90,6 +91,7 @@ impl Case<'_> {
         let empty = serde_json::Value::Null;
         entry.values = difference(&empty, &self.exchange.values, &self.exchange.provenance);
         entry.compare(None, &self.exchange.values, &BTreeSet::new());
+        entry.figures = figures::of_install(&self.exchange.values, self.render());
         if let Some(held) = refusal(self.render()) {
             return held.hold(entry);
         }

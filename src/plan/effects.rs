@@ -24,8 +24,12 @@ pub(super) fn foresee(
     }
     let foreseen = match render {
         Some(Render::Rendered(rendered)) => computed(entry, stored, rendered),
-        Some(Render::Missing(why)) => estimated(entry, stored, wanted, why),
-        Some(Render::Refused(_)) | None => estimated(entry, stored, wanted, "from the values"),
+        Some(Render::Missing(why)) => {
+            let text = format!("; effects estimated: {why}");
+            entry.text.push_str(&text);
+            estimated(entry, stored, wanted)
+        }
+        Some(Render::Refused(_)) | None => estimated(entry, stored, wanted),
     };
     let Foreseen {
         reach,
@@ -35,6 +39,7 @@ pub(super) fn foresee(
         entry.effects = vec![Effect::RecreatesStatefulset];
         immutable(&field)
     })?;
+    entry.count_servers(before, after);
     let mut effects = Vec::new();
     match reach {
         Reach::Nothing => {}
@@ -106,14 +111,11 @@ fn estimated(
     entry: &mut PlannedExchange,
     stored: &StoredRelease,
     wanted: &Value,
-    why: &str,
 ) -> Result<Foreseen, String> {
     entry.effects_from = Some(EffectsFrom::Table);
     if let Some(path) = immutable_value(&stored.values, wanted) {
         return Err(path.to_owned());
     }
-    entry.text.push_str("; effects estimated: ");
-    entry.text.push_str(why);
     let changes = entry
         .values
         .iter()

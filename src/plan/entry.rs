@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::access::subject_changes;
-use super::action::{Action, ChartChange, PlannedExchange, Precondition};
+use super::action::{Action, ChartChange, Figures, PlannedExchange, Precondition};
 use super::links::link_changes;
 use crate::exchange::desired::DesiredExchange;
 use crate::id::ExchangeId;
@@ -53,6 +53,7 @@ impl PlannedExchange {
             destructive: false,
             effects: Vec::new(),
             effects_from: None,
+            figures: Figures::default(),
             steps: Vec::new(),
             chart: ChartChange::default(),
             values: Vec::new(),

@@ -114,14 +114,12 @@ pub(super) fn hold(
     }
     let ids: Vec<String> = held.keys().map(ToString::to_string).collect();
     (!ids.is_empty()).then(|| {
-        Diagnostic::note(
-            Reason::MassRemoval,
-            format!(
-                "{} removals are held until someone approves them",
-                ids.len()
-            ),
-        )
-        .hint(format!("natsx-sync approve {}", ids.join(" ")))
+        let text = match ids.len() {
+            1 => "1 removal is held until someone approves it".to_owned(),
+            count => format!("{count} removals are held until someone approves them"),
+        };
+        Diagnostic::note(Reason::MassRemoval, text)
+            .hint(format!("natsx-sync approve {}", ids.join(" ")))
     })
 }
 

@@ -140,7 +140,7 @@ fn hold(risk: &Risk, stored: &Stored) -> Result<(), Held> {
                 .filter(|(name, server)| {
                     server.streams > 0 && ordinal(name).is_none_or(|number| number >= *after)
                 })
-                .map(|(name, server)| format!("{name} ({} streams)", server.streams))
+                .map(|(name, server)| format!("{name} ({})", streams_text(server.streams)))
                 .collect();
             if !leaving.is_empty() {
                 return lost(format!(
@@ -159,12 +159,14 @@ fn hold(risk: &Risk, stored: &Stored) -> Result<(), Held> {
             Ok(())
         }
         Risk::Joins if streams > 0 => lost(format!(
-            "a cluster does not take over the {streams} streams of a single server: back them up \
-             (`nats account backup DIR`), remove them, change to a cluster, then `nats account restore DIR`"
+            "a cluster does not take over the {} of a single server: back up with `nats account backup DIR`, \
+             remove what is there, change to a cluster, then `nats account restore DIR`",
+            streams_text(streams)
         )),
         Risk::SwitchedOff if streams > 0 => lost(format!(
-            "JetStream would be switched off while it holds {streams} streams: back them up \
-             (`nats account backup DIR`) and remove them first"
+            "JetStream would be switched off while it holds {}: back up with `nats account backup DIR` and remove \
+             what is there first",
+            streams_text(streams)
         )),
         Risk::File(limit) => fits("file", *limit, most(|server| server.file)),
         Risk::Memory(limit) => fits("memory", *limit, most(|server| server.memory)),
@@ -179,10 +181,30 @@ fn fits(store: &str, limit: u64, used: u64) -> Result<(), Held> {
     Err(Held::blocked(
         Reason::StoreTooSmall,
         format!(
-            "a {store} store of {limit} bytes is smaller than the {used} bytes a server holds: \
-             purge or remove streams first, or keep the limit"
+            "a {store} store of {} is smaller than the {} a server holds: purge or remove streams first, or keep the \
+             limit",
+            size_text(limit),
+            size_text(used)
         ),
     ))
+}
+
+fn streams_text(count: u64) -> String {
+    match count {
+        1 => "1 stream".to_owned(),
+        count => format!("{count} streams"),
+    }
+}
+
+/// `10Gi`, where that is exact; else bytes, because the difference may be small.
+fn size_text(bytes: u64) -> String {
+    let units = [(30_u32, "Gi"), (20, "Mi"), (10, "Ki")];
+    units
+        .into_iter()
+        .filter(|(shift, _)| bytes > 0 && bytes.trailing_zeros() >= *shift)
+        .map(|(shift, unit)| format!("{}{unit}", bytes >> shift))
+        .next()
+        .unwrap_or_else(|| format!("{bytes} bytes"))
 }
 
 /// `3` of `nats-3`.

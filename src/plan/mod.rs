@@ -9,6 +9,7 @@ mod conceal;
 mod declared;
 mod effects;
 mod entry;
+mod figures;
 pub mod fingerprint;
 mod guard;
 mod jetstream;
@@ -107,7 +108,7 @@ fn broken_entry(broken: &BrokenFile, id: Option<ExchangeId>) -> PlannedExchange 
         id,
         Action::Blocked,
         Reason::FileInvalid,
-        "the file has errors; nothing it names, or named when it was last valid, is touched",
+        "the file has errors; until they are mended, nothing that rests on it is touched",
     );
     entry.file.clone_from(&broken.file);
     entry.line = broken.line;

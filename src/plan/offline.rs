@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::action::{Action, Effect, Guard, Plan, PlannedExchange, StepKind};
 use super::conceal::conceal;
 use super::effects::foresee;
+use super::figures;
 use super::fingerprint::{Inputs, fingerprint};
 use super::guard::{Limits, excess, hold};
 use super::scene::Held;
@@ -68,6 +69,7 @@ fn added(exchange: &DesiredExchange) -> PlannedExchange {
     );
     entry.values = difference(&Value::Null, &exchange.values, &exchange.provenance);
     entry.compare(None, &exchange.values, &BTreeSet::new());
+    entry.figures = figures::of_install(&exchange.values, None);
     entry.steps = vec![
         StepKind::HelmInstall,
         StepKind::WaitReady,
@@ -117,19 +119,23 @@ fn changed(old: &DesiredExchange, exchange: &DesiredExchange) -> PlannedExchange
         StepKind::WaitReady,
         StepKind::Register,
     ];
-    let stored = StoredRelease {
+    match foresee(&mut entry, &released(old), &exchange.values, None) {
+        Ok(()) => keep_to_terms(exchange, &mut entry),
+        Err(held) => held.hold(&mut entry),
+    }
+    entry
+}
+
+/// What is released where the base is.
+fn released(old: &DesiredExchange) -> StoredRelease {
+    StoredRelease {
         chart: old.chart.name.clone(),
         chart_version: old.chart.version.clone(),
         values: old.values.clone(),
         stateful_sets: Vec::new(),
         objects: Vec::new(),
         configuration: Vec::new(),
-    };
-    match foresee(&mut entry, &stored, &exchange.values, None) {
-        Ok(()) => keep_to_terms(exchange, &mut entry),
-        Err(held) => held.hold(&mut entry),
     }
-    entry
 }
 
 fn removed(head: &Desired, old: &DesiredExchange) -> PlannedExchange {
@@ -142,6 +148,7 @@ fn removed(head: &Desired, old: &DesiredExchange) -> PlannedExchange {
         format!("{} does not declare it any more", old.file),
     );
     entry.destructive = true;
+    entry.figures = figures::of_removal(&released(old));
     let purges = old.terms.deletion_policy == DeletionPolicy::Purge;
     entry.effects = vec![if purges {
         Effect::DeletesVolumes
@@ -158,7 +165,7 @@ fn removed(head: &Desired, old: &DesiredExchange) -> PlannedExchange {
     }
     entry.steps.push(StepKind::Deregister);
     if let Some(first) = head.incomplete.first() {
-        Held::blocked(Reason::SourceIncomplete, first.text.clone()).hold(&mut entry);
+        Held::incomplete(first).hold(&mut entry);
     } else if old.terms.protect {
         let guard = Guard {
             name: Reason::Protected,
@@ -166,7 +173,10 @@ fn removed(head: &Desired, old: &DesiredExchange) -> PlannedExchange {
         };
         Held {
             guard: Some(guard),
-            ..Held::blocked(Reason::Protected, "the base protects it")
+            ..Held::blocked(
+                Reason::Protected,
+                format!("{}, but the base protects it", entry.text),
+            )
         }
         .hold(&mut entry);
     } else {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::action::{
     Action, Effect, Guard, PlannedExchange, RegistryAction, RegistryChange, StepKind,
 };
+use super::figures;
 use super::scene::{Held, Scene, release_key, suspension_text};
 use super::state::{State, release_state};
 use crate::exchange::desired::{DeletionPolicy, SyncMode, Terms};
@@ -78,12 +79,7 @@ fn decide(scene: &Scene<'_>, id: &ExchangeId, entry: &mut PlannedExchange) -> Re
 
 fn check_source(scene: &Scene<'_>) -> Result<(), Held> {
     if let Some(first) = scene.desired.incomplete.first() {
-        let place = first.file.as_deref().unwrap_or("the repository");
-        let text = format!(
-            "nothing is removed while {place} cannot be read: {}",
-            first.text
-        );
-        return Err(Held::blocked(Reason::SourceIncomplete, text));
+        return Err(Held::incomplete(first));
     }
     if scene
         .desired
@@ -189,7 +185,9 @@ fn remove(
         }
         State::Locked(text) => return Err(Held::blocked(Reason::ReleaseLocked, text)),
         State::Stuck => {
-            let text = format!("{why}; an interrupted helm operation of ours holds the release");
+            let text = format!(
+                "{why}; an interrupted helm operation of ours holds the release, which is unlocked first"
+            );
             entry.decide(Action::Repair, Reason::ReleaseStuck, text);
             entry.steps = vec![StepKind::Unlock];
             return Ok(());
@@ -211,6 +209,9 @@ fn remove(
                 DeletionPolicy::Retain => Effect::KeepsVolumes,
                 DeletionPolicy::Purge => Effect::DeletesVolumes,
             }];
+            if let Some(stored) = &release.stored {
+                entry.figures = figures::of_removal(stored);
+            }
         }
     }
     entry.registry = record.map(|system_id| RegistryChange {

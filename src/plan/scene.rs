@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::action::{Action, Guard, PlannedExchange, Precondition};
 use super::policy::Policy;
 use super::registry::record_digest;
+use crate::diagnostic::Diagnostic;
 use crate::exchange::desired::{Desired, Suspend};
 use crate::id::{ExchangeId, SystemId};
 use crate::observe::observed::{ClusterView, Observed, Record, ReleaseKey, ReleaseView};
@@ -50,6 +51,15 @@ impl Held {
             text: text.into(),
             guard: None,
         }
+    }
+
+    /// Not everything could be read, so nothing may be taken for gone.
+    pub(super) fn incomplete(finding: &Diagnostic) -> Self {
+        let place = finding.file.as_deref().unwrap_or("the repository");
+        Self::blocked(
+            Reason::SourceIncomplete,
+            format!("{place}: {}", finding.text),
+        )
     }
 
     /// Turns `entry` into one that does nothing.

@@ -77,27 +77,27 @@ pub(super) fn has_jetstream(values: &Value) -> bool {
     is_on(values, &["config", "jetstream", "enabled"], false)
 }
 
+/// What each server of these values claims for its streams.
+pub(super) fn jetstream_claim(values: &Value) -> Option<Value> {
+    let store = ["config", "jetstream", "fileStore", "enabled"];
+    let on = has_jetstream(values) && is_on(values, &store, true);
+    on.then(|| claim(values, &["config", "jetstream", "fileStore", "pvc"]))
+        .flatten()
+}
+
+/// What each server of these values claims for accounts.
+pub(super) fn resolver_claim(values: &Value) -> Option<Value> {
+    is_on(values, &["config", "resolver", "enabled"], false)
+        .then(|| claim(values, &["config", "resolver", "pvc"]))
+        .flatten()
+}
+
 /// The first value that would change the StatefulSet's volume templates or name.
 pub(super) fn immutable_value(old: &Value, new: &Value) -> Option<&'static str> {
-    let jetstream = |values: &Value| {
-        let on = has_jetstream(values)
-            && is_on(
-                values,
-                &["config", "jetstream", "fileStore", "enabled"],
-                true,
-            );
-        on.then(|| claim(values, &["config", "jetstream", "fileStore", "pvc"]))
-            .flatten()
-    };
-    let resolver = |values: &Value| {
-        let on = is_on(values, &["config", "resolver", "enabled"], false);
-        on.then(|| claim(values, &["config", "resolver", "pvc"]))
-            .flatten()
-    };
     let other = |path: &[&str]| !is_equal(at(old, path), at(new, path));
-    if jetstream(old) != jetstream(new) {
+    if jetstream_claim(old) != jetstream_claim(new) {
         Some("config.jetstream.fileStore.pvc")
-    } else if resolver(old) != resolver(new) {
+    } else if resolver_claim(old) != resolver_claim(new) {
         Some("config.resolver.pvc")
     } else if other(&["statefulSet", "name"]) {
         Some("statefulSet.name")

@@ -8,7 +8,7 @@ use super::diagnostics::{finding_text, place};
 use super::safe::{wrapped, wrapped_items};
 use super::terminal::{Style, is_quiet};
 use super::value::value_lines;
-use super::words::{effect_words, ink, registry_word, step_words};
+use super::words::{effect_text, ink, is_grave, record_changes, registry_word, step_words};
 use super::{safe, words};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::plan::action::{Action, PlannedExchange, ValueChange};
@@ -27,14 +27,18 @@ pub(super) fn block(entry: &PlannedExchange, style: Style) -> String {
         block.row("why", &format!("{} ({})", safe(&entry.text), entry.reason));
         block.file(entry);
         block.chart(entry);
-        block.values("values", &entry.values);
+        block.values("values", entry.values.iter());
         for (label, lines) in [("subject", &entry.subjects), ("link", &entry.links)] {
             for line in lines {
                 block.row(label, &safe(line));
             }
         }
-        let effects = effect_words(entry);
-        block.row("! effect", &effects.join(", "));
+        let label = if is_grave(entry) {
+            "! effect"
+        } else {
+            "effect"
+        };
+        block.row(label, &effect_text(entry));
         block.registry(entry);
         if let Some(guard) = &entry.guard {
             let text = format!("{}: {}", guard.name, safe(&guard.needs));
@@ -61,11 +65,7 @@ impl Block {
             .revision
             .map_or_else(String::new, |revision| format!("  rev {revision}"));
         let left = format!("{} {id}{revision}", entry.action.symbol());
-        let word = if entry.action == Action::None {
-            "unchanged"
-        } else {
-            entry.action.word()
-        };
+        let word = words::action_word(entry.action);
         let gap = self
             .width
             .saturating_sub(left.chars().count() + word.len())
@@ -118,10 +118,9 @@ impl Block {
         }
     }
 
-    fn values(&mut self, label: &str, changes: &[ValueChange]) {
+    fn values<'a>(&mut self, label: &str, changes: impl Iterator<Item = &'a ValueChange>) {
         let width = self.width.saturating_sub(LABEL);
         let lines = changes
-            .iter()
             .flat_map(|change| value_lines(change, width))
             .collect();
         self.lines(label, lines);
@@ -133,7 +132,7 @@ impl Block {
         };
         if let Some(word) = registry_word(change.action) {
             self.row("registry", &format!("{word} record {}", change.system_id));
-            self.values("", &change.changes);
+            self.values("", record_changes(entry));
         }
     }
 
@@ -148,7 +147,7 @@ impl Block {
         self.lines("steps", lines);
     }
 
-    /// Errors show the source line and what to write; the rest is one line, `validate` says more.
+    /// Errors show the source line too.
     fn finding(&mut self, finding: &Diagnostic, color: bool) {
         let label = match finding.severity {
             Severity::Error => {
@@ -166,5 +165,8 @@ impl Block {
             safe(&finding.text)
         );
         self.row(label, &text);
+        if let Some(hint) = &finding.hint {
+            self.row("", &format!("hint: {}", safe(hint)));
+        }
     }
 }

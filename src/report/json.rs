@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::words::effect_words;
 use super::{FORMAT_VERSION, Header, is_complete, summary};
 use crate::plan::action::{Plan, PlannedExchange};
 
@@ -51,6 +52,8 @@ fn entry_value(entry: &PlannedExchange) -> Value {
         "destructive": entry.destructive,
         "effects": entry.effects,
         "effects_from": entry.effects_from,
+        "effects_text": effect_words(entry),
+        "figures": entry.figures,
         "steps": entry.steps,
         "fingerprint": entry.fingerprint,
         "chart": entry.chart,

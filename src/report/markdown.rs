@@ -6,12 +6,14 @@ mod escape;
 use std::fmt::Write as _;
 
 use self::escape::{code, fenced, html, marker_name, plain};
-use super::terminal::{hidden_warnings, in_order};
+use super::terminal::{VALIDATE, count_words, counts, hidden_warnings, in_order};
 use super::value::{sign, value_lines};
-use super::words::{effect_words, id_text, registry_word, step_words};
-use super::{Header, is_complete, safe, summary};
-use crate::diagnostic::Severity;
-use crate::plan::action::{Action, Plan, PlannedExchange, ValueOp};
+use super::words::{
+    action_word, counted, effect_text, id_text, record_changes, registry_word, step_words,
+};
+use super::{Header, is_complete, safe};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::plan::action::{Action, Effect, Plan, PlannedExchange, ValueOp};
 
 /// Ids named in one sentence.
 const NAMED: usize = 10;
@@ -91,6 +93,9 @@ fn at_level(plan: &Plan, header: &Header, comment: &Comment, level: Level) -> St
             );
             writeln!(text, "- not read: {cluster} {why}").ok();
         }
+        if !plan.unreadable.is_empty() {
+            text.push('\n');
+        }
     }
     if level < Level::Table {
         for entry in &entries {
@@ -103,29 +108,38 @@ fn at_level(plan: &Plan, header: &Header, comment: &Comment, level: Level) -> St
                 .map_or_else(String::new, |file| format!("{} ", code(file)));
             writeln!(
                 text,
-                "- {place}{}: {}",
+                "- {place}{}: {}{}",
                 finding.reason,
-                plain(&finding.text)
+                plain(&finding.text),
+                hint_text(finding)
             )
             .ok();
         }
+        if !plan.diagnostics.is_empty() {
+            text.push('\n');
+        }
     }
-    text.push_str(&hidden_warnings(&hidden));
-    text.push('\n');
+    if let Some(warnings) = hidden_warnings(&hidden) {
+        writeln!(text, "{warnings}{}\n", code(VALIDATE)).ok();
+    }
     text.push_str(&counts_line(plan));
     text
 }
 
+fn hint_text(finding: &Diagnostic) -> String {
+    finding
+        .hint
+        .as_ref()
+        .map_or_else(String::new, |hint| format!(". Hint: {}", copied(hint)))
+}
+
 fn headline(plan: &Plan) -> String {
-    let counts = summary(plan);
-    let parts: Vec<String> = Action::ALL
-        .iter()
-        .filter(|action| **action != Action::None)
-        .filter_map(|action| {
-            let count = counts.get(action.word()).filter(|count| **count > 0)?;
-            let text = format!("{count} {}", action.word());
-            let removes = [Action::Uninstall, Action::Deregister].contains(action);
-            Some(if removes { format!("**{text}**") } else { text })
+    let parts: Vec<String> = counts(plan)
+        .filter(|(action, count)| *count > 0 && *action != Action::None)
+        .map(|(action, count)| {
+            let text = count_words(action, count);
+            let removes = [Action::Uninstall, Action::Deregister].contains(&action);
+            if removes { format!("**{text}**") } else { text }
         })
         .collect();
     let what = if parts.is_empty() {
@@ -153,20 +167,16 @@ fn basis(plan: &Plan, header: &Header) -> String {
     if !header.against.is_empty() {
         parts.push(format!("compared with {}", plain(&header.against)));
     }
-    parts.push(format!("{} exchanges", plan.exchanges.len()));
+    parts.push(counted(plan.exchanges.len(), "exchange"));
     parts.join(" · ")
 }
 
 fn counts_line(plan: &Plan) -> String {
-    let counts: Vec<String> = summary(plan)
-        .into_iter()
+    let parts: Vec<String> = counts(plan)
         .filter(|(_, count)| *count > 0)
-        .map(|(word, count)| match word {
-            "none" => format!("{count} unchanged"),
-            word => format!("{count} {word}"),
-        })
+        .map(|(action, count)| count_words(action, count))
         .collect();
-    format!("{} ({} in all)\n", counts.join(" · "), plan.exchanges.len())
+    format!("{} ({} in all)\n", parts.join(" · "), plan.exchanges.len())
 }
 
 /// Says aloud what goes.
@@ -174,7 +184,7 @@ fn warning(entries: &[&PlannedExchange]) -> String {
     let going: Vec<String> = entries
         .iter()
         .filter(|entry| entry.destructive)
-        .map(|entry| code(&id_text(entry)))
+        .map(|entry| format!("{} ({})", code(&id_text(entry)), going_words(entry)))
         .collect();
     if going.is_empty() {
         return String::new();
@@ -187,6 +197,15 @@ fn warning(entries: &[&PlannedExchange]) -> String {
     format!("> [!CAUTION]\n> Taken away: {}{more}\n\n", named.join(", "))
 }
 
+fn going_words(entry: &PlannedExchange) -> String {
+    let word = action_word(entry.action);
+    if entry.effects.contains(&Effect::DeletesVolumes) {
+        format!("{word}, volumes **deleted** with their data")
+    } else {
+        word.to_owned()
+    }
+}
+
 fn table(entries: &[&PlannedExchange]) -> String {
     if entries.is_empty() {
         return String::new();
@@ -194,23 +213,31 @@ fn table(entries: &[&PlannedExchange]) -> String {
     let mut text = "| | exchange | action | why | effect |\n|---|---|---|---|---|\n".to_owned();
     for entry in entries {
         let guard = entry.guard.as_ref().map_or_else(String::new, |guard| {
-            format!("; needs {}", code(&guard.needs))
+            format!("; needs {}", copied(&guard.needs))
         });
         writeln!(
             text,
-            "| `{}` | {} | {} | {} {}{} | {} |",
+            "| `{}` | {} | {} | {} ({}){guard} | {} |",
             entry.action.symbol(),
             code(&id_text(entry)).replace('|', "\\|"),
-            entry.action.word(),
-            entry.reason,
+            action_word(entry.action),
             plain(&entry.text),
-            guard.replace('|', "\\|"),
-            effect_words(entry).join(", "),
+            entry.reason,
+            plain(&effect_text(entry)),
         )
         .ok();
     }
     text.push('\n');
     text
+}
+
+/// A command can be copied; anything else is a sentence.
+fn copied(text: &str) -> String {
+    if text.starts_with("natsx-sync ") {
+        code(text).replace('|', "\\|")
+    } else {
+        plain(text)
+    }
 }
 
 fn details(entry: &PlannedExchange, level: Level) -> String {
@@ -227,7 +254,7 @@ fn details(entry: &PlannedExchange, level: Level) -> String {
         "<details{open}><summary>{} <code>{}</code> {}</summary>\n\n{}\n</details>\n\n",
         html(&entry.action.symbol().to_string()),
         html(&id_text(entry)),
-        entry.action.word(),
+        action_word(entry.action),
         fenced(&lines)
     )
 }
@@ -235,13 +262,14 @@ fn details(entry: &PlannedExchange, level: Level) -> String {
 /// A block of changes; the sign stands first, so that forges colour it.
 fn lines(entry: &PlannedExchange, level: Level) -> Vec<String> {
     let mut lines = Vec::new();
-    if !entry.file.is_empty() {
-        lines.push(format!("  {}", safe(&entry.file)));
-    }
-    if let (Some(old), Some(new)) = (&entry.chart.old, &entry.chart.new)
-        && old != new
-    {
-        lines.push(format!("! chart {} -> {}", safe(old), safe(new)));
+    match (&entry.chart.old, &entry.chart.new) {
+        (Some(old), Some(new)) if old != new => {
+            lines.push(format!("! chart {} -> {}", safe(old), safe(new)));
+        }
+        (None, Some(new)) if entry.action == Action::Install => {
+            lines.push(format!("+ chart {}", safe(new)));
+        }
+        (_, _) => {}
     }
     let shown = level < Level::NoInstallValues
         || (level < Level::NoValues && entry.action != Action::Install);
@@ -263,7 +291,7 @@ fn lines(entry: &PlannedExchange, level: Level) -> Vec<String> {
         && let Some(word) = registry_word(change.action)
     {
         lines.push(format!("! registry: {word} record {}", change.system_id));
-        for change in change.changes.iter().filter(|_| shown) {
+        for change in record_changes(entry).filter(|_| shown) {
             lines.extend(
                 value_lines(change, WIDTH)
                     .into_iter()
@@ -283,10 +311,19 @@ fn lines(entry: &PlannedExchange, level: Level) -> Vec<String> {
             finding.reason,
             safe(&finding.text)
         ));
+        let snippet = finding.snippet.iter().flat_map(|snippet| snippet.lines());
+        if finding.severity == Severity::Error {
+            lines.extend(snippet.map(|line| format!("    {}", safe(&line.replace('\t', "    ")))));
+        }
+        let hint = finding.hint.iter();
+        lines.extend(hint.map(|hint| format!("    hint: {}", safe(hint))));
     }
     if !entry.steps.is_empty() {
         let steps: Vec<&str> = entry.steps.iter().map(|step| step_words(*step)).collect();
         lines.push(format!("  steps: {}", steps.join(", ")));
+    }
+    if !(lines.is_empty() || entry.file.is_empty()) {
+        lines.insert(0, format!("  {}", safe(&entry.file)));
     }
     lines
 }

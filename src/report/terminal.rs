@@ -5,10 +5,14 @@ use std::fmt::Write as _;
 use super::block::block;
 use super::diagnostics::finding_text;
 use super::safe::wrapped;
+use super::words::counted;
 use super::{Header, is_complete, safe, summary};
-use crate::diagnostic::Severity;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::plan::action::{Action, Effect, Plan, PlannedExchange};
 use crate::reason::Reason;
+
+/// What shows every warning of the files.
+pub(super) const VALIDATE: &str = "natsx-sync validate";
 
 /// How a plan is shown.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +64,9 @@ pub fn plan_text(plan: &Plan, header: &Header, style: Style) -> String {
                 usize::from(style.width),
             ));
         }
-        text.push_str(&hidden_warnings(&hidden));
+        if let Some(warnings) = hidden_warnings(&hidden) {
+            writeln!(text, "\n{warnings}{VALIDATE}").ok();
+        }
         text.push('\n');
     }
     text.push_str(&summary_line(plan));
@@ -69,29 +75,9 @@ pub fn plan_text(plan: &Plan, header: &Header, style: Style) -> String {
 
 /// The last line: always the same shape, so that it can be searched for.
 pub fn summary_line(plan: &Plan) -> String {
-    let counts = summary(plan);
-    let parts: Vec<String> = Action::ALL
-        .iter()
-        .map(|action| {
-            (
-                action,
-                counts.get(action.word()).copied().unwrap_or_default(),
-            )
-        })
-        .filter(|(action, count)| *count > 0 || is_always_counted(**action))
-        .map(|(action, count)| match action {
-            Action::None => format!("{count} unchanged"),
-            Action::Blocked => format!("{count} blocked"),
-            Action::Conflict => format!("{count} in conflict"),
-            Action::Unreadable => format!("{count} unreadable"),
-            Action::Install
-            | Action::Upgrade
-            | Action::Uninstall
-            | Action::Adopt
-            | Action::Repair
-            | Action::Register
-            | Action::Deregister => format!("{count} to {}", action.word()),
-        })
+    let parts: Vec<String> = counts(plan)
+        .filter(|(action, count)| *count > 0 || is_always_counted(*action))
+        .map(|(action, count)| count_words(action, count))
         .collect();
     let total = plan.exchanges.len();
     let mut line = format!("Plan: {} ({total} in all).\n", parts.join(", "));
@@ -99,6 +85,32 @@ pub fn summary_line(plan: &Plan) -> String {
         line.push_str("The plan is INCOMPLETE: not everything could be read.\n");
     }
     line
+}
+
+/// How many entries have each action, in the order of the summary.
+pub(super) fn counts(plan: &Plan) -> impl Iterator<Item = (Action, usize)> {
+    let counts = summary(plan);
+    Action::ALL.into_iter().map(move |action| {
+        let count = counts.get(action.word()).copied().unwrap_or_default();
+        (action, count)
+    })
+}
+
+/// `2 to install`.
+pub(super) fn count_words(action: Action, count: usize) -> String {
+    match action {
+        Action::None => format!("{count} unchanged"),
+        Action::Blocked => format!("{count} blocked"),
+        Action::Conflict => format!("{count} in conflict"),
+        Action::Unreadable => format!("{count} unreadable"),
+        Action::Install
+        | Action::Upgrade
+        | Action::Uninstall
+        | Action::Adopt
+        | Action::Repair
+        | Action::Register
+        | Action::Deregister => format!("{count} to {}", action.word()),
+    }
 }
 
 fn is_always_counted(action: Action) -> bool {
@@ -125,9 +137,9 @@ fn title(plan: &Plan, header: &Header, width: u16) -> String {
             format!("\n{}", wrapped(&text, usize::from(width)).join("\n"))
         }
     };
-    let count = plan.exchanges.len();
+    let count = counted(plan.exchanges.len(), "exchange");
     format!(
-        "natsx-sync plan ({})  {commit}{dirty}  {count} exchanges{against}",
+        "natsx-sync plan ({})  {commit}{dirty}  {count}{against}",
         header.truth.word()
     )
 }
@@ -148,21 +160,24 @@ pub(super) fn in_order(
 
 /// Nothing is done about it, and nothing is to be said.
 pub(super) fn is_quiet(entry: &PlannedExchange) -> bool {
-    entry.action == Action::None && entry.reason == Reason::UpToDate
+    entry.action == Action::None
+        && entry.reason == Reason::UpToDate
+        && !entry.diagnostics.iter().any(is_seen)
 }
 
-/// Warnings nobody caused now are counted, not repeated in every plan.
-pub(super) fn hidden_warnings(hidden: &[&PlannedExchange]) -> String {
+/// Found by looking at cluster and registry: no other command shows it.
+fn is_seen(finding: &Diagnostic) -> bool {
+    finding.reason == Reason::SecretMissing || finding.reason == Reason::RecordOrphaned
+}
+
+/// Warnings nobody caused now are counted, not repeated in every plan: how many, and what shows them.
+pub(super) fn hidden_warnings(hidden: &[&PlannedExchange]) -> Option<String> {
     let count = hidden
         .iter()
         .flat_map(|entry| &entry.diagnostics)
         .filter(|finding| finding.severity == Severity::Warning)
         .count();
-    match count {
-        0 => String::new(),
-        1 => "\n1 warning in unchanged exchanges: natsx-sync validate\n".to_owned(),
-        count => format!("\n{count} warnings in unchanged exchanges: natsx-sync validate\n"),
-    }
+    (count > 0).then(|| format!("{} in unchanged exchanges: ", counted(count, "warning")))
 }
 
 /// What takes away comes first, then what is held, then what restarts, then the rest.

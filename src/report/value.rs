@@ -57,26 +57,37 @@ pub(super) fn value_lines(change: &ValueChange, width: usize) -> Vec<String> {
     }
     let mut lines = vec![head];
     if let Some(old) = &old {
-        lines.extend(folded("     ", old, width));
+        lines.extend(folded("    - ", old, width));
     }
-    let arrow = if old.is_some() { "  -> " } else { "     " };
-    lines.extend(folded(arrow, &after, width));
+    let start = match (&new, change.op) {
+        (Some(_), ValueOp::Add | ValueOp::Replace) => "    + ",
+        (_, _) => "    -> ",
+    };
+    lines.extend(folded(start, &after, width));
     lines
 }
 
-/// Breaks what is longer than `width` anywhere; what follows is indented as far as `start`.
+/// Breaks what is longer than `width`, at a space where one is in the second half of a line, else anywhere; what follows
+/// is indented as far as `start`.
 fn folded(start: &str, text: &str, width: usize) -> Vec<String> {
     let indent = " ".repeat(start.chars().count());
     let room = width.saturating_sub(indent.len()).max(20);
-    let signs: Vec<char> = text.chars().collect();
-    signs
-        .chunks(room)
-        .enumerate()
-        .map(|(number, part)| {
-            let start = if number == 0 { start } else { &indent };
-            format!("{start}{}", part.iter().collect::<String>())
-        })
-        .collect()
+    let mut lines = Vec::new();
+    let mut rest = text;
+    loop {
+        let start = if lines.is_empty() { start } else { &indent };
+        let Some((end, _)) = rest.char_indices().nth(room) else {
+            lines.push(format!("{start}{rest}"));
+            return lines;
+        };
+        let (line, _) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        // The space stays at the end of its line: these are texts that may be compared sign by sign.
+        let space = line.rfind(' ').map(|at| at.saturating_add(1));
+        let at = space.filter(|at| at.saturating_mul(2) > end).unwrap_or(end);
+        let (line, after) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        lines.push(format!("{start}{line}"));
+        rest = after;
+    }
 }
 
 /// `config.cluster.replicas`; a key with a dot in it stands in brackets.

@@ -6,7 +6,8 @@ use natsx_sync::exchange::desired::{Desired, DesiredExchange, SecretKey};
 use natsx_sync::id::{CommitId, Namespace};
 use natsx_sync::observe::observed::{
     Ancestry, ClusterView, Hidden, Observed, Proof, RegistryView, ReleaseKey, ReleaseStatus,
-    ReleaseView, Render, Rendered, SecretIdentity, Stamp, StoredRelease, Unreadable,
+    ReleaseView, Render, Rendered, SecretIdentity, ServerStored, Stamp, Stored, StoredRelease,
+    Unreadable,
 };
 use natsx_sync::plan::wanted_record;
 use natsx_sync::reason::Reason;
@@ -63,6 +64,39 @@ pub(crate) struct ReleaseTweak {
     proof: Option<String>,
     removed_in: Option<CommitId>,
     render: Option<RenderTweak>,
+    /// What its servers said they store.
+    store: Option<StoreTweak>,
+}
+
+/// What JetStream stores, or why nobody knows.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StoreTweak {
+    Unknown(String),
+    /// By pod: streams, and bytes in files and memory.
+    Servers(BTreeMap<String, [u64; 3]>),
+}
+
+impl StoreTweak {
+    fn stored(&self) -> Result<Stored, Unreadable> {
+        match self {
+            Self::Unknown(text) => Err(unreadable(Reason::StoreUnknown, text)),
+            Self::Servers(servers) => Ok(Stored {
+                servers: servers
+                    .iter()
+                    .map(|(pod, [streams, file, memory])| {
+                        let (streams, file, memory) = (*streams, *file, *memory);
+                        let held = ServerStored {
+                            streams,
+                            file,
+                            memory,
+                        };
+                        (pod.clone(), held)
+                    })
+                    .collect(),
+            }),
+        }
+    }
 }
 
 /// What helm makes of it.
@@ -208,6 +242,9 @@ fn put(world: &mut Observed, exchange: &DesiredExchange, tweak: &ReleaseTweak, d
     };
     if let (Some(proof), false) = (proof, desired.exchanges.contains_key(&exchange.id)) {
         world.proofs.insert(exchange.id.clone(), proof);
+    }
+    if let Some(store) = &tweak.store {
+        world.stored.insert(exchange.id.clone(), store.stored());
     }
     if let Some(render) = &tweak.render {
         world.renders.insert(exchange.id.clone(), render.render());

@@ -6,7 +6,7 @@ use crate::apply::order::Leftover;
 use crate::exchange::desired::{ChartRef, DesiredExchange, Terms};
 use crate::id::ClusterId;
 use crate::observe::observed::{ReleaseStatus, SecretIdentity};
-use crate::plan::action::{self, ChartChange, Precondition, StepKind};
+use crate::plan::action::{self, ChartChange, Figures, Precondition, StepKind};
 
 /// Where a fault strikes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -207,6 +207,7 @@ fn plan(fake: &Fake, ids: &[ExchangeId], present: bool) -> (Plan, Desired) {
             destructive: false,
             effects: vec![],
             effects_from: None,
+            figures: Figures::default(),
             steps: vec![],
             chart: ChartChange::default(),
             values: vec![],

@@ -1,6 +1,6 @@
 use super::*;
 use crate::observe::observed::SecretIdentity;
-use crate::plan::action::{Action, ChartChange, Precondition, StepKind};
+use crate::plan::action::{Action, ChartChange, Figures, Precondition, StepKind};
 
 fn secret(revision: u32) -> SecretIdentity {
     SecretIdentity {
@@ -35,6 +35,7 @@ fn entry(action: Action, steps: &[StepKind], revision: Option<u32>) -> PlannedEx
         destructive: false,
         effects: vec![],
         effects_from: None,
+        figures: Figures::default(),
         steps: steps.to_vec(),
         chart: ChartChange::default(),
         values: vec![],

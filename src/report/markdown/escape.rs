@@ -29,7 +29,7 @@ pub(super) fn plain(text: &str) -> String {
                 out.push_str("<!-- -->");
             }
             ':' => out.push_str(":<!-- -->"),
-            sign if "\\`*_{}[]()~|$^\"'".contains(sign) => {
+            sign if "\\`*_{}[]~|$^".contains(sign) => {
                 out.push('\\');
                 out.push(sign);
             }
