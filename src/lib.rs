@@ -18,6 +18,7 @@ pub mod config;
 pub mod daemon;
 pub mod diagnostic;
 pub mod exchange;
+mod file;
 pub mod health;
 pub mod helm;
 pub mod id;

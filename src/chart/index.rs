@@ -1,7 +1,6 @@
 //! Which archive each version was, so that another one under the same version is noticed.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -55,20 +54,14 @@ fn key(chart: &ChartRef) -> String {
     format!("{}-{}", chart.name, chart.version)
 }
 
-/// Writes a file that is either there as a whole or not at all, also after a loss of power.
+/// Writes a file of the folder, whole, and the folder where it is not there.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), ChartError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let write = || {
-        std::fs::create_dir_all(folder)?;
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        std::fs::File::open(folder)?.sync_all()
-    };
-    write().map_err(|source| ChartError::File {
-        verb: "write",
-        path: path.to_owned(),
-        source,
-    })
+    path.parent()
+        .map_or(Ok(()), std::fs::create_dir_all)
+        .and_then(|()| crate::file::replace(path, bytes, 0o600))
+        .map_err(|source| ChartError::File {
+            verb: "write",
+            path: path.to_owned(),
+            source,
+        })
 }

@@ -1,7 +1,7 @@
 //! Files named on the command line.
 
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
@@ -39,18 +39,8 @@ pub(super) fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
     if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
         return Err(anyhow!("{shown} is there and no plain file: name another"));
     }
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let write = || -> std::io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(text.as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().with_context(|| format!("cannot write {shown}"))
+    crate::file::replace(path, text.as_bytes(), 0o600)
+        .with_context(|| format!("cannot write {shown}"))
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! `history`: what was done, from the journal.
 
-use comfy_table::{ContentArrangement, Table, presets};
-
 use super::named::state;
 use super::{Common, Done, Failure, Output};
 use crate::cli::options::Format;
@@ -60,14 +58,12 @@ fn table(deeds: &[Deed], width: u16) -> String {
     if deeds.is_empty() {
         return "nothing was done yet".to_owned();
     }
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(width);
-    table.set_header([
-        "TIME", "EXCHANGE", "ACTION", "RESULT", "REASON", "COMMIT", "CHANGE", "TOOK",
-    ]);
+    let mut table = crate::report::table(
+        [
+            "TIME", "EXCHANGE", "ACTION", "RESULT", "REASON", "COMMIT", "CHANGE", "TOOK",
+        ],
+        width,
+    );
     for deed in deeds {
         let commit = deed.commit.as_ref().map_or("-", |commit| commit.short());
         let why = [deed.reason.as_deref(), deed.text.as_deref()];

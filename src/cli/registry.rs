@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 
 use clap::Subcommand;
-use comfy_table::{ContentArrangement, Table, presets};
 
 use super::{Common, Done, Failure, Output};
 use crate::cli::options::Format;
@@ -142,20 +141,18 @@ fn table(records: &[Record], width: u16) -> String {
     if records.is_empty() {
         return "no records".to_owned();
     }
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(width);
-    table.set_header([
-        "SYSTEM ID",
-        "NAME",
-        "CLUSTER",
-        "RELEASE",
-        "ORGS",
-        "PUBLIC URL",
-        "STATE",
-    ]);
+    let mut table = crate::report::table(
+        [
+            "SYSTEM ID",
+            "NAME",
+            "CLUSTER",
+            "RELEASE",
+            "ORGS",
+            "PUBLIC URL",
+            "STATE",
+        ],
+        width,
+    );
     for record in records {
         let mark = |key: &str| {
             record

@@ -8,6 +8,7 @@ mod forge;
 pub mod json;
 pub mod markdown;
 mod safe;
+mod table;
 pub mod terminal;
 mod value;
 mod words;
@@ -30,6 +31,7 @@ pub use forge::{diagnostics_github, diagnostics_sarif};
 pub use json::plan_json;
 pub use markdown::{Comment, plan_markdown};
 pub use safe::safe;
+pub use table::table;
 pub use terminal::{Style, plan_text};
 
 /// Version of every machine form.

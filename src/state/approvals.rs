@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{CommitId, ExchangeId};
-use crate::state::{State, StateError, io};
+use crate::state::{State, StateError, io, write_json};
 
 /// One `natsx-sync approve`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,11 +27,7 @@ impl State {
     pub fn approve(&self, approval: &Approval) -> Result<(), StateError> {
         let folder = self.private("approvals")?;
         let path = folder.join(format!("{}.json", approval.given.as_nanosecond()));
-        let bytes = serde_json::to_vec_pretty(approval).map_err(|error| StateError::Damaged {
-            path: path.clone(),
-            text: error.to_string(),
-        })?;
-        self.replace(&path, &bytes, 0o600)
+        write_json(&path, approval, 0o600)
     }
 
     /// Those that have not expired; expired ones are removed.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::id::ClusterId;
-use crate::state::{State, StateError, io};
+use crate::state::{State, StateError, io, read_json, write_json};
 
 /// What is remembered of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,34 +22,13 @@ pub struct KnownCluster {
 impl State {
     /// What is remembered of a cluster; nothing before it was first seen.
     pub fn known_cluster(&self, id: &ClusterId) -> Result<Option<KnownCluster>, StateError> {
-        let path = self.cluster_file(id);
-        match fs::read(&path) {
-            Ok(bytes) => {
-                serde_json::from_slice(&bytes)
-                    .map(Some)
-                    .map_err(|error| StateError::Damaged {
-                        path,
-                        text: error.to_string(),
-                    })
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(StateError::Io {
-                what: "read",
-                path,
-                source,
-            }),
-        }
+        read_json(&self.cluster_file(id))
     }
 
     /// Remembers it from now on.
     pub fn know_cluster(&self, id: &ClusterId, known: &KnownCluster) -> Result<(), StateError> {
         self.private("clusters")?;
-        let path = self.cluster_file(id);
-        let bytes = serde_json::to_vec_pretty(known).map_err(|error| StateError::Damaged {
-            path: path.clone(),
-            text: error.to_string(),
-        })?;
-        self.replace(&path, &bytes, 0o600)
+        write_json(&self.cluster_file(id), known, 0o600)
     }
 
     /// Forgets it and what is cached of it; whether anything was known.

@@ -8,11 +8,14 @@ pub mod lock;
 pub mod requests;
 pub mod suspensions;
 
-use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::file;
 use crate::status::Status;
 
 /// The format this version writes and reads.
@@ -95,7 +98,8 @@ impl State {
                 });
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                state.replace(&format, format!("{FORMAT}\n").as_bytes(), 0o644)?;
+                file::replace(&format, format!("{FORMAT}\n").as_bytes(), 0o644)
+                    .map_err(io("write", &format))?;
             }
             Err(source) => {
                 return Err(StateError::Io {
@@ -126,53 +130,37 @@ impl State {
 
     /// Writes the status for everybody to read.
     pub fn write_status(&self, status: &Status) -> Result<(), StateError> {
-        let path = self.folder.join("status.json");
-        let bytes = serde_json::to_vec_pretty(status).map_err(|error| StateError::Damaged {
-            path: path.clone(),
-            text: error.to_string(),
-        })?;
-        self.replace(&path, &bytes, 0o644)
+        write_json(&self.folder.join("status.json"), status, 0o644)
     }
 
     /// The last status, if there ever was one.
     pub fn read_status(&self) -> Result<Option<Status>, StateError> {
-        let path = self.folder.join("status.json");
-        match fs::read(&path) {
-            Ok(bytes) => {
-                serde_json::from_slice(&bytes)
-                    .map(Some)
-                    .map_err(|error| StateError::Damaged {
-                        path,
-                        text: error.to_string(),
-                    })
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(StateError::Io {
-                what: "read",
-                path,
-                source,
-            }),
-        }
+        read_json(&self.folder.join("status.json"))
     }
+}
 
-    /// Replaces a file so that readers see the old or the new, never half of one.
-    pub fn replace(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<(), StateError> {
-        let parent = path.parent().unwrap_or(&self.folder);
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let temporary = parent.join(format!(".{name}.{}", std::process::id()));
-        let write = || -> std::io::Result<()> {
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(mode)
-                .open(&temporary)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            fs::rename(&temporary, path)?;
-            File::open(parent)?.sync_all()
-        };
-        write().map_err(io("write", path))
+/// What a file holds; nothing when there is none.
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StateError> {
+    match fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(damaged(path)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(io("read", path)(error)),
+    }
+}
+
+/// Replaces a file; its readers see the old or the new, never half of one.
+fn write_json<T: Serialize>(path: &Path, value: &T, mode: u32) -> Result<(), StateError> {
+    let bytes = serde_json::to_vec_pretty(value).map_err(damaged(path))?;
+    file::replace(path, &bytes, mode).map_err(io("write", path))
+}
+
+fn damaged(path: &Path) -> impl FnOnce(serde_json::Error) -> StateError {
+    let path = path.to_owned();
+    move |error| StateError::Damaged {
+        path,
+        text: error.to_string(),
     }
 }
 

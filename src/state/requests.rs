@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{CommitId, ExchangeId};
-use crate::state::{State, StateError, io};
+use crate::state::{State, StateError, io, write_json};
 
 /// `natsx-sync reconcile`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,11 +23,7 @@ impl State {
     pub fn request(&self, request: &Request, now: Timestamp) -> Result<(), StateError> {
         let folder = self.private("requests")?;
         let path = folder.join(format!("{}.json", now.as_nanosecond()));
-        let bytes = serde_json::to_vec(request).map_err(|error| StateError::Damaged {
-            path: path.clone(),
-            text: error.to_string(),
-        })?;
-        self.replace(&path, &bytes, 0o600)
+        write_json(&path, request, 0o600)
     }
 
     /// Takes all that were left.

@@ -1,26 +1,18 @@
 //! What people hold by command, beside what files say. Git is still where it is wanted; this is a hand on the brake.
 
 use std::collections::BTreeMap;
-use std::fs;
 
 use jiff::Timestamp;
 
 use crate::exchange::desired::Suspend;
 use crate::id::ExchangeId;
-use crate::state::{State, StateError, io};
+use crate::state::{State, StateError, read_json, write_json};
 
 impl State {
     /// Those in force; a file that cannot be read is an error, for what it holds must not go on.
     pub fn suspensions(&self, now: Timestamp) -> Result<BTreeMap<ExchangeId, Suspend>, StateError> {
         let path = self.folder().join("suspensions.json");
-        let mut all: BTreeMap<ExchangeId, Suspend> = match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| StateError::Damaged {
-                path,
-                text: error.to_string(),
-            })?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
-            Err(error) => return Err(io("read", &path)(error)),
-        };
+        let mut all: BTreeMap<ExchangeId, Suspend> = read_json(&path)?.unwrap_or_default();
         all.retain(|_, suspend| suspend.until.is_none_or(|until| until > now));
         Ok(all)
     }
@@ -49,11 +41,7 @@ impl State {
 
     fn write_suspensions(&self, all: &BTreeMap<ExchangeId, Suspend>) -> Result<(), StateError> {
         let path = self.folder().join("suspensions.json");
-        let bytes = serde_json::to_vec_pretty(all).map_err(|error| StateError::Damaged {
-            path: path.clone(),
-            text: error.to_string(),
-        })?;
-        self.replace(&path, &bytes, 0o600)
+        write_json(&path, all, 0o600)
     }
 }
 
@@ -77,7 +65,7 @@ mod tests {
         assert_eq!(state.suspensions(later).unwrap().len(), 1);
         assert!(state.resume(&b, now).unwrap());
         assert!(!state.resume(&b, now).unwrap());
-        fs::write(folder.path().join("suspensions.json"), "{").unwrap();
+        std::fs::write(folder.path().join("suspensions.json"), "{").unwrap();
         assert!(state.suspensions(now).is_err());
     }
 }

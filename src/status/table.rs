@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{ContentArrangement, Table, presets};
 use jiff::Timestamp;
 
 use crate::status::{Phase, Status};
@@ -29,14 +28,12 @@ pub fn table(status: &Status, now: Timestamp, alive: bool, width: u16) -> String
         )
         .ok();
     }
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(width);
-    table.set_header([
-        "EXCHANGE", "PHASE", "REV", "CHART", "HEALTH", "SINCE", "WHY",
-    ]);
+    let mut table = crate::report::table(
+        [
+            "EXCHANGE", "PHASE", "REV", "CHART", "HEALTH", "SINCE", "WHY",
+        ],
+        width,
+    );
     for entry in &status.exchanges {
         let id = entry
             .id
