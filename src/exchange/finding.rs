@@ -30,6 +30,9 @@ const DELICATE: &[&str] = &[
     "cipher",
 ];
 
+/// Names a slip or two away from one of these are delicate too.
+const MISSPELT: &[&str] = &["password", "passwd", "passphrase", "credentials"];
+
 /// What was found in one file.
 pub(super) struct Findings<'a> {
     pub(super) file: &'a SourceFile,
@@ -82,16 +85,24 @@ impl<'a> Findings<'a> {
 /// Puts a diagnostic to its place.
 pub(super) fn point(diagnostic: Diagnostic, file: &SourceFile, place: Place) -> Diagnostic {
     let mut diagnostic = diagnostic.at(&file.path, place.line, place.column);
-    diagnostic.snippet = snippet(&file.bytes, place);
+    // What nobody knows may be a misspelt password: its name is enough.
+    let is_known = diagnostic.reason != Reason::UnknownField;
+    diagnostic.snippet = snippet(&file.bytes, place, is_known);
     diagnostic
 }
 
 /// The source line with a caret below; what may be a credential is covered.
-fn snippet(bytes: &[u8], place: Place) -> Option<String> {
+fn snippet(bytes: &[u8], place: Place, is_known: bool) -> Option<String> {
     let index = usize::try_from(place.line).ok()?.checked_sub(1)?;
     let line = bytes.split(|byte| *byte == b'\n').nth(index)?;
     let line = String::from_utf8_lossy(line.get(..line.len().min(4 * WIDTH)).unwrap_or_default());
-    let shown: String = cover(line.trim_end_matches('\r'))
+    let line = line.trim_end_matches('\r');
+    let covered = if is_known {
+        cover(line)
+    } else {
+        key_alone(line)
+    };
+    let shown: String = covered
         .chars()
         .take(WIDTH)
         .map(|letter| if letter.is_control() { ' ' } else { letter })
@@ -111,11 +122,8 @@ fn snippet(bytes: &[u8], place: Place) -> Option<String> {
 
 fn cover(line: &str) -> String {
     let lower = line.to_ascii_lowercase();
-    if DELICATE.iter().any(|word| lower.contains(word)) {
-        return match line.split_once(':') {
-            Some((key, _)) => format!("{key}: …"),
-            None => "…".to_owned(),
-        };
+    if DELICATE.iter().any(|word| lower.contains(word)) || has_misspelt_secret(&lower) {
+        return key_alone(line);
     }
     let mut covered = String::with_capacity(line.len());
     let mut word = String::new();
@@ -129,6 +137,25 @@ fn cover(line: &str) -> String {
     }
     close_word(&mut covered, &mut word);
     covered
+}
+
+fn key_alone(line: &str) -> String {
+    match line.split_once(':') {
+        Some((_, value)) if value.trim().is_empty() => line.to_owned(),
+        Some((key, _)) => format!("{key}: …"),
+        None => "…".to_owned(),
+    }
+}
+
+fn has_misspelt_secret(lower: &str) -> bool {
+    lower
+        .split(|letter: char| !letter.is_ascii_alphabetic())
+        .filter(|word| word.len() > 4)
+        .any(|word| {
+            MISSPELT
+                .iter()
+                .any(|meant| strsim::damerau_levenshtein(word, meant) <= 2)
+        })
 }
 
 fn close_word(covered: &mut String, word: &mut String) {
@@ -159,7 +186,7 @@ mod tests {
     use super::*;
 
     fn shown(line: &str) -> String {
-        snippet(line.as_bytes(), Place { line: 1, column: 3 }).unwrap()
+        snippet(line.as_bytes(), Place { line: 1, column: 3 }, true).unwrap()
     }
 
     #[test]
@@ -173,6 +200,20 @@ mod tests {
         assert!(!shown("  - {token: abc, x: [").contains("abc"));
         assert!(!shown("  urls: [nats://a:b3@host]").contains("b3"));
         assert!(!shown("  MIIEvQIBADANBgkqhkiG9w0BAQEFAASC").contains("MIIEv"));
+    }
+
+    #[test]
+    fn credentials_under_misspelt_names_are_covered() {
+        for key in ["pasword", "passwrod", "Pssword", "user_paswd", "credntials"] {
+            assert!(
+                !shown(&format!("  {key}: hunter2")).contains("hunter2"),
+                "{key}"
+            );
+        }
+        assert!(shown("  replicas: 3 # world").contains("world"));
+        let place = Place { line: 1, column: 1 };
+        let unknown = snippet(b"pw: hunter2", place, false).unwrap();
+        assert_eq!(unknown, "1 | pw: \u{2026}\n  | ^");
     }
 
     #[test]
