@@ -34,6 +34,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             let options = FleetOptions {
                 name: arguments.name.clone(),
                 clusters: arguments.clusters,
+                nodes: true,
             };
             show(&Fleet::up(&options)?)
         }

@@ -47,7 +47,7 @@ fn run() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Demo(arguments) => demo::run(&arguments, &interrupt::Interrupt::watch()?),
         Command::Test => test::run(),
-        Command::Bench(arguments) => bench::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments, &interrupt::Interrupt::watch()?),
         Command::Fleet(arguments) => fleet_command::run(&arguments),
     }
 }

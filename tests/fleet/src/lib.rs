@@ -37,6 +37,8 @@ pub struct FleetOptions {
     pub name: String,
     /// How many.
     pub clusters: usize,
+    /// With nodes, where they can be started; without them pods stay pending.
+    pub nodes: bool,
 }
 
 /// A running fleet.
@@ -57,8 +59,8 @@ impl Fleet {
         sweep::sweep(&folder)?;
         std::fs::create_dir_all(&folder)?;
         let began = Instant::now();
-        let nodes = tools::is_root();
-        if !nodes {
+        let nodes = options.nodes && tools::is_root();
+        if options.nodes && !nodes {
             progress::say("not root: control planes only; pods will stay pending");
         }
         let mut record = Record {

@@ -49,6 +49,7 @@ pub(crate) fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<()> {
     let result = Fleet::up(&FleetOptions {
         name: FLEET.to_owned(),
         clusters: 2,
+        nodes: true,
     })
     .and_then(|fleet| {
         interrupt.check()?;

@@ -101,6 +101,7 @@ fn fleet(tally: &mut Tally) -> Result<()> {
     Fleet::up(&FleetOptions {
         name: FLEET.to_owned(),
         clusters: 2,
+        nodes: true,
     })
     .context("a fleet that cannot start is a failed run")?;
     tally.part("fleet up", began);
