@@ -19,6 +19,7 @@ use crate::apply::{Lanes, World};
 use crate::config::{ConfigError, Settings};
 use crate::id::ExchangeId;
 use crate::listen::Board;
+use crate::observe::Patience;
 use crate::pass::{Equipment, PassError, Survey};
 use crate::source::Revision;
 
@@ -73,7 +74,7 @@ pub trait Owner: Sync {
 
 /// Runs until told to stop.
 pub async fn run(
-    equipment: Equipment,
+    mut equipment: Equipment,
     session: &Session,
     options: Options,
     owner: &dyn Owner,
@@ -95,6 +96,9 @@ pub async fn run(
     let (answers, mut answered) = mpsc::unbounded_channel();
     let (stated, mut told_record) = mpsc::unbounded_channel();
     let activation = Arc::new(Notify::new());
+    let patience = Arc::new(Patience::default());
+    let answers_again = patience.answered();
+    equipment.patience = Some(patience);
     // Without file events the interval is all there is, and that is enough.
     let mut watch = equipment
         .repository
@@ -142,6 +146,7 @@ pub async fn run(
                 }
                 daemon.activate(SOON);
             }
+            () = answers_again.notified() => daemon.activate(SOON),
             _ = requests.tick() => daemon.take_requests(),
             result = finished(&mut daemon.pass) => daemon.take_pass(result),
             () = tokio::time::sleep_until(daemon.next), if daemon.pass.is_none() => daemon.begin_pass().await,

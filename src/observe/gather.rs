@@ -1,10 +1,12 @@
 //! All clusters at once, each with its own deadline.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
 
+use super::Patience;
 use super::observed::{ClusterView, Unreadable};
 use crate::cluster::{Cluster, ViewWants};
 use crate::id::ClusterId;
@@ -14,19 +16,31 @@ use crate::reason::Reason;
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Looks at every cluster at the same time; a dead one costs its own deadline and nothing of the others.
+/// One that is lost by `patience` costs nothing.
 /// A cluster that could not be connected to keeps the reason; a cluster without wants is asked for its releases alone.
 pub async fn observe(
     clusters: &BTreeMap<ClusterId, Result<Cluster, Unreadable>>,
     wants: &BTreeMap<ClusterId, ViewWants>,
     deadline: Duration,
+    patience: Option<&Arc<Patience>>,
 ) -> BTreeMap<ClusterId, Result<ClusterView, Unreadable>> {
     let nothing = ViewWants::default();
     let looks = clusters.iter().map(|(id, cluster)| {
         let wants = wants.get(id).unwrap_or(&nothing);
         async move {
-            let view = match cluster {
-                Ok(cluster) => look(cluster, wants, deadline).await,
-                Err(unreadable) => Err(unreadable.clone()),
+            let lost = patience.and_then(|patience| patience.lost_with(id));
+            let view = match (cluster, lost) {
+                (Err(unreadable), _) => Err(unreadable.clone()),
+                (Ok(_), Some(lost)) => Err(lost),
+                (Ok(cluster), None) => match look(cluster, wants, deadline).await {
+                    Ok(view) => view,
+                    Err(late) => {
+                        if let Some(patience) = patience {
+                            patience.lose(id, cluster.clone(), late.clone(), deadline);
+                        }
+                        Err(late)
+                    }
+                },
             };
             (id.clone(), view)
         }
@@ -34,21 +48,20 @@ pub async fn observe(
     join_all(looks).await.into_iter().collect()
 }
 
+/// What it answered, or that it did not answer in time.
 async fn look(
     cluster: &Cluster,
     wants: &ViewWants,
     deadline: Duration,
-) -> Result<ClusterView, Unreadable> {
+) -> Result<Result<ClusterView, Unreadable>, Unreadable> {
     tokio::time::timeout(deadline, cluster.view(wants))
         .await
-        .unwrap_or_else(|_elapsed| {
-            Err(Unreadable {
-                reason: Reason::ClusterUnreachable,
-                text: format!(
-                    "{}: no complete answer within {} s",
-                    cluster.host(),
-                    deadline.as_secs()
-                ),
-            })
+        .map_err(|_elapsed| Unreadable {
+            reason: Reason::ClusterUnreachable,
+            text: format!(
+                "{}: no complete answer within {} s",
+                cluster.host(),
+                deadline.as_secs()
+            ),
         })
 }

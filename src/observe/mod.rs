@@ -3,8 +3,10 @@
 mod gather;
 pub mod manifest;
 pub mod observed;
+mod patience;
 pub mod release;
 mod render;
 
 pub use gather::{DEADLINE, observe};
+pub use patience::Patience;
 pub use render::{Kept, RenderError, Renderer};

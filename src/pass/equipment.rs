@@ -13,7 +13,7 @@ use crate::helm::{Folders, Helm};
 use crate::id::{ClusterId, Digest};
 use crate::listen::Port;
 use crate::observe::observed::Unreadable;
-use crate::observe::{Kept, Renderer};
+use crate::observe::{Kept, Patience, Renderer};
 use crate::pass::repository::{ReadDesired, context};
 use crate::pass::{PassError, Repository};
 use crate::registry::{Embedded, Registry, RegistryAccess};
@@ -61,6 +61,8 @@ pub struct Equipment {
     pub renderer: Arc<Renderer>,
     /// How far a look may start programs.
     pub programs: Programs,
+    /// Which clusters kept an earlier pass waiting, where there are several.
+    pub patience: Option<Arc<Patience>>,
     /// The state folder.
     pub state: State,
 }
@@ -96,6 +98,7 @@ impl Equipment {
             charts,
             renderer,
             programs: Programs::Changes(SOON),
+            patience: None,
             state,
         })
     }
@@ -109,6 +112,10 @@ impl Equipment {
     pub async fn take_over(&mut self, settings: Settings) -> Result<(), PassError> {
         self.charts.set_source(chart_source(&settings)?);
         self.inventory.replace(cluster_access(&settings)).await;
+        // Those that are not waited for may be reached in another way now.
+        if let Some(patience) = &mut self.patience {
+            *patience = Arc::new(patience.renewed());
+        }
         self.settings = settings;
         Ok(())
     }

@@ -102,7 +102,7 @@ pub(super) async fn look(
 ) -> Observed {
     let connected = equipment.inventory.all();
     let (mut clusters, registry) = tokio::join!(
-        observe(&connected, wants, deadline),
+        observe(&connected, wants, deadline, equipment.patience.as_ref()),
         equipment.registry.view(),
     );
     identity::identify(&mut clusters, &equipment.state);

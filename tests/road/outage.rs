@@ -50,6 +50,19 @@ impl Outage {
         ]);
     }
 
+    /// Gives the exchange of the other cluster so many connections, and waits until its server says so.
+    fn assert_goes_on_elsewhere(&self, connections: u32) -> Duration {
+        let value = format!("  config.merge.max_connections: {connections}\n");
+        let began = Instant::now();
+        self.commit(Some(""), "", &value);
+        let what = format!("{connections} connections elsewhere");
+        eventually(&what, Duration::from_secs(60), || {
+            let (configuration, _) = self.world.configuration(US, &self.elsewhere);
+            configuration.contains(&connections.to_string())
+        });
+        began.elapsed()
+    }
+
     /// Looked at past the trouble.
     fn assert_untouched(&self) {
         for release in [&self.upgraded, &self.removed] {
@@ -150,4 +163,34 @@ fn an_api_server_that_refuses_or_hangs_delays_its_own_cluster() {
     );
     front.set(Mood::Passes);
     outage.assert_recovers();
+}
+
+#[test]
+fn a_cluster_that_hangs_holds_the_daemon_up_once() {
+    let mut made = None;
+    let outage = Outage::begin("hung", |world| {
+        let front = world.front(EU);
+        let kubeconfig = front.kubeconfig.clone();
+        made = Some(front);
+        kubeconfig
+    });
+    let front: Front = made.unwrap();
+    let id = format!("{EU}/road/{}", outage.upgraded);
+    let daemon = outage.world.daemon();
+    outage.world.until_phase(&id, "ready");
+    front.set(Mood::Hangs);
+    outage.assert_goes_on_elsewhere(1001);
+    let took = outage.assert_goes_on_elsewhere(1002);
+    assert!(
+        took < Duration::from_secs(8),
+        "{took:?}: it waits 10 s for one that hangs"
+    );
+    outage.assert_untouched();
+
+    front.set(Mood::Passes);
+    outage.commit(Some(""), CHANGE, "");
+    eventually("the upgrade", Duration::from_secs(60), || {
+        outage.world.latest(EU, &outage.upgraded) == Some((2, "deployed".to_owned()))
+    });
+    assert_eq!(daemon.stop(), 0);
 }

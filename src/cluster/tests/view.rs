@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use wiremock::matchers::{header, method, path, query_param, query_param_is_missing};
@@ -8,8 +9,9 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use super::{connect, list, meta, mount_absence, status, stored};
 use crate::cluster::{ViewWants, stamp_labels};
 use crate::exchange::desired::SecretKey;
-use crate::observe::observe;
+use crate::id::ClusterId;
 use crate::observe::observed::{ReleaseKey, Stamp, Unreadable};
+use crate::observe::{Patience, observe};
 use crate::reason::Reason;
 
 const LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
@@ -277,7 +279,7 @@ async fn a_dead_cluster_costs_its_own_deadline_and_nothing_of_the_others() {
         ("dead".parse().unwrap(), Ok(connect(&dead, &[]).await)),
         ("never".parse().unwrap(), Err(never.clone())),
     ]);
-    let views = observe(&clusters, &BTreeMap::new(), Duration::from_secs(1)).await;
+    let views = observe(&clusters, &BTreeMap::new(), Duration::from_secs(1), None).await;
     assert!(views[&"alive".parse().unwrap()].is_ok());
     let late = views[&"dead".parse().unwrap()].as_ref().unwrap_err();
     assert_eq!(late.reason, Reason::ClusterUnreachable);
@@ -286,4 +288,40 @@ async fn a_dead_cluster_costs_its_own_deadline_and_nothing_of_the_others() {
         views[&"never".parse().unwrap()].as_ref().unwrap_err(),
         &never
     );
+}
+
+#[tokio::test]
+async fn a_cluster_that_hangs_keeps_one_pass_waiting_and_no_other() {
+    let server = MockServer::start().await;
+    mount_namespaces(&server).await;
+    let answer = ResponseTemplate::new(200).set_body_json(list(&[], ""));
+    let hang = Mock::given(path("/api/v1/secrets"))
+        .respond_with(answer.clone().set_delay(Duration::from_secs(60)))
+        .mount_as_scoped(&server)
+        .await;
+    let id: ClusterId = "slow".parse().unwrap();
+    let clusters = BTreeMap::from([(id.clone(), Ok(connect(&server, &[]).await))]);
+    let patience = Arc::new(Patience::asking_every(Duration::from_millis(50)));
+    let deadline = Duration::from_secs(2);
+    let look = async || {
+        let began = Instant::now();
+        let nothing = BTreeMap::new();
+        let mut views = observe(&clusters, &nothing, deadline, Some(&patience)).await;
+        (views.remove(&id).unwrap(), began.elapsed())
+    };
+    let (first, waited) = look().await;
+    assert!(waited >= deadline);
+    let (second, waited) = look().await;
+    assert!(waited < deadline / 2, "{waited:?}");
+    assert_eq!(second.unwrap_err(), first.unwrap_err());
+
+    drop(hang);
+    Mock::given(path("/api/v1/secrets"))
+        .respond_with(answer)
+        .mount(&server)
+        .await;
+    tokio::time::timeout(4 * deadline, patience.answered().notified())
+        .await
+        .unwrap();
+    look().await.0.unwrap();
 }
