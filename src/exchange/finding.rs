@@ -33,6 +33,14 @@ const DELICATE: &[&str] = &[
 /// Names a slip or two away from one of these are delicate too.
 const MISSPELT: &[&str] = &["password", "passwd", "passphrase", "credentials"];
 
+/// What these are about may be a secret whatever its key: a credential that is refused, a field nobody knows, which may be a
+/// misspelt password. The name is enough.
+const NAMES_ONLY: &[Reason] = &[
+    Reason::NumericPassword,
+    Reason::SecretInFile,
+    Reason::UnknownField,
+];
+
 /// What was found in one file.
 pub(super) struct Findings<'a> {
     pub(super) file: &'a SourceFile,
@@ -85,19 +93,18 @@ impl<'a> Findings<'a> {
 /// Puts a diagnostic to its place.
 pub(super) fn point(diagnostic: Diagnostic, file: &SourceFile, place: Place) -> Diagnostic {
     let mut diagnostic = diagnostic.at(&file.path, place.line, place.column);
-    // What nobody knows may be a misspelt password: its name is enough.
-    let is_known = diagnostic.reason != Reason::UnknownField;
-    diagnostic.snippet = snippet(&file.bytes, place, is_known);
+    let is_open = !NAMES_ONLY.contains(&diagnostic.reason);
+    diagnostic.snippet = snippet(&file.bytes, place, is_open);
     diagnostic
 }
 
 /// The source line with a caret below; what may be a credential is covered.
-fn snippet(bytes: &[u8], place: Place, is_known: bool) -> Option<String> {
+fn snippet(bytes: &[u8], place: Place, is_open: bool) -> Option<String> {
     let index = usize::try_from(place.line).ok()?.checked_sub(1)?;
     let line = bytes.split(|byte| *byte == b'\n').nth(index)?;
     let line = String::from_utf8_lossy(line.get(..line.len().min(4 * WIDTH)).unwrap_or_default());
     let line = line.trim_end_matches('\r');
-    let covered = if is_known {
+    let covered = if is_open {
         cover(line)
     } else {
         key_alone(line)
