@@ -14,4 +14,7 @@ pub trait Effects: Send + Sync + 'static {
         effect: &Effect,
         cancel: &CancellationToken,
     ) -> impl Future<Output = Reply> + Send;
+
+    /// The task is over: what one of its effects learned for a later one is of no use any more.
+    fn over(&self, _subject: &Subject) {}
 }

@@ -2,6 +2,7 @@
 
 mod flight;
 mod halt;
+mod readiness;
 mod slots;
 mod supervise;
 
@@ -18,12 +19,14 @@ use super::effects::Effects;
 use super::outcome::{Outcome, OutcomeResult, Verdict};
 use super::subject::Subject;
 use crate::exchange::desired::Desired;
+use crate::health::Health;
 use crate::id::{Digest, ExchangeId};
 use crate::plan::action::{Action, Plan, PlannedExchange};
 use crate::reason::Reason;
 use crate::state::journal::{Journal, Line, Phase, Refused};
 
 use halt::Halt;
+use readiness::Readiness;
 use slots::Slots;
 
 /// The step of what has not begun.
@@ -111,7 +114,7 @@ struct Shared<E> {
     slots: Slots,
     halt: Mutex<Halt>,
     flights: Mutex<BTreeMap<ExchangeId, Flight>>,
-    ended: Mutex<BTreeMap<ExchangeId, OutcomeResult>>,
+    readiness: Mutex<Readiness>,
     changed: watch::Sender<()>,
     progress: mpsc::UnboundedSender<Progress>,
     cancel: CancellationToken,
@@ -141,7 +144,7 @@ impl<E: Effects> Lanes<E> {
             slots: Slots::new(limits.helms, limits.max_restarting),
             halt: Mutex::new(Halt::new(limits.halt_after)),
             flights: Mutex::default(),
-            ended: Mutex::default(),
+            readiness: Mutex::default(),
             changed: watch::Sender::new(()),
             progress,
             cancel,
@@ -162,14 +165,19 @@ impl<E: Effects> Lanes<E> {
         retry: Retry<'_>,
     ) -> BTreeMap<ExchangeId, Outcome> {
         lock(&self.shared.halt).begin(plan.commit.as_ref());
+        lock(&self.shared.readiness).take_plan(plan);
         let mut held = BTreeMap::new();
         let mut begun = Vec::new();
         for entry in &plan.exchanges {
             let Some(id) = &entry.id else { continue };
             let wanted = desired.exchanges.get(id);
             if let Some(verdict) = self.not_begun(id, entry, wanted.map(|one| &one.digest), retry) {
-                if verdict == Verdict::Unchanged {
-                    self.settle(id, plan, pass);
+                match &verdict {
+                    Verdict::Unchanged => self.settle(id, plan, pass),
+                    Verdict::Blocked(why) if entry.action.is_change() => {
+                        lock(&self.shared.readiness).unready(id, why.clone());
+                    }
+                    _ => {}
                 }
                 let outcome = Outcome::new(id.clone(), entry.action, verdict, Vec::new());
                 held.insert(id.clone(), outcome);
@@ -223,6 +231,18 @@ impl<E: Effects> Lanes<E> {
     /// Lets failures of the past no longer hold the rest: somebody said `reconcile`.
     pub fn forgive(&self) {
         lock(&self.shared.halt).forgive();
+    }
+
+    /// Its servers were asked: those that depend on it may go on, or have to wait.
+    pub fn take_health(&self, id: &ExchangeId, health: &Health) {
+        let mut readiness = lock(&self.shared.readiness);
+        match health {
+            Health::Ready | Health::Limited => readiness.ready(id),
+            Health::Waiting { reason, text } | Health::Failed { reason, text } => {
+                readiness.unready(id, Why::new(*reason, text.clone()));
+            }
+            Health::Unknown { .. } => {}
+        }
     }
 
     /// What was interrupted turned out to be done: its cluster was observed, and nothing is left to do.
@@ -291,7 +311,7 @@ impl<E: Effects> Lanes<E> {
         for subject in &begun {
             let superseded = CancellationToken::new();
             tokens.push(superseded.clone());
-            lock(&self.shared.ended).remove(&subject.id);
+            lock(&self.shared.readiness).ready(&subject.id);
             let flight = Flight {
                 shown: InFlight {
                     action: subject.entry.action,
@@ -352,9 +372,12 @@ impl<E> Shared<E> {
             .as_ref()
             .filter(|_| outcome.result == OutcomeResult::Failed)
         {
-            lock(&self.halt).count(why.reason);
+            lock(&self.halt).count(why.reason, &outcome.id);
         }
-        lock(&self.ended).insert(outcome.id.clone(), outcome.result);
+        if outcome.result == OutcomeResult::Done {
+            lock(&self.halt).clear(&outcome.id);
+        }
+        lock(&self.readiness).take_outcome(&outcome);
         lock(&self.flights).remove(&outcome.id);
         self.tell(Progress::Ended(outcome));
         self.changed.send_replace(());
@@ -365,17 +388,12 @@ impl<E> Shared<E> {
         if lock(&self.flights).contains_key(id) {
             return Ok(false);
         }
-        match lock(&self.ended).get(id) {
-            None | Some(OutcomeResult::Done | OutcomeResult::Unchanged) => Ok(true),
-            Some(
-                OutcomeResult::Failed
-                | OutcomeResult::Fenced
-                | OutcomeResult::Cancelled
-                | OutcomeResult::Blocked,
-            ) => Err(Why::new(
-                Reason::DependencyNotReady,
-                format!("{id} is not ready"),
-            )),
+        match lock(&self.readiness).why_not(id) {
+            None => Ok(true),
+            Some(why) => {
+                let text = format!("{id} is not ready: {} ({})", why.text, why.reason);
+                Err(Why::new(Reason::DependencyNotReady, text))
+            }
         }
     }
 }

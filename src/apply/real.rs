@@ -94,6 +94,11 @@ impl Effects for World {
         };
         performed.unwrap_or_else(|reply| reply)
     }
+
+    fn over(&self, subject: &Subject) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.remove(&subject.id);
+    }
 }
 
 impl World {

@@ -133,6 +133,7 @@ pub async fn run(
             _ = interrupt.recv() => break,
             Some(progress) = told.recv() => daemon.take_progress(progress),
             Some((id, health, urls)) = answered.recv() => {
+                daemon.lanes.take_health(&id, &health);
                 daemon.ledger.take_health(id.clone(), health, urls);
                 daemon.follow_health(&id);
                 daemon.status_changed();

@@ -1,16 +1,17 @@
 //! Stops a pass in which one thing goes wrong again and again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::id::CommitId;
+use crate::id::{CommitId, ExchangeId};
 use crate::reason::Reason;
 
-/// Failures since the newest commit.
+/// Which exchanges failed since the newest commit. One that fails again and again is one failure: it says nothing of the
+/// others.
 #[derive(Debug)]
 pub(super) struct Halt {
     limit: usize,
     commit: Option<CommitId>,
-    failures: BTreeMap<Reason, usize>,
+    failures: BTreeMap<Reason, BTreeSet<ExchangeId>>,
 }
 
 impl Halt {
@@ -38,14 +39,22 @@ impl Halt {
         self.failures.clear();
     }
 
-    pub(super) fn count(&mut self, reason: Reason) {
-        *self.failures.entry(reason).or_default() += 1;
+    pub(super) fn count(&mut self, reason: Reason, id: &ExchangeId) {
+        self.failures.entry(reason).or_default().insert(id.clone());
     }
 
-    /// The reason that holds the rest, and how often it was met.
+    /// It worked in the end.
+    pub(super) fn clear(&mut self, id: &ExchangeId) {
+        for failed in self.failures.values_mut() {
+            failed.remove(id);
+        }
+    }
+
+    /// The reason that holds the rest, and of how many exchanges.
     pub(super) fn cause(&self) -> Option<(Reason, usize)> {
-        let over = |(_, count): &(&Reason, &usize)| self.limit > 0 && **count >= self.limit;
-        let met = self.failures.iter().find(over);
-        met.map(|(reason, count)| (*reason, *count))
+        let counts = self.failures.iter();
+        counts
+            .map(|(reason, failed)| (*reason, failed.len()))
+            .find(|(_, count)| self.limit > 0 && *count >= self.limit)
     }
 }

@@ -36,6 +36,10 @@ pub(super) async fn supervise<E: Effects>(
         steps: Vec::new(),
     };
     let subject = pilot.subject.clone();
+    let guard = Guard {
+        shared: Arc::clone(&shared),
+        subject: Some(subject.clone()),
+    };
     // Held until the outcome counts, so that the next in line sees it.
     let (verdict, steps, place) = match begin(&shared, &pilot).await {
         Err(verdict) => (verdict, Vec::new(), None),
@@ -48,10 +52,43 @@ pub(super) async fn supervise<E: Effects>(
     };
     let verdict = finish(&shared, &subject, verdict).await;
     let action = subject.entry.action;
-    let mut outcome = Outcome::new(subject.id, action, verdict, steps);
+    let mut outcome = Outcome::new(subject.id.clone(), action, verdict, steps);
     outcome.planned = Some(subject.entry.reason);
+    guard.disarm();
+    shared.effects.over(&subject);
     shared.end(outcome);
     drop(place);
+}
+
+/// Ends a flight whose task panicked: nobody else would, and its exchange would be in flight for ever.
+struct Guard<E: Effects> {
+    shared: Arc<Shared<E>>,
+    subject: Option<Subject>,
+}
+
+impl<E: Effects> Guard<E> {
+    fn disarm(mut self) {
+        self.subject = None;
+    }
+}
+
+impl<E: Effects> Drop for Guard<E> {
+    fn drop(&mut self) {
+        // A task that is aborted stops where it is, as after a crash.
+        let Some(subject) = self.subject.take().filter(|_| std::thread::panicking()) else {
+            return;
+        };
+        let text = "natsx-sync failed in the middle of it; this is a bug, its log says where";
+        let why = Why::new(Reason::Interrupted, text);
+        let action = subject.entry.action;
+        self.shared.effects.over(&subject);
+        self.shared.end(Outcome::new(
+            subject.id,
+            action,
+            Verdict::Failed(why),
+            Vec::new(),
+        ));
+    }
 }
 
 /// Waits for dependencies and for a place among those that restart.
@@ -87,7 +124,7 @@ async fn begin<E: Effects>(shared: &Shared<E>, pilot: &Pilot<E>) -> Result<Optio
     match lock(&shared.halt).cause() {
         None => Ok(place),
         Some((reason, count)) => {
-            let text = format!("held back after {count} failures: {reason}");
+            let text = format!("held back after {count} exchanges failed: {reason}");
             Err(Verdict::Blocked(Why::new(Reason::HaltedByFailures, text)))
         }
     }
@@ -122,7 +159,7 @@ async fn finish<E: Effects>(
             json!({"action": subject.entry.action, "reason": subject.entry.reason}),
         ),
         Verdict::Failed(why) => (Phase::Failed, json!(refused(shared, subject, why))),
-        // Nothing was changed: there is nothing to remember.
+        // It is planned anew from what is there: there is nothing to remember.
         Verdict::Unchanged | Verdict::Fenced(_) | Verdict::Cancelled | Verdict::Blocked(_) => {
             return verdict;
         }

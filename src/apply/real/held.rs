@@ -10,8 +10,8 @@ use crate::observe::observed::StoredRelease;
 pub struct Held {
     /// The rendered configuration differs from the one in force.
     pub(super) config_changes: bool,
-    /// When the same configuration was in force before; asked once.
-    pub(super) before: Option<Vec<InForce>>,
+    /// When the configuration of a revision was in force before; asked once.
+    pub(super) before: Option<(u32, Vec<InForce>)>,
     /// The release last decoded, under the uid of its Secret.
     pub(super) stored: Option<(String, Arc<StoredRelease>)>,
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, geteuid, getpgid, kill_process_group};
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::id::{Namespace, ReleaseName};
 
@@ -47,20 +48,22 @@ pub(super) fn find(runtime: &Path, namespace: &Namespace, release: &ReleaseName)
             && std::fs::read(format!("/proc/{pid}/cmdline"))
                 .is_ok_and(|line| works_on(&line, runtime, namespace, release))
     })
-    .filter_map(|pid| {
-        let started = Duration::from_millis(process_started(pid)? * 1000 / TICKS);
-        let age = uptime()?.saturating_sub(started);
-        Some(Orphan { pid, age })
+    .map(|pid| Orphan {
+        pid,
+        // One that cannot be read has just ended, or is taken for young: it is waited for, never passed over.
+        age: process_started(pid)
+            .map_or(Duration::ZERO, |started| uptime().saturating_sub(started)),
     })
     .collect()
 }
 
-/// When a process started, in ticks since boot.
-fn process_started(pid: u32) -> Option<u64> {
+/// When a process started, since boot.
+fn process_started(pid: u32) -> Option<Duration> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name may hold spaces and parentheses; the fields count from behind the last one.
     let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_whitespace().nth(19)?.parse().ok()
+    let ticks: u64 = fields.split_whitespace().nth(19)?.parse().ok()?;
+    Some(Duration::from_millis(ticks.saturating_mul(1000 / TICKS)))
 }
 
 fn works_on(line: &[u8], runtime: &Path, namespace: &Namespace, release: &ReleaseName) -> bool {
@@ -78,15 +81,20 @@ fn works_on(line: &[u8], runtime: &Path, namespace: &Namespace, release: &Releas
         && tokens.next() == Some(release.as_str().as_bytes())
 }
 
-fn uptime() -> Option<Duration> {
-    let text = std::fs::read_to_string("/proc/uptime").ok()?;
-    let seconds: f64 = text.split_whitespace().next()?.parse().ok()?;
-    Duration::try_from_secs_f64(seconds).ok()
+/// Since boot. Not from `/proc/uptime`, which a hardened unit does not see.
+fn uptime() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_age_of_a_process_is_known() {
+        let started = process_started(std::process::id()).unwrap();
+        assert!(started <= uptime() && uptime() - started < Duration::from_secs(3600));
+    }
 
     #[test]
     fn only_our_helm_on_this_release() {

@@ -56,7 +56,6 @@ impl At<'_> {
         let present = self.cluster.present(namespace, objects).await;
         let present = present.map_err(cluster_reply)?;
         if present.is_empty() {
-            self.forget();
             return Ok(Reply::Done);
         }
         let named: Vec<String> = present

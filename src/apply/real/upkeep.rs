@@ -99,8 +99,9 @@ impl At<'_> {
     async fn in_force_before(&self, revision: u32) -> Result<Vec<InForce>, Reply> {
         let mut known = None;
         self.hold(|held| known.clone_from(&held.before));
-        if let Some(known) = known {
-            return Ok(known);
+        // Of another revision when somebody else made one meanwhile.
+        if let Some((_, found)) = known.filter(|(of, _)| *of == revision) {
+            return Ok(found);
         }
         let id = &self.subject.id;
         let revisions = self.cluster.revisions(&id.namespace, &id.release).await;
@@ -118,7 +119,7 @@ impl At<'_> {
                 });
             }
         }
-        self.hold(|held| held.before = Some(found.clone()));
+        self.hold(|held| held.before = Some((revision, found.clone())));
         Ok(found)
     }
 
@@ -161,16 +162,6 @@ impl At<'_> {
         let commit = self.subject.commit.as_ref();
         let record = wanted_record(self.desired()?, &self.world.instance, commit, "ready");
         let written = self.world.registry.put_record(&record).await;
-        self.forget();
         written.map(|_| Reply::Done).map_err(registry_reply)
-    }
-
-    pub(super) fn forget(&self) {
-        let mut held = self
-            .world
-            .held
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        held.remove(&self.subject.id);
     }
 }
