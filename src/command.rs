@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::io::{Seek as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,34 @@ use tokio_util::sync::CancellationToken;
 /// How long a child has between SIGTERM and SIGKILL. helm marks its release `failed` on SIGTERM, which
 /// takes it a few API calls; without them the release stays locked.
 pub const GRACE: Duration = Duration::from_secs(15);
+
+/// Finds a program: a path as it stands, a bare name on `PATH`. Links are followed, so that what was found stays what it
+/// is while the link moves on.
+pub fn find(path: &str) -> std::io::Result<PathBuf> {
+    let found = if path.contains('/') {
+        PathBuf::from(path)
+    } else {
+        std::env::var_os("PATH")
+            .iter()
+            .flat_map(std::env::split_paths)
+            .filter(|folder| folder.is_absolute())
+            .map(|folder| folder.join(path))
+            .find(|candidate| is_executable(candidate))
+            .ok_or(std::io::ErrorKind::NotFound)?
+    };
+    let program = found.canonicalize()?;
+    if is_executable(&program) {
+        Ok(program)
+    } else {
+        Err(std::io::ErrorKind::PermissionDenied.into())
+    }
+}
+
+fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    path.metadata()
+        .is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+}
 
 /// A program to run.
 #[derive(Debug, Clone)]

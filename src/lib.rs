@@ -25,6 +25,7 @@ pub mod id;
 pub mod listen;
 pub mod mask;
 pub mod metrics;
+pub mod nats_server;
 pub mod observe;
 pub mod pass;
 pub mod plan;

@@ -78,6 +78,8 @@ reasons! {
     ChartUnavailable: "The chart could not be fetched and is not in the cache.",
     ChartDigestChanged: "The repository serves another archive under the same chart version.",
     RenderFailed: "helm could not render the chart with these values.",
+    ConfigUntested: "A nats-server was at hand, but its answer about the configuration rests on what only the cluster knows: values of Secrets, files of volumes.",
+    ConfigRefused: "A nats-server of the same version refuses the configuration: a reload would be refused and nobody told, and a server that starts anew would not come up. Mend the value that is named.",
     HelmFailed: "helm refused or failed; its error is shown.",
     HelmMissing: "No usable helm was found. `doctor` says where it was looked for.",
     Terminating: "Objects of an earlier release are still terminating; waited for.",

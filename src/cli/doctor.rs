@@ -5,8 +5,10 @@ use std::fmt::Write as _;
 
 use super::{Common, Done, Output};
 use crate::cluster::Permissions;
+use crate::config::Settings;
 use crate::exchange::desired::ChartRef;
 use crate::helm::{Folders, Helm};
+use crate::nats_server::NatsServer;
 use crate::pass::{Equipment, Knowledge, survey};
 use crate::source::Revision;
 
@@ -28,6 +30,7 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
         );
     }
     check_helm(&settings.helm.path, &mut sheet).await;
+    check_nats_server(&settings, &mut sheet).await;
     let equipment = match Equipment::connect(settings).await {
         Ok(equipment) => equipment,
         Err(error) => {
@@ -75,6 +78,27 @@ async fn check_helm(path: &str, sheet: &mut Sheet) {
             ),
             Err(error) => sheet.bad("helm", &chain(&error), advice),
         },
+    }
+}
+
+/// Without one everything works; only what a server would refuse is found out later.
+async fn check_nats_server(settings: &Settings, sheet: &mut Sheet) {
+    let advice =
+        "configurations are not tested before they are applied; `nats_server.path` names one";
+    let found = match NatsServer::find(&settings.nats_server.path) {
+        Ok(found) => found,
+        Err(error) => return sheet.note("nats-server", &format!("{}; {advice}", chain(&error))),
+    };
+    let (wanted, at) = (&settings.chart.version, found.program().display());
+    match (found.version().await, found.is_like(wanted).await) {
+        (Ok(version), Ok(true)) => sheet.good("nats-server", &format!("{version} at {at}")),
+        (Ok(version), Ok(false)) => sheet.note(
+            "nats-server",
+            &format!("{version} at {at} is of another minor version than chart {wanted}: of such servers {advice}"),
+        ),
+        (Err(error), _) | (_, Err(error)) => {
+            sheet.note("nats-server", &format!("{}; {advice}", chain(&error)));
+        }
     }
 }
 
@@ -202,6 +226,10 @@ struct Sheet {
 impl Sheet {
     fn good(&mut self, what: &str, text: &str) {
         writeln!(self.text, "ok    {what}: {text}").ok();
+    }
+
+    fn note(&mut self, what: &str, text: &str) {
+        writeln!(self.text, "note  {what}: {text}").ok();
     }
 
     fn bad(&mut self, what: &str, text: &str, advice: &str) {

@@ -117,7 +117,7 @@ fn layers(exchange: &DesiredExchange) -> String {
         exchange.digest
     );
     let mut rows = Vec::new();
-    for (path, layer) in &exchange.provenance {
+    for (path, origin) in &exchange.provenance {
         let value = path
             .iter()
             .try_fold(&exchange.values, |value, key| match value {
@@ -125,7 +125,7 @@ fn layers(exchange: &DesiredExchange) -> String {
                 Value::Array(list) => key.parse::<usize>().ok().and_then(|index| list.get(index)),
                 Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
             });
-        let layer = match layer {
+        let layer = match &origin.layer {
             Layer::Base => "values.yaml".to_owned(),
             Layer::Profile(name) => format!("profiles/{name}.yaml"),
             Layer::Block(name) => format!("{name} of the exchange"),

@@ -111,6 +111,10 @@ pub const KEYS: &[Key] = &[
         "How many helms run at once: `auto` (number of cores) or a number",
     ),
     key("helm.timeout", "How long one helm operation may take"),
+    at_start(
+        "nats_server.path",
+        "The nats-server program that tests configurations, if there is one of the servers' minor version",
+    ),
     key(
         "health.timeout",
         "How long an exchange may take to become healthy after a change",

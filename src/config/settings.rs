@@ -29,6 +29,8 @@ pub struct Settings {
     pub policy: PolicySettings,
     /// The helm program.
     pub helm: HelmSettings,
+    /// The nats-server program.
+    pub nats_server: NatsServerSettings,
     /// When an exchange counts as healthy.
     pub health: HealthSettings,
     /// Where events go.
@@ -239,6 +241,22 @@ impl Default for HelmSettings {
             path: "helm".to_owned(),
             concurrency: Concurrency::Auto,
             timeout: Duration::from_secs(300),
+        }
+    }
+}
+
+/// The nats-server program that tests configurations; nothing is tested without one.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NatsServerSettings {
+    /// Name or path; looked up once, at start.
+    pub path: String,
+}
+
+impl Default for NatsServerSettings {
+    fn default() -> Self {
+        Self {
+            path: "nats-server".to_owned(),
         }
     }
 }

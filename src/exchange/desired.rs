@@ -68,8 +68,8 @@ pub struct DesiredExchange {
     pub chart: ChartRef,
     /// The composed values: what helm gets on stdin.
     pub values: Value,
-    /// Which layer set each leaf.
-    pub provenance: BTreeMap<Vec<String>, Layer>,
+    /// Where each leaf was set.
+    pub provenance: Provenance,
     /// SHA-256 over chart and values (design 4.2).
     pub digest: Digest,
     /// Blob ids of the files it is made of, by path; its own is [`OWN_FILE`], wherever it is.
@@ -172,6 +172,43 @@ pub enum Layer {
     Block(String),
     /// `helm_values` of the exchange file.
     Exchange,
+}
+
+/// Where each leaf of composed values was set, by path; a list is one leaf, because layers replace it whole.
+pub type Provenance = BTreeMap<Vec<String>, ValueOrigin>;
+
+/// Where a value was set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValueOrigin {
+    /// In which file.
+    pub layer: Layer,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column, from 1.
+    pub column: u32,
+}
+
+/// Where the value at `path`, or the one it is part of, was set.
+pub fn origin_of<'p>(path: &[String], provenance: &'p Provenance) -> Option<&'p ValueOrigin> {
+    (0..=path.len())
+        .rev()
+        .filter_map(|length| path.get(..length))
+        .find_map(|prefix| provenance.get(prefix))
+}
+
+impl DesiredExchange {
+    /// The path of a layer's file, from the repository's root.
+    pub fn file_of(&self, layer: &Layer) -> &str {
+        let stem = match layer {
+            Layer::Base => "values".to_owned(),
+            Layer::Profile(name) => format!("profiles/{name}"),
+            Layer::Block(_) | Layer::Exchange => return &self.file,
+        };
+        let mut shared = self.blobs.keys();
+        shared
+            .find(|path| path.rsplit_once('.').is_some_and(|(path, _)| path == stem))
+            .map_or(self.file.as_str(), String::as_str)
+    }
 }
 
 /// What the path of a broken file last declared without error, as history or journal tell.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::context::Context;
-use super::desired::{ChartRef, DesiredExchange, Layer, OWN_FILE};
+use super::desired::{ChartRef, DesiredExchange, Layer, OWN_FILE, Provenance, ValueOrigin};
 use super::digest::digest;
 use super::finding::{Findings, nearest, point};
 use super::parse::{Declared, parse};
@@ -240,13 +240,13 @@ fn keep_relevant(document: &mut Document) {
     });
 }
 
-/// Which layer set each leaf; lists count as leaves, because layers replace them whole.
-fn provenance(tree: &Tree, checkout: &Checkout) -> BTreeMap<Vec<String>, Layer> {
+/// Where each leaf was set; lists count as leaves, because layers replace them whole.
+fn provenance(tree: &Tree, checkout: &Checkout) -> Provenance {
     fn visit(
         tree: &Tree,
         path: &mut Vec<String>,
-        layer: &impl Fn(Origin) -> Layer,
-        found: &mut BTreeMap<Vec<String>, Layer>,
+        layer: &impl Fn(usize) -> Layer,
+        found: &mut Provenance,
     ) {
         match &tree.shape {
             Shape::Map(map) if !map.is_empty() => {
@@ -258,15 +258,21 @@ fn provenance(tree: &Tree, checkout: &Checkout) -> BTreeMap<Vec<String>, Layer> 
             }
             Shape::Map(_) | Shape::List(_) | Shape::Indexed(_) | Shape::Leaf(Value::Null | _) => {
                 if !path.is_empty() {
-                    found.insert(path.clone(), layer(tree.origin));
+                    let Origin { file, place } = tree.origin;
+                    let origin = ValueOrigin {
+                        layer: layer(file),
+                        line: place.line,
+                        column: place.column,
+                    };
+                    found.insert(path.clone(), origin);
                 }
             }
         }
     }
-    let layer = |origin: Origin| {
+    let layer = |file: usize| {
         let path = checkout
             .files
-            .get(origin.file)
+            .get(file)
             .map_or("", |file| file.path.as_str());
         match role(path, &checkout.folder) {
             Role::Values(layer) => layer,

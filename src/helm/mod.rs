@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
-use crate::command::{Command, Finished};
+use crate::command::{self, Command, Finished};
 use crate::id::{Namespace, ReleaseName};
 use crate::mask::masked_of;
 
@@ -52,25 +52,10 @@ pub struct Target<'a> {
 impl Helm {
     /// Finds the program: a path as it stands, a bare name on `PATH`.
     pub fn find(path: &str) -> Result<Self, HelmError> {
-        let missing = |source| HelmError::Missing {
+        let program = command::find(path).map_err(|source| HelmError::Missing {
             path: path.to_owned(),
             source,
-        };
-        let found = if path.contains('/') {
-            PathBuf::from(path)
-        } else {
-            std::env::var_os("PATH")
-                .iter()
-                .flat_map(std::env::split_paths)
-                .filter(|folder| folder.is_absolute())
-                .map(|folder| folder.join(path))
-                .find(|candidate| is_executable(candidate))
-                .ok_or_else(|| missing(std::io::ErrorKind::NotFound.into()))?
-        };
-        let program = found.canonicalize().map_err(missing)?;
-        if !is_executable(&program) {
-            return Err(missing(std::io::ErrorKind::PermissionDenied.into()));
-        }
+        })?;
         Ok(Self {
             program,
             version: OnceCell::new(),
@@ -163,10 +148,4 @@ impl Helm {
         .await
         .map_err(HelmError::Start)
     }
-}
-
-fn is_executable(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    path.metadata()
-        .is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
 }

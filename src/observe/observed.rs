@@ -278,6 +278,31 @@ pub struct Rendered {
     pub stateful_sets: Vec<Value>,
     /// The data of the `ConfigMap`s; may hold secrets.
     pub configuration: Vec<Value>,
+    /// What a server says to the configuration.
+    pub trial: Trial,
+}
+
+/// What a nats-server of the same major and minor version says to a rendered configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Trial {
+    /// None was asked.
+    #[default]
+    Untried,
+    /// It takes it.
+    Taken,
+    /// Its answer rests on what is not known here, or it gave none; in a few words.
+    Open(String),
+    /// It refuses it.
+    Refused(Vec<Complaint>),
+}
+
+/// What a server refuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complaint {
+    /// The option of its configuration, without numbers of list elements; empty where it did not say.
+    pub path: Vec<String>,
+    /// Its own words, masked.
+    pub text: String,
 }
 
 impl Rendered {

@@ -1,19 +1,23 @@
-//! Rendering of exchanges that change, with the real helm: no cluster is needed for it.
+//! Rendering of exchanges that change, with the real helm, and the test of their configuration with a real server where
+//! one is at hand: no cluster is needed for either.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::manifest;
-use super::observed::{Render, Rendered, Unreadable};
+use super::observed::{Render, Rendered, Trial, Unreadable};
 use super::release::DecodeError;
 use crate::chart::{ChartArchive, ChartStore};
 use crate::exchange::desired::{ChartRef, DesiredExchange};
 use crate::helm::{Folders, Helm, HelmError, Refusal, Target};
 use crate::id::{Digest, ExchangeId};
+use crate::mask::masked_of;
+use crate::nats_server::NatsServer;
 
 /// How long one rendering may take; no cluster has a part in it.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -24,6 +28,8 @@ const LONGEST: Duration = Duration::from_secs(60);
 pub struct Renderer {
     /// The program, or why there is none.
     pub helm: Result<Arc<Helm>, Unreadable>,
+    /// The server that tests what was rendered, where there is one.
+    pub server: Option<Arc<NatsServer>>,
     /// The archives at hand.
     pub charts: Arc<ChartStore>,
     /// What the helms see.
@@ -150,12 +156,30 @@ impl Renderer {
             .template(&chart.path, &target, &exchange.values, cancel)
             .await?;
         let objects = manifest::parse_objects(&text)?;
-        let rendered = Rendered {
+        let mut rendered = Rendered {
             stateful_sets: manifest::stateful_sets(&objects),
             configuration: manifest::configuration(&objects),
+            trial: Trial::Untried,
         };
+        if let Some(server) = &self.server {
+            rendered.trial = masked(server.test(&rendered).await, &exchange.values);
+        }
         self.kept.keep(&exchange.id, source, &rendered);
         Ok(rendered)
+    }
+}
+
+/// A server quotes what it refuses.
+fn masked(trial: Trial, values: &Value) -> Trial {
+    match trial {
+        Trial::Refused(mut complaints) => {
+            for complaint in &mut complaints {
+                complaint.text = masked_of(&complaint.text, values);
+            }
+            Trial::Refused(complaints)
+        }
+        Trial::Open(why) => Trial::Open(masked_of(&why, values)),
+        Trial::Untried | Trial::Taken => trial,
     }
 }
 

@@ -12,6 +12,7 @@ use crate::exchange::Context;
 use crate::helm::{Folders, Helm};
 use crate::id::{ClusterId, Digest};
 use crate::listen::Port;
+use crate::nats_server::NatsServer;
 use crate::observe::observed::Unreadable;
 use crate::observe::{Kept, Patience, Renderer};
 use crate::pass::repository::{ReadDesired, context};
@@ -85,6 +86,10 @@ impl Equipment {
         ));
         let renderer = Arc::new(Renderer {
             helm: find_helm(&settings.helm.path),
+            // Without one nothing is tested; `doctor` says so.
+            server: NatsServer::find(&settings.nats_server.path)
+                .ok()
+                .map(Arc::new),
             charts: Arc::clone(&charts),
             folders: Folders::new(state.private("cache")?.join("render")),
             kept: Kept::default(),

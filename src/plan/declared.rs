@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::action::{Action, Effect, PlannedExchange, StepKind, ValueChange, ValueOp};
-use super::effects::{foresee, refusal};
+use super::effects::foresee;
 use super::figures;
 use super::jetstream::{protect, risks};
 use super::mode::keep_to_mode;
 use super::registry::{Standing, change_of, standing};
 use super::scene::{Held, Scene, release_key, suspension_text};
 use super::state::{State, release_state};
+use super::trial::refusal;
 use super::values::{difference, is_same, known_difference, unseen};
 use crate::diagnostic::Diagnostic;
 use crate::exchange::desired::DesiredExchange;
@@ -92,7 +93,7 @@ impl Case<'_> {
         entry.values = difference(&empty, &self.exchange.values, &self.exchange.provenance);
         entry.compare(None, &self.exchange.values, &BTreeSet::new());
         entry.figures = figures::of_install(&self.exchange.values, self.render());
-        if let Some(held) = refusal(self.render()) {
+        if let Some(held) = refusal(entry, self.exchange, self.render()) {
             return held.hold(entry);
         }
         if self.view.scope.is_none() {
@@ -205,6 +206,11 @@ impl Case<'_> {
                     .map(|path| unseen(path, ValueOp::Replace))
                     .collect();
             }
+        }
+        if let Some(held) = refusal(entry, self.exchange, self.render()) {
+            return held.hold(entry);
+        }
+        if let Some(stored) = stored {
             if let Err(held) = foresee(entry, stored, &self.exchange.values, self.render()) {
                 return held.hold(entry);
             }

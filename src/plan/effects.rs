@@ -19,9 +19,6 @@ pub(super) fn foresee(
     wanted: &Value,
     render: Option<&Render>,
 ) -> Result<(), Held> {
-    if let Some(held) = refusal(render) {
-        return Err(held);
-    }
     let foreseen = match render {
         Some(Render::Rendered(rendered)) => computed(entry, stored, rendered),
         Some(Render::Missing(why)) => {
@@ -60,17 +57,6 @@ pub(super) fn foresee(
     }
     entry.effects = effects;
     Ok(())
-}
-
-/// Why an exchange cannot be released at all, where helm said so.
-pub(super) fn refusal(render: Option<&Render>) -> Option<Held> {
-    match render {
-        Some(Render::Refused(text)) => Some(Held::blocked(
-            Reason::RenderFailed,
-            format!("helm could not render the chart: {text}"),
-        )),
-        Some(Render::Rendered(_) | Render::Missing(_)) | None => None,
-    }
 }
 
 /// What a change reaches.

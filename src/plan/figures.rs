@@ -124,7 +124,7 @@ mod tests {
         let set = json!({"spec": {"replicas": 4, "volumeClaimTemplates": [claim]}});
         let rendered = Render::Rendered(Rendered {
             stateful_sets: vec![set.clone()],
-            configuration: Vec::new(),
+            ..Rendered::default()
         });
         let figures = of_install(&json!({}), Some(&rendered));
         assert_eq!(shown(&figures), "None Some(4) 4x7Gi");

@@ -23,6 +23,7 @@ mod removal;
 mod scene;
 mod state;
 mod stateful;
+mod trial;
 mod values;
 mod verify;
 

@@ -5,14 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::action::{ValueChange, ValueOp};
-use crate::exchange::desired::Layer;
+use crate::exchange::desired::{Provenance, origin_of};
 
 /// What changes from `old` to `new`, secrets still among it. Lists are leaves, because charts replace them whole.
-pub fn difference(
-    old: &Value,
-    new: &Value,
-    provenance: &BTreeMap<Vec<String>, Layer>,
-) -> Vec<ValueChange> {
+pub fn difference(old: &Value, new: &Value, provenance: &Provenance) -> Vec<ValueChange> {
     known_difference(old, new, provenance, &BTreeSet::new())
 }
 
@@ -20,7 +16,7 @@ pub fn difference(
 pub(super) fn known_difference(
     old: &Value,
     new: &Value,
-    provenance: &BTreeMap<Vec<String>, Layer>,
+    provenance: &Provenance,
     hidden: &BTreeSet<Vec<String>>,
 ) -> Vec<ValueChange> {
     if hidden.is_empty() && old == new {
@@ -48,7 +44,9 @@ pub(super) fn known_difference(
                 op,
                 old: before.cloned(),
                 new: after.cloned(),
-                layer: after.and_then(|_| layer_of(path, provenance)),
+                layer: after
+                    .and_then(|_| origin_of(path, provenance))
+                    .map(|origin| origin.layer.clone()),
                 sensitive: false,
             })
         })
@@ -122,12 +120,4 @@ fn collect<'a>(
             found.insert(path.clone(), value);
         }
     }
-}
-
-fn layer_of(path: &[String], provenance: &BTreeMap<Vec<String>, Layer>) -> Option<Layer> {
-    (0..=path.len())
-        .rev()
-        .filter_map(|length| path.get(..length))
-        .find_map(|prefix| provenance.get(prefix))
-        .cloned()
 }

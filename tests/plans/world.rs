@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use natsx_sync::exchange::desired::{Desired, DesiredExchange, SecretKey};
 use natsx_sync::id::{CommitId, Namespace};
 use natsx_sync::observe::observed::{
-    Ancestry, ClusterView, Hidden, Observed, Proof, RegistryView, ReleaseKey, ReleaseStatus,
-    ReleaseView, Render, Rendered, SecretIdentity, ServerStored, Stamp, Stored, StoredRelease,
-    Unreadable,
+    Ancestry, ClusterView, Complaint, Hidden, Observed, Proof, RegistryView, ReleaseKey,
+    ReleaseStatus, ReleaseView, Render, Rendered, SecretIdentity, ServerStored, Stamp, Stored,
+    StoredRelease, Trial, Unreadable,
 };
 use natsx_sync::plan::wanted_record;
 use natsx_sync::reason::Reason;
@@ -106,6 +106,8 @@ pub(crate) enum RenderTweak {
     Refused(String),
     Missing(String),
     StatefulSets(Vec<Value>),
+    /// What a server says of options of its configuration.
+    ServerRefuses(BTreeMap<String, String>),
 }
 
 impl RenderTweak {
@@ -115,8 +117,18 @@ impl RenderTweak {
             Self::Missing(text) => Render::Missing(text.clone()),
             Self::StatefulSets(sets) => Render::Rendered(Rendered {
                 stateful_sets: sets.clone(),
-                configuration: Vec::new(),
+                ..Rendered::default()
             }),
+            Self::ServerRefuses(options) => {
+                let complaint = |(option, text): (&String, &String)| Complaint {
+                    path: option.split('.').map(str::to_owned).collect(),
+                    text: text.clone(),
+                };
+                Render::Rendered(Rendered {
+                    trial: Trial::Refused(options.iter().map(complaint).collect()),
+                    ..Rendered::default()
+                })
+            }
         }
     }
 }

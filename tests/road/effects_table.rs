@@ -1,14 +1,14 @@
 //! The table effects are estimated from, row by row against what helm renders. No cluster is asked.
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
-use natsx_sync::observe::manifest::{configuration, parse_objects, stateful_sets};
+use natsx_sync::observe::manifest::{configuration, stateful_sets};
 use natsx_sync::plan::difference;
 use natsx_sync::plan::reach::{Reach, TABLE, is_dormant, of, row_of};
 use serde_json::{Value, json};
+
+use crate::world::template;
 
 /// What is set before, and one value that changes: a case for every row of the table.
 #[expect(clippy::too_many_lines, reason = "a table, a case a line")]
@@ -140,23 +140,7 @@ fn set(values: &Value, path: &str, value: Value) -> Value {
 
 /// The template of the pods, and the configuration.
 fn rendered(helm: &Path, values: &Value) -> (Value, Vec<Value>) {
-    let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fleet/chart/nats");
-    let mut helm = Command::new(helm)
-        .args(["template", "--values=-", "nats-table"])
-        .arg(chart)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let text = values.to_string();
-    helm.stdin
-        .take()
-        .unwrap()
-        .write_all(text.as_bytes())
-        .unwrap();
-    let done = helm.wait_with_output().unwrap();
-    assert!(done.status.success(), "{text}");
-    let objects = parse_objects(&String::from_utf8(done.stdout).unwrap()).unwrap();
+    let objects = template(helm, "nats-table", values);
     let sets = stateful_sets(&objects);
     (sets[0]["spec"]["template"].clone(), configuration(&objects))
 }

@@ -29,4 +29,5 @@ mod saved;
 mod stored;
 mod strangers;
 mod terminating;
+mod trial;
 mod world;

@@ -11,7 +11,7 @@ use crate::cluster::{DryRun, stamp_labels};
 use crate::exchange::desired::DesiredExchange;
 use crate::helm::{HelmError, Kubeconfig, Labels, Refusal, Target, Verb};
 use crate::observe::RenderError;
-use crate::observe::observed::{ReleaseView, Stamp};
+use crate::observe::observed::{ReleaseView, Stamp, Trial};
 use crate::reason::Reason;
 
 impl At<'_> {
@@ -66,6 +66,12 @@ impl At<'_> {
                     Reply::Blocked(Why::new(Reason::RenderFailed, error.to_string()))
                 }
             })?;
+        if let Trial::Refused(complaints) = &rendered.trial {
+            let said = complaints.iter().map(|complaint| complaint.text.as_str());
+            let said = said.collect::<Vec<_>>().join("; ");
+            let text = format!("nats-server refuses the configuration: {said}");
+            return Err(Reply::Blocked(Why::new(Reason::ConfigRefused, text)));
+        }
         for stateful_set in &rendered.stateful_sets {
             let namespace = &self.subject.id.namespace;
             let answer = self

@@ -63,13 +63,16 @@ fn examples_resolve_without_errors() {
     assert_eq!(bus.chart.version, "2.14.2");
     let orders = &desired.exchanges[&"us-east-cluster/communication/nats-orders".parse().unwrap()];
     let path = |path: &str| path.split('.').map(str::to_owned).collect::<Vec<_>>();
-    assert_eq!(orders.provenance[&path("natsBox.enabled")], Layer::Base);
     assert_eq!(
-        orders.provenance[&path("config.cluster.replicas")],
+        orders.provenance[&path("natsBox.enabled")].layer,
+        Layer::Base
+    );
+    assert_eq!(
+        orders.provenance[&path("config.cluster.replicas")].layer,
         Layer::Profile("production".into())
     );
     assert_eq!(
-        orders.provenance[&path("config.merge.max_payload")],
+        orders.provenance[&path("config.merge.max_payload")].layer,
         Layer::Exchange
     );
     assert_eq!(

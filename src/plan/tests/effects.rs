@@ -54,6 +54,7 @@ fn upgraded(old: Value, new: Value, configuration: &str) -> PlannedExchange {
     let rendered = Rendered {
         stateful_sets: vec![new],
         configuration: vec![json!({"nats.conf": configuration})],
+        ..Rendered::default()
     };
     world
         .renders

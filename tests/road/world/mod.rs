@@ -6,6 +6,7 @@ mod daemon;
 mod front;
 mod hold;
 mod run;
+mod template;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -21,6 +22,7 @@ pub(crate) use account::Account;
 pub(crate) use front::{Front, Mood};
 pub(crate) use hold::Hold;
 pub(crate) use run::{Begun, Ran, eventually};
+pub(crate) use template::template;
 
 /// The clusters of the fleet, by the names the exchanges use.
 pub(crate) const US: &str = "us-east-cluster";
