@@ -51,7 +51,8 @@ impl HealthTarget {
     }
 }
 
-/// When a configuration was in force: from one revision's creation to the next one's, by the cluster's clock.
+/// When a configuration was in force: from the creation of the revision that brought it to that of the one that took it
+/// away, by the cluster's clock, which is in whole seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InForce {
     /// The revision that brought it.

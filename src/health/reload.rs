@@ -14,6 +14,10 @@ use crate::reason::Reason;
 
 /// The kubelet takes 40 to 75 s to hand a changed `ConfigMap` to a pod; beyond this nothing will come.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(3);
+/// When a load that may have been of either configuration was of the wanted one: another would have followed.
+const SETTLED: SignedDuration = SignedDuration::from_secs(100);
+/// What Kubernetes' times are cut off to.
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
 const REFUSAL: &str = "Failed to reload";
 
 /// Looks at every server that has not loaded the change for the reason.
@@ -24,9 +28,14 @@ pub(super) async fn check(
     servers: &[Server],
     change: &ConfigChange,
 ) -> Result<Health, ClusterError> {
+    let since = Timestamp::now().duration_since(change.at);
     let behind: Vec<&Server> = servers
         .iter()
-        .filter(|server| !has_loaded(server, change))
+        .filter(|server| match loaded(server, change) {
+            Loaded::Yes => false,
+            Loaded::No => true,
+            Loaded::Perhaps => since <= SETTLED,
+        })
         .collect();
     let Some(first) = behind.first() else {
         return Ok(Health::Ready);
@@ -40,7 +49,7 @@ pub(super) async fn check(
         }
     }
     let pods: Vec<&str> = behind.iter().map(|server| server.pod.as_str()).collect();
-    if Timestamp::now().duration_since(change.at) > PATIENCE {
+    if since > PATIENCE {
         return Ok(Health::Failed {
             reason: Reason::ReloadRefused,
             text: format!(
@@ -55,19 +64,42 @@ pub(super) async fn check(
     })
 }
 
-/// The digest decides where it is known; the times only show that something was loaded after the change.
-fn has_loaded(server: &Server, change: &ConfigChange) -> bool {
-    if server.started.is_some_and(|started| started > change.at) {
-        return true;
-    }
+/// Whether a server has what is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Loaded {
+    Yes,
+    No,
+    /// It loaded something in the very second of a change: what was there before, or what came.
+    Perhaps,
+}
+
+/// The digest decides where it is known; the times only show that something was loaded after the change. Kubernetes gives
+/// whole seconds, cut off: what it says happened at a second happened within it.
+fn loaded(server: &Server, change: &ConfigChange) -> Loaded {
     let plain = |digest: &str| digest.trim_start_matches("sha256:").to_owned();
-    if let (Some(wanted), Some(loaded)) = (change.digests.get(&server.pod), &server.config_digest) {
-        return plain(wanted) == plain(loaded);
+    if let (Some(wanted), Some(found)) = (change.digests.get(&server.pod), &server.config_digest) {
+        return if plain(wanted) == plain(found) {
+            Loaded::Yes
+        } else {
+            Loaded::No
+        };
     }
-    server.config_loaded.is_some_and(|loaded| {
-        let still_holds = |held: &InForce| held.from <= loaded && loaded < held.until;
-        loaded > change.at || change.before.iter().any(still_holds)
-    })
+    if server.started.is_some_and(|started| started > change.at) {
+        return Loaded::Yes;
+    }
+    let Some(at) = server.config_loaded else {
+        return Loaded::No;
+    };
+    let second = |second: Timestamp| second <= at && at < second + SECOND;
+    let within = |held: &InForce| held.from + SECOND <= at && at < held.until;
+    if at >= change.at + SECOND || change.before.iter().any(within) {
+        return Loaded::Yes;
+    }
+    let edge = |held: &InForce| second(held.from) || second(held.until);
+    if second(change.at) || change.before.iter().any(edge) {
+        return Loaded::Perhaps;
+    }
+    Loaded::No
 }
 
 /// The server's own words after the change. Without permission for logs there are none, which is no error: the time
@@ -139,9 +171,10 @@ mod tests {
 
     #[test]
     fn a_server_has_loaded_what_it_started_with_or_loaded_later() {
-        assert!(has_loaded(&server(101, 101, None), &change(None)));
-        assert!(has_loaded(&server(50, 130, None), &change(None)));
-        assert!(!has_loaded(&server(50, 60, None), &change(None)));
+        let found = |started, loaded_at| loaded(&server(started, loaded_at, None), &change(None));
+        assert_eq!(found(101, 101), Loaded::Yes);
+        assert_eq!(found(50, 130), Loaded::Yes);
+        assert_eq!(found(50, 60), Loaded::No);
     }
 
     #[test]
@@ -156,20 +189,48 @@ mod tests {
                 .to_vec(),
             ..change(None)
         };
+        let found = |started, loaded_at| loaded(&server(started, loaded_at, None), &put_back);
         // Nothing of a second change and a second return reached it either.
-        assert!(has_loaded(&server(1, 3, None), &put_back));
-        assert!(has_loaded(&server(10, 60, None), &put_back));
+        assert_eq!(found(1, 3), Loaded::Yes);
+        assert_eq!(found(10, 60), Loaded::Yes);
         // It saw what stood between.
-        assert!(!has_loaded(&server(10, 95, None), &put_back));
+        assert_eq!(found(10, 95), Loaded::No);
         // It has not even loaded what was there before.
-        assert!(!has_loaded(&server(10, 30, None), &put_back));
+        assert_eq!(found(10, 30), Loaded::No);
+    }
+
+    #[test]
+    fn what_was_loaded_in_the_second_of_a_change_may_be_either() {
+        let put_back = ConfigChange {
+            before: vec![InForce {
+                from: at(40),
+                until: at(90),
+            }],
+            ..change(None)
+        };
+        let found = |millisecond| {
+            let mut server = server(10, 0, None);
+            server.config_loaded = Some(Timestamp::from_millisecond(millisecond).unwrap());
+            loaded(&server, &put_back)
+        };
+        // Taken away at some time within second 90: it may have been loaded just before, and then nothing follows.
+        assert_eq!(found(90_100), Loaded::Perhaps);
+        assert_eq!(found(91_000), Loaded::No);
+        // Put back within second 100: it may have loaded what stood between, and then another load follows.
+        assert_eq!(found(100_900), Loaded::Perhaps);
+        assert_eq!(found(101_000), Loaded::Yes);
+        assert_eq!(found(40_500), Loaded::Perhaps);
+        assert_eq!(found(41_000), Loaded::Yes);
     }
 
     #[test]
     fn a_known_digest_outweighs_the_clock() {
         let wanted = change(Some("sha256:aa"));
-        assert!(has_loaded(&server(50, 60, Some("aa")), &wanted));
-        assert!(!has_loaded(&server(50, 130, Some("sha256:bb")), &wanted));
+        assert_eq!(loaded(&server(50, 60, Some("aa")), &wanted), Loaded::Yes);
+        assert_eq!(
+            loaded(&server(50, 130, Some("sha256:bb")), &wanted),
+            Loaded::No
+        );
     }
 
     #[test]

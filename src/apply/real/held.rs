@@ -1,5 +1,6 @@
 //! What one effect learns for a later one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::health::InForce;
@@ -12,6 +13,8 @@ pub struct Held {
     pub(super) config_changes: bool,
     /// When the configuration of a revision was in force before; asked once.
     pub(super) before: Option<(u32, Vec<InForce>)>,
+    /// The digests of the configuration of the release under this uid, by pod; asked once.
+    pub(super) digests: Option<(String, BTreeMap<String, String>)>,
     /// The release last decoded, under the uid of its Secret.
     pub(super) stored: Option<(String, Arc<StoredRelease>)>,
 }

@@ -1,6 +1,9 @@
 //! Locks, labels, health and the record.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
+
+use jiff::Timestamp;
 
 use super::{At, Performed, cluster_reply, orphan, registry_reply};
 use crate::apply::effect::{Reply, Why};
@@ -80,7 +83,7 @@ impl At<'_> {
         self.hold(|held| changes = held.config_changes);
         if let Some(at) = release.secret.created.filter(|_| changes) {
             let before = self.in_force_before(release.revision).await?;
-            let digests = std::collections::BTreeMap::new();
+            let digests = self.digests(&release, &stored).await;
             target.change = Some(ConfigChange {
                 at,
                 before,
@@ -95,6 +98,27 @@ impl At<'_> {
         })
     }
 
+    /// What each server says it has loaded once it has; without a nats-server of its version nobody knows.
+    async fn digests(
+        &self,
+        release: &ReleaseView,
+        stored: &StoredRelease,
+    ) -> BTreeMap<String, String> {
+        let Some(server) = &self.world.renderer.server else {
+            return BTreeMap::new();
+        };
+        let uid = &release.secret.uid;
+        let mut known = None;
+        self.hold(|held| known.clone_from(&held.digests));
+        if let Some((_, digests)) = known.filter(|(of, _)| of == uid) {
+            return digests;
+        }
+        let (sets, configuration) = (&stored.stateful_sets, &stored.configuration);
+        let digests = server.digests(sets, configuration).await;
+        self.hold(|held| held.digests = Some((uid.clone(), digests.clone())));
+        digests
+    }
+
     /// When earlier revisions had the configuration of this one.
     async fn in_force_before(&self, revision: u32) -> Result<Vec<InForce>, Reply> {
         let mut known = None;
@@ -107,17 +131,23 @@ impl At<'_> {
         let revisions = self.cluster.revisions(&id.namespace, &id.release).await;
         let revisions = revisions.map_err(cluster_reply)?;
         let wanted = self.configuration(revision).await?;
-        let mut found = Vec::new();
+        let mut found: Vec<InForce> = Vec::new();
+        let mut goes_on = false;
         let earlier = revisions.range(..revision);
         // What replaced each is the next one; what replaced the last of them is this one.
         let next = revisions.range(..=revision).skip(1);
         for ((before, from), (_, until)) in earlier.zip(next) {
-            if self.configuration(*before).await? == wanted {
-                found.push(InForce {
-                    from: *from,
+            let same = self.configuration(*before).await? == wanted;
+            match found.last_mut().filter(|_| same && goes_on) {
+                Some(last) => last.until = *until,
+                None if same => found.push(InForce {
+                    // Before the first there was no server that could have loaded anything else.
+                    from: if *before == 1 { Timestamp::MIN } else { *from },
                     until: *until,
-                });
+                }),
+                None => {}
             }
+            goes_on = same;
         }
         self.hold(|held| held.before = Some((revision, found.clone())));
         Ok(found)
