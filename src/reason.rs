@@ -120,6 +120,7 @@ reasons! {
     JetStreamClusterOfOne: "A JetStream cluster of one server never gets a leader.",
     EvenReplicas: "An even number of servers tolerates no more failures than one less.",
     MemoryStoreTooLarge: "The memory store is not smaller than the container's memory limit.",
+    LimitLowered: "A JetStream limit goes down, which servers refuse in a reload: they keep the old one until they start anew.",
     OpenExchange: "Neither authentication nor TLS is configured.",
     InvalidSubject: "Not a legal subject: empty token, or > not at the end.",
     ReloaderOff: "The configuration changes while the reloader is off: servers keep the old one until their pods start anew.",

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::action::{Effect, EffectsFrom, PlannedExchange};
+use super::jetstream::lowered_limits;
 use super::reach::{self, Reach};
 use super::scene::Held;
 use super::stateful::{
@@ -40,7 +41,15 @@ pub(super) fn foresee(
     let mut effects = Vec::new();
     match reach {
         Reach::Nothing => {}
-        Reach::Config if loads => effects.push(Effect::ReloadsConfig),
+        Reach::Config if loads => {
+            effects.push(Effect::ReloadsConfig);
+            let lowered = lowered_limits(&stored.values, wanted);
+            entry.diagnostics.extend(
+                lowered
+                    .map(|store| refused_limit(entry, store))
+                    .collect::<Vec<_>>(),
+            );
+        }
         Reach::Config => entry.diagnostics.push(not_loaded(entry)),
         Reach::Pods => effects.push(Effect::RestartsPods),
     }
@@ -138,6 +147,16 @@ fn not_loaded(entry: &PlannedExchange) -> Diagnostic {
         "the configuration changes and nothing tells running servers: each loads it when its pod starts next",
     )
     .hint("switch `reloader.enabled` or `podTemplate.configChecksumAnnotation` on, or restart the pods");
+    in_file(warning, entry)
+}
+
+/// A new limit stands in the configuration, and servers that run go on with the old one and everything else as it was.
+fn refused_limit(entry: &PlannedExchange, store: &str) -> Diagnostic {
+    let warning = Diagnostic::warning(
+        Reason::LimitLowered,
+        format!("the limit of JetStream's {store} store goes down: running servers refuse the whole reload, and keep the old configuration until their pods start anew"),
+    )
+    .hint("let the pods restart with it: `podTemplate.configChecksumAnnotation: true`, or keep the limit");
     in_file(warning, entry)
 }
 

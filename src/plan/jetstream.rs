@@ -73,6 +73,15 @@ pub(super) fn risks(old: &Value, new: &Value) -> Vec<Risk> {
     found
 }
 
+/// The stores that are to hold less.
+pub(super) fn lowered_limits(old: &Value, new: &Value) -> impl Iterator<Item = &'static str> {
+    risks(old, new).into_iter().filter_map(|risk| match risk {
+        Risk::File(_) => Some("file"),
+        Risk::Memory(_) => Some("memory"),
+        Risk::ScalesDown { .. } | Risk::Joins | Risk::SwitchedOff => None,
+    })
+}
+
 /// The new limit where it is below the old one; none is no limit.
 fn smaller(old: Option<u64>, new: Option<u64>) -> Option<u64> {
     new.filter(|new| old.is_none_or(|old| *new < old))
