@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::survey::{look, wants};
-use super::{Equipment, Knowledge, PassError, Repository, Survey, proofs};
+use super::{Equipment, PassError, Repository, Survey, proofs};
 use crate::id::ExchangeId;
 use crate::observe::observed::Observed;
 use crate::plan::plan;
@@ -57,7 +57,7 @@ pub fn survey_snapshot(
         &mut observed,
         &read.desired,
         read.history.as_ref(),
-        &Knowledge::default(),
+        &proofs::Remembered::default(),
         &policy.instance,
     );
     let plan = plan(&read.desired, &observed, &policy, taken_at);

@@ -5,26 +5,66 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::exchange::declare;
-use crate::exchange::desired::{Desired, Terms};
+use crate::exchange::desired::Desired;
 use crate::id::{CommitId, ExchangeId, Instance};
 use crate::observe::observed::{Ancestry, Observed, Proof, Record, Unreadable};
-use crate::pass::Knowledge;
 use crate::reason::Reason;
 use crate::source::History;
+use crate::state::declared::Declared;
+
+/// What this host remembers of a plain folder, which has no history.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Remembered<'a> {
+    /// What it installed.
+    pub(super) installed: &'a BTreeMap<ExchangeId, String>,
+    /// What the folder declared last.
+    pub(super) declared: &'a BTreeMap<ExchangeId, Declared>,
+}
+
+impl Default for Remembered<'_> {
+    fn default() -> Self {
+        Self {
+            installed: const { &BTreeMap::new() },
+            declared: const { &BTreeMap::new() },
+        }
+    }
+}
+
+/// The commits stamped on what carries our mark.
+#[derive(Debug, Default)]
+struct Marks {
+    release: Option<Option<CommitId>>,
+    records: BTreeSet<CommitId>,
+}
+
+impl Marks {
+    /// Where there is a release its own stamp alone says whether it is of this history: it may have been taken over
+    /// since the record was written, and records are easier to write than releases.
+    fn proving(&self) -> BTreeSet<&CommitId> {
+        match &self.release {
+            Some(stamped) => stamped.iter().collect(),
+            None => self.records.iter().collect(),
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &CommitId> {
+        self.release.iter().flatten().chain(&self.records)
+    }
+}
 
 /// Fills in proofs and ancestry.
 pub(super) fn prove(
     observed: &mut Observed,
     desired: &Desired,
     history: Option<&History>,
-    knowledge: &Knowledge,
+    remembered: &Remembered<'_>,
     instance: &Instance,
 ) {
     let ours = marked(observed, instance);
-    for (id, commits) in &ours {
+    for (id, marks) in &ours {
         if desired.exchanges.contains_key(id) {
             if let Some(history) = history {
-                for commit in commits {
+                for commit in marks.all() {
                     observed
                         .ancestry
                         .entry(commit.clone())
@@ -34,9 +74,10 @@ pub(super) fn prove(
             continue;
         }
         let proof = match history {
-            // Release and record may carry different commits; one that proves is enough.
-            Some(history) => commits
-                .iter()
+            // Duplicates of a record may carry different commits; one that proves is enough.
+            Some(history) => marks
+                .proving()
+                .into_iter()
                 .map(|commit| history.prove(id, Some(commit), &declare))
                 .reduce(|best, other| {
                     if matches!(best, Proof::Declared { .. }) {
@@ -46,7 +87,7 @@ pub(super) fn prove(
                     }
                 })
                 .unwrap_or_else(|| history.prove(id, None, &declare)),
-            None => of_folder(id, knowledge),
+            None => of_folder(id, remembered),
         };
         observed.proofs.insert(id.clone(), proof);
     }
@@ -54,31 +95,40 @@ pub(super) fn prove(
         // Without history nothing is known of any commit, and nothing follows from it.
         observed.ancestry = ours
             .values()
-            .flatten()
+            .flat_map(Marks::all)
             .map(|commit| (commit.clone(), Ancestry::HeadOrAncestor))
             .collect();
     }
 }
 
-fn of_folder(id: &ExchangeId, knowledge: &Knowledge) -> Proof {
-    match knowledge.installed.get(id) {
-        Some(file) => Proof::Declared {
-            terms: Terms::default(),
-            file: file.clone(),
+fn of_folder(id: &ExchangeId, remembered: &Remembered<'_>) -> Proof {
+    let unproved = |text: &str| {
+        Proof::NotProved(Unreadable {
+            reason: Reason::NotFromThisHistory,
+            text: text.to_owned(),
+        })
+    };
+    if !remembered.installed.contains_key(id) {
+        return unproved(
+            "a plain folder has no history, and this host's journal does not hold its install",
+        );
+    }
+    match remembered.declared.get(id) {
+        Some(declared) => Proof::Declared {
+            terms: declared.terms.clone(),
+            file: declared.file.clone(),
             removed_in: None,
         },
-        None => Proof::NotProved(Unreadable {
-            reason: Reason::NotFromThisHistory,
-            text:
-                "a plain folder has no history, and this host's journal does not hold its install"
-                    .to_owned(),
-        }),
+        None => unproved(
+            "a plain folder has no history, and what its file said of removals is not known here: declare it again, then \
+             remove it",
+        ),
     }
 }
 
 /// Every id with our mark on a release or record, with the commits stamped there.
-fn marked(observed: &Observed, instance: &Instance) -> BTreeMap<ExchangeId, BTreeSet<CommitId>> {
-    let mut ours: BTreeMap<ExchangeId, BTreeSet<CommitId>> = BTreeMap::new();
+fn marked(observed: &Observed, instance: &Instance) -> BTreeMap<ExchangeId, Marks> {
+    let mut ours: BTreeMap<ExchangeId, Marks> = BTreeMap::new();
     for (cluster, view) in &observed.clusters {
         let Ok(view) = view else { continue };
         for (key, release) in &view.releases {
@@ -94,13 +144,13 @@ fn marked(observed: &Observed, instance: &Instance) -> BTreeMap<ExchangeId, BTre
                 namespace: key.namespace.clone(),
                 release: key.release.clone(),
             };
-            ours.entry(id).or_default().extend(stamp.commit.clone());
+            ours.entry(id).or_default().release = Some(stamp.commit.clone());
         }
     }
     if let Ok(registry) = &observed.registry {
         for record in registry.records.values().flatten() {
             if let Some((id, commit)) = mark_of(record, instance) {
-                ours.entry(id).or_default().extend(commit);
+                ours.entry(id).or_default().records.extend(commit);
             }
         }
     }

@@ -54,11 +54,18 @@ pub async fn survey(
     let instance = &equipment.settings.instance;
     let mut policy = policy(equipment, knowledge, allow_delete, removing);
     tokio::task::block_in_place(|| -> Result<(), PassError> {
+        let declared = match read.history {
+            Some(_) => BTreeMap::new(),
+            None => equipment.state.declared()?,
+        };
         proofs::prove(
             &mut observed,
             &read.desired,
             read.history.as_ref(),
-            knowledge,
+            &proofs::Remembered {
+                installed: &knowledge.installed,
+                declared: &declared,
+            },
             instance,
         );
         policy.suspended = equipment.state.suspensions(now)?;
@@ -119,9 +126,12 @@ pub(super) async fn look(
 }
 
 impl Survey {
-    /// Remembers clusters that were seen for the first time: before anything is done there. For whoever holds the
-    /// state folder.
+    /// Remembers clusters that were seen for the first time, and what a plain folder declares: before anything is done
+    /// there. For whoever holds the state folder.
     pub fn remember(&self, state: &State, now: Timestamp) -> Result<(), PassError> {
+        if self.desired.commit.is_none() {
+            state.know_declared(&self.desired)?;
+        }
         Ok(identity::remember(&self.observed.clusters, state, now)?)
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod approvals;
 pub mod clusters;
+pub mod declared;
 pub mod journal;
 pub mod lock;
 pub mod requests;
