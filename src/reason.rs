@@ -18,6 +18,11 @@ macro_rules! reasons {
                 match self { $(Self::$name => stringify!($name),)* }
             }
 
+            /// The reason of this name, in whatever case.
+            pub fn named(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|reason| reason.name().eq_ignore_ascii_case(word))
+            }
+
             /// What it means and what to do: the text of `explain REASON`.
             pub fn story(self) -> &'static str {
                 match self { $(Self::$name => $story,)* }
@@ -110,16 +115,20 @@ reasons! {
     SecretInFile: "A credential stands in the file; refer to a Kubernetes Secret instead.",
     ValueConflict: "A dotted key and a nested one set the same value.",
     UnknownProfile: "The file names a profile the repository does not have.",
-    UnknownValue: "The chart has no such top-level value.",
+    UnknownValue: "The chart has no such value and would ignore it. The names of each chart version from 1.0 on are known.",
     RenamedValue: "The name of this value in charts before 1.0; it would be ignored.",
     StringForBoolean: "A text where the chart wants a boolean; the chart takes any text for true.",
     PlainSize: "The server reads this option as a number; a text such as 2MB is refused by the reload. Write `<< 2MB >>` or the number.",
+    WrongType: "The chart wants another kind of value there: a map, a list, a text or a number. It would render something else, or fail.",
+    VariableNotText: "A number or boolean as the value of an environment variable: the chart does not render with it. Put it into quotes.",
     AmbiguousScalar: "YAML 1.1 and 1.2 read this scalar differently; quote it.",
     IntegerTooLarge: "Helm rounds integers beyond 2^53.",
     ReplicasWithoutCluster: "config.cluster.replicas has no effect unless config.cluster.enabled is true.",
     JetStreamClusterOfOne: "A JetStream cluster of one server never gets a leader.",
     EvenReplicas: "An even number of servers tolerates no more failures than one less.",
     MemoryStoreTooLarge: "The memory store is not smaller than the container's memory limit.",
+    RequestAboveLimit: "A container requests more than its limit; Kubernetes makes no such pod.",
+    NeedsOther: "A value that works only with another one, which is off: servers do not start with it, or it has no effect.",
     LimitLowered: "A JetStream limit goes down, which servers refuse in a reload: they keep the old one until they start anew.",
     OpenExchange: "Neither authentication nor TLS is configured.",
     InvalidSubject: "Not a legal subject: empty token, or > not at the end.",

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::{Common, Done, Failure, Output};
+use crate::diagnostic::nearest;
 use crate::exchange::desired::{DesiredExchange, Layer};
+use crate::exchange::{EXAMPLES, LINTS};
 use crate::reason::Reason;
 use crate::report::shown_path;
 
@@ -30,14 +32,11 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
         output.result(&reasons());
         return Ok(0);
     };
-    if let Some(reason) = Reason::ALL
-        .iter()
-        .find(|reason| reason.name().eq_ignore_ascii_case(subject))
-    {
-        output.result(&format!("{}\n  {}", reason.name(), reason.story()));
+    if let Some(reason) = Reason::named(subject) {
+        output.result(&story(reason));
         return Ok(0);
     }
-    if let Some(near) = nearest(subject) {
+    if let Some(near) = meant(subject) {
         let text = format!("{subject:?} is no reason; {near} is");
         return Err(Failure::new(7, anyhow::anyhow!(text)));
     }
@@ -76,14 +75,32 @@ fn reasons() -> String {
     text
 }
 
+/// A reason, with what to write instead of what.
+fn story(reason: Reason) -> String {
+    let mut text = format!("{}\n  {}\n", reason.name(), reason.story());
+    if LINTS.contains(&reason) {
+        writeln!(
+            text,
+            "  A lint: `policy.severity` of the settings may make it an error or a warning, or switch it off."
+        )
+        .ok();
+    }
+    for example in EXAMPLES.iter().filter(|example| example.reason == reason) {
+        for (head, values) in [("instead of", example.wrong), ("write", example.right)] {
+            writeln!(text, "\n  {head}\n    helm_values:").ok();
+            for line in values.lines() {
+                writeln!(text, "      {line}").ok();
+            }
+        }
+    }
+    text
+}
+
 /// The reason that was probably meant. Exchanges are never written in capitals, reasons always begin with one.
-fn nearest(word: &str) -> Option<&'static str> {
-    word.starts_with(|first: char| first.is_ascii_uppercase())
-        .then(|| Reason::ALL.iter().map(|reason| reason.name()))?
-        .map(|name| (strsim::jaro_winkler(word, name), name))
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .map(|(_, name)| name)
+fn meant(word: &str) -> Option<&'static str> {
+    let known = Reason::ALL.iter().map(|reason| reason.name());
+    let capital = word.starts_with(|first: char| first.is_ascii_uppercase());
+    capital.then(|| nearest(word, known)).flatten()
 }
 
 /// For people to run by hand; natsx-sync itself hands values over on stdin and pins the archive.

@@ -102,6 +102,10 @@ pub const KEYS: &[Key] = &[
         list: true,
         at_start: false,
     },
+    key(
+        "policy.severity",
+        "How bad lints are taken: a map of REASON to `error`, `warning` or `off` (in the environment: REASON=off,REASON=error); `explain` says which are lints",
+    ),
     at_start(
         "helm.path",
         "The helm program, 3 (from 3.20.2) or 4 (from 4.1.4, not 4.2.1)",

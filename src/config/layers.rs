@@ -254,7 +254,9 @@ fn mark(tree: &Value, path: &str, origin: &Origin, origins: &mut BTreeMap<String
                 } else {
                     format!("{path}.{key}")
                 };
-                if path.starts_with("clusters.") || path == "registry" {
+                if path.starts_with("clusters.")
+                    || ["registry", "policy.severity"].contains(&path.as_str())
+                {
                     origins.insert(path, origin.clone());
                 } else {
                     mark(value, &path, origin, origins);

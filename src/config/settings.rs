@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::config::units;
+use crate::exchange::Severities;
 use crate::id::{ClusterId, Instance, Namespace};
 
 /// All settings.
@@ -208,6 +209,8 @@ pub struct PolicySettings {
     pub halt_after: usize,
     /// Privileged values let through.
     pub allow_values: Vec<String>,
+    /// How bad lints are taken.
+    pub severity: Severities,
 }
 
 impl Default for PolicySettings {
@@ -218,6 +221,7 @@ impl Default for PolicySettings {
             max_restarting: 1,
             halt_after: 3,
             allow_values: Vec::new(),
+            severity: Severities::default(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::desired::ChartRef;
+use super::severity::Severities;
 use crate::id::{ClusterId, ExchangeId};
 
 /// The part of the settings that resolving files needs.
@@ -14,6 +15,8 @@ pub struct Context {
     pub hosts: BTreeMap<ClusterId, String>,
     /// Privileged values that are let through: a key, a dotted path, or `$include`.
     pub allow_values: Vec<String>,
+    /// How bad lints are taken.
+    pub severities: Severities,
 }
 
 impl Context {

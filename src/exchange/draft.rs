@@ -7,12 +7,12 @@ use serde_json::Value;
 use super::context::Context;
 use super::desired::{ChartRef, DesiredExchange, Layer, OWN_FILE, Provenance, ValueOrigin};
 use super::digest::digest;
-use super::finding::{Findings, nearest, point};
+use super::finding::{Findings, point};
 use super::parse::{Declared, parse};
 use super::shared::{Role, Shared, expand, role, unknown_profile};
 use super::tree::{Origin, Shape, Tree};
 use super::{credential, lint, privilege, reference};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Severity, nearest};
 use crate::id::ExchangeId;
 use crate::reason::Reason;
 use crate::source::checkout::{Checkout, SourceFile};
@@ -156,22 +156,24 @@ impl<'a> Draft<'a> {
             tree.overlay(layer);
         }
         tree.origin = origin;
-        for finding in lint::examine(&tree) {
-            if let Some(file) = checkout.files.get(finding.origin.file) {
-                self.diagnostics
-                    .push(point(finding.diagnostic, file, finding.origin.place));
-            }
-        }
-        if !self.is_sound() {
-            return;
-        }
-        let values = tree.to_value();
         let chart = ChartRef {
             name: context.chart.name.clone(),
             version: declared
                 .chart_version
                 .unwrap_or_else(|| context.chart.version.clone()),
         };
+        for finding in lint::examine(&tree, &chart) {
+            let file = checkout.files.get(finding.origin.file);
+            let told = context.severities.apply(finding.diagnostic);
+            if let (Some(file), Some(told)) = (file, told) {
+                self.diagnostics
+                    .push(point(told, file, finding.origin.place));
+            }
+        }
+        if !self.is_sound() {
+            return;
+        }
+        let values = tree.to_value();
         let blobs = layers
             .iter()
             .filter_map(|shared| Some((shared.path.clone(), shared.blob?.to_owned())))

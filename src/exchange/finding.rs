@@ -176,18 +176,6 @@ fn close_word(covered: &mut String, word: &mut String) {
     word.clear();
 }
 
-/// The known name that is meant by a misspelt one.
-pub(super) fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
-    let plain = |text: &str| text.to_ascii_lowercase().replace(['_', '-'], "");
-    let wanted = plain(name);
-    known
-        .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&wanted, &plain(candidate)), candidate))
-        .filter(|(likeness, _)| *likeness > 0.82)
-        .max_by(|(left, _), (right, _)| left.total_cmp(right))
-        .map(|(_, candidate)| candidate)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,13 +209,5 @@ mod tests {
         let place = Place { line: 1, column: 1 };
         let unknown = snippet(b"pw: hunter2", place, false).unwrap();
         assert_eq!(unknown, "1 | pw: \u{2026}\n  | ^");
-    }
-
-    #[test]
-    fn misspelt_names_are_recognised() {
-        let known = ["helm_values", "metadata", "release_name"];
-        assert_eq!(nearest("helmValues", known), Some("helm_values"));
-        assert_eq!(nearest("metadta", known), Some("metadata"));
-        assert_eq!(nearest("xyz", known), None);
     }
 }

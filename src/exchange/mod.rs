@@ -1,5 +1,6 @@
 //! What a person wrote, and what it means. Pure: text in, values and diagnostics out.
 
+mod chart_values;
 mod context;
 mod credential;
 mod declare;
@@ -18,16 +19,20 @@ mod reference;
 mod relation;
 mod resolve;
 mod schema;
+mod severity;
 mod shared;
 #[cfg(test)]
 mod tests;
 mod tree;
 pub mod typed;
 
+pub use chart_values::chart_default;
 pub use context::Context;
 pub use declare::declare;
 pub use desired::LastDeclared;
 pub use digest::{canonical_json, digest};
+pub use lint::{EXAMPLES, Example, LINTS};
 pub use quantity::quantity;
 pub use resolve::resolve;
 pub use schema::schema;
+pub use severity::{Level, Severities};

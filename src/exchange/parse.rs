@@ -5,8 +5,9 @@ use serde_json::{Map, Value};
 
 use super::desired::{DeletionPolicy, Suspend, SyncMode, Terms};
 use super::fields::{FIELDS, Fields};
-use super::finding::{Findings, nearest};
+use super::finding::Findings;
 use super::{metadata, typed};
+use crate::diagnostic::nearest;
 use crate::id::{ClusterId, ExchangeId, Namespace, ReleaseName, SystemId};
 use crate::reason::Reason;
 use crate::yaml::{Data, Node, Place};

@@ -224,6 +224,11 @@ impl Tree {
         }
     }
 
+    /// Whether it is a map.
+    pub(super) fn is_map(&self) -> bool {
+        matches!(self.shape, Shape::Map(_))
+    }
+
     /// The scalar, where it is one.
     pub(super) fn leaf(&self) -> Option<&Value> {
         match &self.shape {

@@ -33,6 +33,7 @@ pub async fn take_snapshot(
         chart: equipment.context().chart,
         hosts: equipment.hosts(),
         allow_values: settings.policy.allow_values.clone(),
+        severities: settings.policy.severity.clone(),
         prune: settings.policy.prune,
         max_delete: settings.policy.max_delete,
         helm_timeout: settings.helm.timeout.as_secs(),

@@ -132,5 +132,6 @@ pub(super) fn context(settings: &Settings, hosts: BTreeMap<ClusterId, String>) -
         },
         hosts,
         allow_values: settings.policy.allow_values.clone(),
+        severities: settings.policy.severity.clone(),
     }
 }

@@ -1,7 +1,6 @@
 //! One model, several faces: a plan and findings as text for people and as JSON for programs. Nothing is printed here.
 
 mod block;
-mod defaults;
 pub mod diagnostics;
 pub mod exit;
 mod forge;

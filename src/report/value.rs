@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
-use super::defaults::chart_default;
 use super::safe;
 use super::words::layer_words;
+use crate::exchange::chart_default;
 use crate::exchange::desired::Layer;
 use crate::plan::action::{ValueChange, ValueOp};
 

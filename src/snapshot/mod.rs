@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 
 pub use fetch::{FetchError, fetch};
 
-use crate::exchange::Context;
 use crate::exchange::desired::ChartRef;
+use crate::exchange::{Context, Severities};
 use crate::id::{ClusterId, ExchangeId, Instance};
 use crate::observe::observed::{ClusterView, Hidden, Observed, RegistryView, Unreadable};
 use crate::plan::policy::Policy;
@@ -52,6 +52,9 @@ pub struct Ground {
     pub hosts: BTreeMap<ClusterId, String>,
     /// Privileged values that are let through.
     pub allow_values: Vec<String>,
+    /// How bad lints are taken.
+    #[serde(default)]
+    pub severities: Severities,
     /// Remove what is no longer declared.
     pub prune: bool,
     /// Largest share of a cluster's exchanges removed unasked, in percent.
@@ -186,6 +189,7 @@ impl Snapshot {
             chart: self.settings.chart.clone(),
             hosts: self.settings.hosts.clone(),
             allow_values: self.settings.allow_values.clone(),
+            severities: self.settings.severities.clone(),
         }
     }
 

@@ -19,6 +19,7 @@ fn picture(world: &Observed) -> Snapshot {
         },
         hosts: BTreeMap::from([("prod".parse().unwrap(), "prod.example.org".to_owned())]),
         allow_values: Vec::new(),
+        severities: crate::exchange::Severities::default(),
         prune: policy.prune,
         max_delete: policy.max_delete_percent,
         helm_timeout: policy.helm_timeout.as_secs(),

@@ -76,7 +76,7 @@ fn plan(folder: &Path, more: &[&str]) -> (Value, i32) {
 
 fn exchange(name: &str, replicas: &str) -> String {
     format!(
-        "name: {name}\nrelease_name: nats-{name}\ncluster_id: us\norg_ids: [o]\nhelm_values:\n  podTemplate.topologyKey: {replicas:?}\n"
+        "name: {name}\nrelease_name: nats-{name}\ncluster_id: us\norg_ids: [o]\nhelm_values:\n  podTemplate.merge.spec.priority: {replicas:?}\n"
     )
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use natsx_sync::exchange::desired::{ChartRef, Desired, Suspend};
-use natsx_sync::exchange::{Context, LastDeclared, resolve};
+use natsx_sync::exchange::{Context, LastDeclared, Severities, resolve};
 use natsx_sync::id::Digest;
 use natsx_sync::observe::observed::Observed;
 use natsx_sync::plan::action::Plan;
@@ -151,6 +151,7 @@ impl Fixture {
                 .map(|id| (id.parse().unwrap(), format!("nats.{id}.example.org")))
                 .into(),
             allow_values: Vec::new(),
+            severities: Severities::default(),
         };
         resolve(&checkout, &context, &|paths| {
             let told = |path: &String| match self.last.get(path).map(String::as_str) {

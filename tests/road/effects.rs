@@ -255,7 +255,7 @@ fn values_helm_cannot_render_are_refused_in_its_own_words_without_secrets() {
     let world = World::new("refused");
     let release = "nats-effects-refused";
     begin(&world, release, "");
-    let wrong = "  container.env.LIMIT: 5\n";
+    let wrong = "  container.patch: [{op: nonsense, path: /args}]\n";
     let file = format!("exchanges/{release}.yaml");
     world.commit(&[
         (&file, Some(&exchange(US, release, wrong))),
@@ -269,7 +269,7 @@ fn values_helm_cannot_render_are_refused_in_its_own_words_without_secrets() {
         let entry = plan.entry(&format!("{US}/road/{release}"));
         assert_eq!(entry["reason"], "RenderFailed", "{entry:#}");
         assert!(
-            text(&entry["text"]).contains("env var LIMIT must be string or map"),
+            text(&entry["text"]).contains("operation nonsense is not supported"),
             "{entry:#}"
         );
     }

@@ -1,54 +1,12 @@
 //! Names the chart knows, and the types it wants.
 
+use serde_json::Value;
+
 use super::Bench;
-use crate::exchange::finding::nearest;
+use crate::diagnostic::nearest;
+use crate::exchange::chart_values::{Keys, Kind, VALUES, find, names};
 use crate::exchange::tree::Tree;
 use crate::reason::Reason;
-
-/// The chart's outermost values.
-const OUTERMOST: &[&str] = &[
-    "config",
-    "configMap",
-    "container",
-    "extraResources",
-    "fullnameOverride",
-    "global",
-    "headlessService",
-    "nameOverride",
-    "namespaceOverride",
-    "natsBox",
-    "podDisruptionBudget",
-    "podTemplate",
-    "promExporter",
-    "reloader",
-    "service",
-    "serviceAccount",
-    "statefulSet",
-    "tlsCA",
-];
-/// Below `config`.
-const CONFIG: &[&str] = &[
-    "cluster",
-    "gateway",
-    "jetstream",
-    "leafnodes",
-    "merge",
-    "monitor",
-    "mqtt",
-    "nats",
-    "patch",
-    "profiling",
-    "resolver",
-    "serverNamePrefix",
-    "websocket",
-];
-/// Keys that are booleans wherever the chart has them.
-const BOOLEANS: &[&str] = &[
-    "enabled",
-    "noAdvertise",
-    "useFQDN",
-    "configChecksumAnnotation",
-];
 
 /// Names before chart 1.0 with those of today.
 const RENAMED: &[(&[&str], &str)] = &[
@@ -135,27 +93,166 @@ const RENAMED: &[(&[&str], &str)] = &[
 
 pub(super) fn examine(bench: &mut Bench<'_>) {
     for (key, part) in bench.tree.children() {
-        if !OUTERMOST.contains(&key.as_str()) {
+        if find(VALUES, key).is_none() {
             refuse(bench, key, part);
         }
     }
-    if let Some(config) = bench.get(&["config"]) {
-        for (key, part) in config.children() {
-            if CONFIG.contains(&key.as_str()) {
-                continue;
-            }
-            let hint = match nearest(key, CONFIG.iter().copied()) {
-                Some(known) => format!("did you mean config.{known}?"),
-                None => {
-                    format!("server options stand below config.merge, as in `config.merge.{key}`")
+    let mut path = Vec::new();
+    look(bench, bench.tree, VALUES, &mut path);
+    refuse_listed_constraints(bench);
+}
+
+/// Holds a map to the keys the chart knows.
+fn look(bench: &mut Bench<'_>, tree: &Tree, keys: Keys, path: &mut Vec<String>) {
+    for (name, part) in tree.children() {
+        path.push(name.clone());
+        match find(keys, name) {
+            Some(key) => {
+                if let Some(since) = bench.version.and_then(|version| key.too_new_for(version)) {
+                    bench.error(
+                        Reason::UnknownValue,
+                        part.origin,
+                        format!(
+                            "charts before {since} have no value {} and ignore it",
+                            path.join(".")
+                        ),
+                        format!("take it away, or take chart {since} or later"),
+                    );
                 }
-            };
-            let text = format!("the chart has no value config.{key} and would ignore it");
-            bench.error(Reason::UnknownValue, part.origin, text, hint);
+                hold(bench, part, key.kind, path);
+            }
+            // The outermost were told with the names of old charts.
+            None if path.len() > 1 => unknown(bench, part, keys, path),
+            None => {}
+        }
+        path.pop();
+    }
+}
+
+fn unknown(bench: &mut Bench<'_>, part: &Tree, keys: Keys, path: &[String]) {
+    let (name, above) = match path {
+        [above @ .., name] => (name.as_str(), above.join(".")),
+        [] => return,
+    };
+    let hint = match nearest(name, names(keys)) {
+        Some(known) => format!("did you mean {above}.{known}?"),
+        None if above == "config" => {
+            format!("server options stand below config.merge, as in `config.merge.{name}`")
+        }
+        None => {
+            let known: Vec<_> = names(keys).collect();
+            format!("the values there are: {}", known.join(", "))
+        }
+    };
+    let text = format!("the chart has no value {above}.{name} and would ignore it");
+    bench.unknown(part.origin, text, hint);
+}
+
+/// Holds a value to its kind. What a template makes is not known.
+fn hold(bench: &mut Bench<'_>, part: &Tree, kind: Kind, path: &mut Vec<String>) {
+    let made = part.children().any(|(key, _)| key.starts_with("$tplYaml"));
+    if made || part.leaf() == Some(&Value::Null) {
+        return;
+    }
+    let scalar = part.leaf().is_some();
+    let fits = match kind {
+        Kind::Flag(_) => {
+            if part.leaf().is_none_or(|leaf| !leaf.is_boolean()) {
+                bench.error(
+                    Reason::StringForBoolean,
+                    part.origin,
+                    format!(
+                        "{} is no boolean; the chart takes any text or number for true",
+                        path.join(".")
+                    ),
+                    "write true or false, without quotes",
+                );
+            }
+            return;
+        }
+        Kind::Number(_) => part.leaf().is_some_and(|leaf| match leaf {
+            Value::Number(_) => true,
+            Value::String(text) => text.trim().parse::<u64>().is_ok(),
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => false,
+        }),
+        Kind::Text(_) => scalar,
+        Kind::List => !part.is_map() && !scalar,
+        Kind::Free => part.is_map(),
+        Kind::FreeWith(keys) => {
+            for (name, below) in part.children() {
+                if let Some(key) = find(keys, name) {
+                    path.push(name.clone());
+                    hold(bench, below, key.kind, path);
+                    path.pop();
+                }
+            }
+            part.is_map()
+        }
+        Kind::Variables => {
+            refuse_numbers(bench, part, path);
+            part.is_map()
+        }
+        Kind::Map(keys) => {
+            look(bench, part, keys, path);
+            part.is_map()
+        }
+        Kind::Named(keys) => {
+            for (name, below) in part.children() {
+                path.push(name.clone());
+                look(bench, below, keys, path);
+                path.pop();
+            }
+            part.is_map()
+        }
+    };
+    // Told with what to write instead.
+    let listed =
+        path.ends_with(&["topologySpreadConstraints".to_owned()]) && !part.items().is_empty();
+    let replicas = path.ends_with(&["replicas".to_owned()]);
+    if !fits && !listed && !replicas {
+        let (wanted, example) = kind.words();
+        bench.error(
+            Reason::WrongType,
+            part.origin,
+            format!(
+                "{} is no {wanted}, which the chart wants there",
+                path.join(".")
+            ),
+            format!("write {example}"),
+        );
+    }
+}
+
+impl Kind {
+    /// What is wanted, and what it looks like.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Flag(_) => ("boolean", "true or false"),
+            Self::Number(_) => ("whole number", "it without quotes, as in 3"),
+            Self::Text(_) => ("text", "one text or number"),
+            Self::List => ("list", "it as `[a, b]`, or a line with `- ` for each"),
+            Self::Free | Self::FreeWith(_) | Self::Variables | Self::Map(_) | Self::Named(_) => {
+                ("map", "keys below it, as in `{key: value}`")
+            }
         }
     }
-    refuse_text_booleans(bench);
-    refuse_listed_constraints(bench);
+}
+
+/// The chart does not render with them.
+fn refuse_numbers(bench: &mut Bench<'_>, variables: &Tree, path: &[String]) {
+    for (name, part) in variables.children() {
+        let wrong = part
+            .leaf()
+            .is_some_and(|leaf| leaf.is_number() || leaf.is_boolean());
+        if wrong || !part.items().is_empty() {
+            bench.error(
+                Reason::VariableNotText,
+                part.origin,
+                format!("{}.{name} is no text; the chart does not render with it", path.join(".")),
+                "put it into quotes, as in \"3\"; a value of a Secret is a map: `valueFrom: {secretKeyRef: …}`",
+            );
+        }
+    }
 }
 
 fn refuse(bench: &mut Bench<'_>, key: &str, part: &Tree) {
@@ -180,13 +277,24 @@ fn refuse(bench: &mut Bench<'_>, key: &str, part: &Tree) {
         );
     }
     if !renamed {
-        let hint = match nearest(key, OUTERMOST.iter().copied()) {
+        let hint = match nearest(key, names(VALUES)) {
             Some(known) => format!("did you mean {known}?"),
-            None if CONFIG.contains(&key) => format!("write config.{key}"),
-            None => format!("the chart's values are: {}", OUTERMOST.join(", ")),
+            None if find(config(), key).is_some() => format!("write config.{key}"),
+            None => {
+                let known: Vec<_> = names(VALUES).collect();
+                format!("the chart's values are: {}", known.join(", "))
+            }
         };
         let text = format!("the chart has no value {key} and would ignore it");
-        bench.error(Reason::UnknownValue, part.origin, text, hint);
+        bench.unknown(part.origin, text, hint);
+    }
+}
+
+/// The keys below `config`.
+fn config() -> Keys {
+    match find(VALUES, "config").map(|key| key.kind) {
+        Some(Kind::Map(keys)) => keys,
+        Some(_) | None => &[],
     }
 }
 
@@ -195,33 +303,6 @@ fn is_told(bench: &Bench<'_>, old: &[&str]) -> bool {
     RENAMED.iter().any(|(longer, _)| {
         longer.len() > old.len() && longer.starts_with(old) && bench.get(longer).is_some()
     })
-}
-
-fn refuse_text_booleans(bench: &mut Bench<'_>) {
-    let mut found = Vec::new();
-    bench.tree.walk(&mut Vec::new(), &mut |path, part| {
-        // Below `merge` and `patch` stand other programs' options.
-        let free = path
-            .iter()
-            .any(|key| ["merge", "patch", "extraResources"].contains(&key.as_str()));
-        let boolean = path
-            .last()
-            .is_some_and(|key| BOOLEANS.contains(&key.as_str()));
-        let Some(leaf) = part.leaf() else {
-            return;
-        };
-        if boolean && !free && !(leaf.is_boolean() || leaf.is_null()) {
-            found.push((part.origin, path.join(".")));
-        }
-    });
-    for (origin, path) in found {
-        bench.error(
-            Reason::StringForBoolean,
-            origin,
-            format!("{path} is no boolean; the chart takes any text or number for true"),
-            "write true or false, without quotes",
-        );
-    }
 }
 
 fn refuse_listed_constraints(bench: &mut Bench<'_>) {

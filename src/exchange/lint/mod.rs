@@ -2,12 +2,19 @@
 //! this without a word.
 
 mod chart;
+mod examples;
+mod resources;
 mod server;
 mod subject;
 mod topology;
 
+pub use examples::{EXAMPLES, Example, LINTS};
+
+use semver::Version;
 use serde_json::Value;
 
+use super::chart_values::NEWEST;
+use super::desired::ChartRef;
 use super::tree::{Origin, Tree};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::reason::Reason;
@@ -21,17 +28,22 @@ pub(super) struct Finding {
 /// The composed values under examination.
 struct Bench<'t> {
     tree: &'t Tree,
+    /// Of the chart; none where it has no version of the usual kind.
+    version: Option<&'t Version>,
     found: Vec<Finding>,
 }
 
 /// Looks at the composed values of one exchange.
-pub(super) fn examine(tree: &Tree) -> Vec<Finding> {
+pub(super) fn examine(tree: &Tree, chart: &ChartRef) -> Vec<Finding> {
+    let version = Version::parse(&chart.version).ok();
     let mut bench = Bench {
         tree,
+        version: version.as_ref(),
         found: Vec::new(),
     };
     chart::examine(&mut bench);
     topology::examine(&mut bench);
+    resources::examine(&mut bench);
     server::examine(&mut bench);
     subject::examine(&mut bench);
     bench.found
@@ -75,6 +87,18 @@ impl<'t> Bench<'t> {
         hint: impl Into<String>,
     ) {
         self.add(Severity::Warning, reason, origin, text, hint);
+    }
+
+    /// A key the chart does not know; one newer than ours may.
+    fn unknown(&mut self, origin: Origin, text: String, hint: String) {
+        let newer = |version: &Version| (version.major, version.minor) > NEWEST;
+        if self.version.is_some_and(newer) {
+            let (major, minor) = NEWEST;
+            let text = format!("{text} (as far as known, which is to {major}.{minor})");
+            self.warning(Reason::UnknownValue, origin, text, hint);
+        } else {
+            self.error(Reason::UnknownValue, origin, text, hint);
+        }
     }
 
     fn get(&self, path: &[&str]) -> Option<&'t Tree> {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Bench;
+use super::resources::of_container;
 use crate::exchange::quantity;
 use crate::exchange::tree::Tree;
 use crate::reason::Reason;
@@ -28,7 +29,7 @@ fn replicas(bench: &mut Bench<'_>) {
     };
     let Some(count) = count else {
         bench.error(
-            Reason::InvalidValue,
+            Reason::WrongType,
             node.origin,
             "config.cluster.replicas is no number of servers",
             "write a whole number, as in 3",
@@ -65,11 +66,8 @@ fn replicas(bench: &mut Bench<'_>) {
 fn memory(bench: &mut Bench<'_>) {
     let on = bench.is_on(&["config", "jetstream", "enabled"])
         && bench.is_on(&["config", "jetstream", "memoryStore", "enabled"]);
-    let limit = [
-        bench.get(&["container", "merge", "resources", "limits", "memory"]),
-        bench.get(&["container", "resources", "limits", "memory"]),
-    ];
-    let Some(limit) = limit.into_iter().flatten().next().filter(|_| on) else {
+    let limit = of_container(bench, &["container"], "limits", "memory");
+    let Some(limit) = limit.filter(|_| on) else {
         return;
     };
     let size = bench.get(&["config", "jetstream", "memoryStore", "maxSize"]);

@@ -4,12 +4,13 @@ mod broken;
 mod chance;
 mod examples;
 mod layering;
+mod lints;
 mod relations;
 
 use std::collections::BTreeMap;
 
 use super::desired::{ChartRef, Desired};
-use super::{Context, LastDeclared, resolve};
+use super::{Context, LastDeclared, Severities, resolve};
 use crate::source::checkout::{Checkout, SourceFile};
 
 pub(super) fn context() -> Context {
@@ -20,6 +21,7 @@ pub(super) fn context() -> Context {
         },
         hosts: BTreeMap::from([("east".parse().unwrap(), "nats.example.org".into())]),
         allow_values: Vec::new(),
+        severities: Severities::default(),
     }
 }
 
