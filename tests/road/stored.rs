@@ -64,7 +64,10 @@ fn changes_that_would_lose_streams_are_held_while_there_are_some() {
     let entry = world.plan().expect(3).entry(&id);
     assert_eq!(entry["reason"], "StreamsAtRisk", "{entry:#}");
     assert!(
-        entry["text"].as_str().unwrap().contains("back them up"),
+        entry["text"]
+            .as_str()
+            .unwrap()
+            .contains("back up with `nats account backup DIR`"),
         "{entry:#}"
     );
     let before = world.configuration(US, release);
