@@ -5,7 +5,7 @@ use natsx_sync::observe::manifest::{configuration, stateful_sets};
 use natsx_sync::observe::observed::{Rendered, Trial};
 use serde_json::{Value, json};
 
-use crate::world::{US, World, exchange, template};
+use crate::world::{EU, US, World, exchange, template};
 
 fn tools() -> fleet::Tools {
     let cache = fleet::cache::Cache::open().unwrap();
@@ -190,4 +190,87 @@ fn a_configuration_the_server_refuses_reaches_no_cluster() {
     );
     settings(&world, &world.fleet.tools().nats_server_new);
     assert_eq!(world.plan().expect(0).entry(&id)["action"], "upgrade");
+}
+
+/// What a server says about itself.
+fn varz(world: &World, cluster: &str, pod: &str) -> Value {
+    let path = format!("/api/v1/namespaces/road/pods/{pod}:8222/proxy/varz");
+    serde_json::from_str(&world.kubectl(cluster, &["get", "--raw", &path])).unwrap()
+}
+
+#[test]
+fn a_digest_is_what_the_servers_say_they_have_loaded() {
+    let world = World::new("digests");
+    let more = "  config.cluster: {enabled: true, replicas: 2}\n  config.serverNamePrefix: us-\n  container.env: {SIZE: 2MB}\n  config.merge.max_payload: << $SIZE >>\n";
+    let text = exchange(US, "nats-digests", more);
+    world.commit(&[("exchanges/a.yaml", Some(&text))]);
+    world.apply().expect(0);
+    let manifest = world.helm(US, &["get", "manifest", "nats-digests"]);
+    let objects = natsx_sync::observe::manifest::parse_objects(&manifest).unwrap();
+    let server = NatsServer::find(tools().nats_server_old.to_str().unwrap()).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let found =
+        runtime.block_on(server.digests(&stateful_sets(&objects), &configuration(&objects)));
+    assert_eq!(found.len(), 2);
+    for (pod, digest) in found {
+        let said = varz(&world, US, &pod)["config_digest"].clone();
+        assert_eq!(said, format!("sha256:{digest}"), "{pod}");
+    }
+}
+
+#[test]
+fn what_is_put_back_is_loaded_when_apply_says_so() {
+    let world = World::new("trial-drift");
+    settings(&world, &world.fleet.tools().nats_server_old);
+    let text = exchange(
+        EU,
+        "nats-trial-drift",
+        "  config.merge.max_connections: 50\n",
+    );
+    world.commit(&[("exchanges/a.yaml", Some(&text))]);
+    world.apply().expect(0);
+    let chart = world.fleet.chart();
+    let chart = chart.to_string_lossy();
+    for connections in [51, 52] {
+        let change = format!("--set=config.merge.max_connections={connections}");
+        let upgrade = [
+            "upgrade",
+            "nats-trial-drift",
+            &chart,
+            "--reuse-values",
+            &change,
+        ];
+        world.helm(EU, &upgrade);
+        world.apply().expect(0);
+        // No waiting: whichever of them the server saw, and in whatever second.
+        let said = varz(&world, EU, "nats-trial-drift-0");
+        assert_eq!(said["max_connections"], 50, "{}", said["config_load_time"]);
+    }
+}
+
+#[test]
+fn doctor_says_whether_configurations_are_tested() {
+    let world = World::new("trial-doctor");
+    let told = |server: &std::path::Path| {
+        settings(&world, server);
+        let told = world.run(&["doctor"]).stdout;
+        told.lines()
+            .find(|line| line.contains("nats-server"))
+            .unwrap()
+            .to_owned()
+    };
+    world.commit(&[("exchanges/a.yaml", Some(&exchange(US, "nats-doctor", "")))]);
+    let tools = world.fleet.tools();
+    let good = told(&tools.nats_server_old);
+    assert!(good.starts_with("ok    nats-server: 2.14.2 at "), "{good}");
+    let other = told(&tools.nats_server_new);
+    assert!(
+        other.starts_with("note  ") && other.contains("another minor version"),
+        "{other}"
+    );
+    let missing = told(std::path::Path::new("/nowhere/nats-server"));
+    assert!(
+        missing.starts_with("note  ") && missing.contains("/nowhere/nats-server"),
+        "{missing}"
+    );
 }
