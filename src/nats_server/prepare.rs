@@ -2,7 +2,6 @@
 //! line stays a line, so that what the server says of one holds for the original. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 use super::pod::{Pod, Variable};
 
@@ -158,6 +157,14 @@ impl<'t> Reader<'t> {
         self.copy(length);
     }
 
+    /// Puts something in its place; its lines stay.
+    fn replace(&mut self, length: usize, with: &str) -> &'t str {
+        let text = self.take(length);
+        self.made.text.push_str(with);
+        self.made.text.extend(text.matches('\n'));
+        text
+    }
+
     fn take(&mut self, length: usize) -> &'t str {
         let (text, rest) = self
             .rest
@@ -217,12 +224,16 @@ impl<'t> Reader<'t> {
         let spaces = self.rest.len() - self.rest.trim_start_matches([' ', '\t']).len();
         self.take(spaces);
         let sign = self.rest.chars().next().unwrap_or(' ');
-        let length = self.token(sign, ";}");
-        let name = self.take(length).trim_matches(['"', '\'']);
-        self.made
-            .unknown
-            .insert(format!("the included file {name}"));
-        self.made.text.push_str(&include_line());
+        // Without a name nothing is included, and the server says so.
+        let length = if sign.is_whitespace() {
+            0
+        } else {
+            self.token(sign, ";}")
+        };
+        let name = self.replace(length, &include_line());
+        let name = name.trim_matches(['"', '\'']);
+        let unknown = format!("the included file {name}");
+        self.made.unknown.insert(unknown);
     }
 
     fn value(&mut self, sign: char) {
@@ -240,9 +251,8 @@ impl<'t> Reader<'t> {
         let Some(stand_in) = self.stand_in(of.as_deref(), &path, word) else {
             return self.copy(length);
         };
-        self.take(length);
+        self.replace(length, &format!("\"{stand_in}\""));
         self.made.replaced = true;
-        write!(self.made.text, "\"{stand_in}\"").ok();
     }
 
     /// What a file or folder of the pod is replaced by.
@@ -295,9 +305,8 @@ impl<'t> Reader<'t> {
                 PLACEHOLDER.to_owned()
             }
         };
-        self.take(length);
         let ours = format!("NATSX_{name}");
-        write!(self.made.text, "${ours}").ok();
+        self.replace(length, &format!("${ours}"));
         self.made.environment.insert(ours, value);
     }
 }
@@ -375,6 +384,24 @@ mod tests {
         ] {
             let made = prepare(text, &pod());
             assert!(!made.text.contains("passwd"), "{text}: {}", made.text);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_written_every_line_stays_and_no_file_is_named(
+            parts in proptest::collection::vec(proptest::sample::select(vec![
+                "{", "}", "[", "]", "(", ")", "\"", "'", "\\", "\n", " ", ":", "=", ",", ";", "#", "//", "<<", "é",
+                "include", "INCLUDE ", "cert_file", "a", "$TOKEN", "$2a$", "/etc/passwd", "'/etc/passwd'", "resolver", "dir",
+            ]), 0..40)
+        ) {
+            let text = parts.concat();
+            let made = prepare(&text, &pod());
+            if !made.text.is_empty() {
+                proptest::prop_assert_eq!(made.text.matches('\n').count(), text.matches('\n').count());
+                let rest = made.text.replace(&include_line(), "");
+                proptest::prop_assert!(!has_include(&rest), "{}", made.text);
+            }
         }
     }
 
