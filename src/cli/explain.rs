@@ -70,7 +70,12 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
 fn reasons() -> String {
     let mut text = String::new();
     for reason in Reason::ALL {
-        writeln!(text, "{}\n  {}", reason.name(), reason.story()).ok();
+        let lint = if LINTS.contains(reason) {
+            " (lint)"
+        } else {
+            ""
+        };
+        writeln!(text, "{}{lint}\n  {}", reason.name(), reason.story()).ok();
     }
     text
 }
@@ -160,4 +165,24 @@ fn layers(exchange: &DesiredExchange) -> String {
         writeln!(text, "  {path:path_width$}  {value:value_width$}  {layer}").ok();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lint_is_told_as_one_with_what_to_write_instead() {
+        assert!(reasons().contains("PlainSize (lint)\n"));
+        assert!(reasons().contains("MassRemoval\n"));
+        let told = story(Reason::PlainSize);
+        for words in [
+            "policy.severity",
+            "instead of\n    helm_values:\n      config.merge.max_payload: 2MB\n",
+            "write\n    helm_values:\n      config.merge.max_payload: << 2MB >>\n",
+        ] {
+            assert!(told.contains(words), "{told}");
+        }
+        assert!(!story(Reason::MassRemoval).contains("policy.severity"));
+    }
 }
