@@ -177,10 +177,14 @@ fn planned() {
     assert_eq!(done.status.code(), Some(2), "{}", said(&done));
     let comment = fs::read_to_string(root.join("out/plan.md")).unwrap();
     assert!(comment.starts_with("<!-- natsx-sync plan production -->\n### "));
-    assert!(comment.contains("1 to install"), "{comment}");
-    for line in comment.lines().skip(3) {
-        assert!(line.starts_with("    ") || line.is_empty(), "{line}");
-    }
+    let printed = Command::new(env!("CARGO_BIN_EXE_natsx-sync"))
+        .args(["plan", "--offline", "--base", "main", "--source", "work"])
+        .args(["--format", "markdown", "--environment", "production"])
+        .current_dir(root)
+        .output()
+        .unwrap();
+    assert_eq!(comment, String::from_utf8(printed.stdout).unwrap());
+    assert!(comment.contains("1 to install") && comment.contains("<details>"));
     assert!(
         fs::read_to_string(root.join("summary"))
             .unwrap()
