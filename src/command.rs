@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio_util::sync::CancellationToken;
@@ -14,6 +16,9 @@ use tokio_util::sync::CancellationToken;
 /// How long a child has between SIGTERM and SIGKILL. helm marks its release `failed` on SIGTERM, which
 /// takes it a few API calls; without them the release stays locked.
 pub const GRACE: Duration = Duration::from_secs(15);
+
+/// How long what a child wrote is read after its end.
+const REST: Duration = Duration::from_secs(1);
 
 /// Finds a program: a path as it stands, a bare name on `PATH`. Links are followed, so that what was found stays what it
 /// is while the link moves on.
@@ -125,8 +130,9 @@ pub struct Running {
 
 impl Command {
     /// Runs it to its end, its deadline, or until `cancel` fires.
-    pub async fn run(self, cancel: &CancellationToken) -> Result<Finished, CommandError> {
-        self.start()?.finish(cancel).await
+    pub fn run(self, cancel: &CancellationToken) -> BoxFuture<'_, Result<Finished, CommandError>> {
+        // Boxed, as it lies at the bottom of everything we do: the compiler would look through it anew for each.
+        async move { self.start()?.finish(cancel).await }.boxed()
     }
 
     /// Starts it in a process group of its own.
@@ -173,9 +179,15 @@ impl Running {
 
     /// Waits for its end, its deadline, or `cancel`; SIGTERM first, SIGKILL after [`GRACE`].
     pub async fn finish(mut self, cancel: &CancellationToken) -> Result<Finished, CommandError> {
-        let out = keep(self.child.stdout.take(), self.max_output);
-        let err = keep(self.child.stderr.take(), self.max_output);
-        let ended = end(&mut self.child, self.pid, self.deadline, cancel);
+        // Somebody who left the group may keep the pipes open long after the child: they are read a little longer, no more.
+        let over = CancellationToken::new();
+        let out = keep(self.child.stdout.take(), self.max_output, &over);
+        let err = keep(self.child.stderr.take(), self.max_output, &over);
+        let ended = async {
+            let ended = end(&mut self.child, self.pid, self.deadline, cancel).await;
+            over.cancel();
+            ended
+        };
         let (stdout, stderr, ended) = tokio::join!(out, err, ended);
         let (status, timed_out, cancelled) = ended.map_err(|source| CommandError::Wait {
             program: self.program.clone(),
@@ -249,11 +261,23 @@ fn signal(pid: Option<Pid>, signal: Signal) {
     }
 }
 
-async fn keep(pipe: Option<impl AsyncRead + Unpin>, limit: usize) -> Vec<u8> {
+async fn keep(
+    pipe: Option<impl AsyncRead + Unpin>,
+    limit: usize,
+    over: &CancellationToken,
+) -> Vec<u8> {
     let mut kept = Vec::new();
     let Some(mut pipe) = pipe else { return kept };
     let mut buffer = vec![0_u8; 16 * 1024];
-    while let Ok(count) = pipe.read(&mut buffer).await {
+    let mut late = std::pin::pin!(async {
+        over.cancelled().await;
+        tokio::time::sleep(REST).await;
+    });
+    loop {
+        let count = tokio::select! {
+            read = pipe.read(&mut buffer) => read.unwrap_or_default(),
+            () = &mut late => 0,
+        };
         if count == 0 {
             break;
         }
@@ -302,6 +326,21 @@ mod tests {
         }
         let done = running.finish(&CancellationToken::new()).await.unwrap();
         assert_eq!(done.stdout.trim_ascii(), b"200000");
+    }
+
+    #[tokio::test]
+    async fn who_left_the_group_does_not_keep_us_waiting() {
+        let script = "setsid sleep 30 & echo $!; exec true";
+        let mut command = shell(script, Duration::from_secs(20));
+        command.env = vec![("PATH".to_owned(), "/usr/bin:/bin".into())];
+        let done = command.run(&CancellationToken::new()).await.unwrap();
+        assert!(
+            done.success() && done.took < Duration::from_secs(5),
+            "{done:?}"
+        );
+        let pid = String::from_utf8(done.stdout).unwrap();
+        let pid = Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
+        rustix::process::kill_process(pid, Signal::KILL).unwrap();
     }
 
     #[tokio::test]

@@ -177,7 +177,11 @@ impl<E: Effects> Lanes<E> {
                     Verdict::Blocked(why) if entry.action.is_change() => {
                         lock(&self.shared.readiness).unready(id, why.clone());
                     }
-                    _ => {}
+                    Verdict::Blocked(_)
+                    | Verdict::Done
+                    | Verdict::Failed(_)
+                    | Verdict::Fenced(_)
+                    | Verdict::Cancelled => {}
                 }
                 let outcome = Outcome::new(id.clone(), entry.action, verdict, Vec::new());
                 held.insert(id.clone(), outcome);

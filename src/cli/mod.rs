@@ -136,6 +136,7 @@ pub fn run(cli: Cli) -> u8 {
         Command::Doctor(args) => block_on(doctor::run(&common, &args, &output)),
     };
     match result {
+        Ok(0) if output.lost() => ERROR,
         Ok(code) => code,
         Err(failure) => {
             output.error(&failure.error);

@@ -1,8 +1,12 @@
 //! The two streams: results on stdout, everything else on stderr.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::cli::options::Color;
+
+/// A result could not be written, whatever the command then says of itself.
+static LOST: AtomicBool = AtomicBool::new(false);
 
 /// Where a command speaks.
 #[derive(Debug, Clone, Copy)]
@@ -46,14 +50,35 @@ impl Output {
         }
     }
 
-    /// Prints a result. A reader that went away (a pager that was closed) is no error.
+    /// Prints a result. A reader that went away (a pager that was closed) is no error; a full disk is one, told at the
+    /// end: [`lost`](Self::lost).
     pub fn result(&self, text: &str) {
         let mut out = std::io::stdout().lock();
-        out.write_all(text.as_bytes()).ok();
-        if !text.ends_with('\n') {
-            out.write_all(b"\n").ok();
+        let newline = if text.ends_with('\n') { "" } else { "\n" };
+        let written = out
+            .write_all(text.as_bytes())
+            .and_then(|()| out.write_all(newline.as_bytes()))
+            .and_then(|()| out.flush());
+        if let Err(error) = written
+            && error.kind() != std::io::ErrorKind::BrokenPipe
+        {
+            self.lose(&error);
         }
-        out.flush().ok();
+    }
+
+    /// Whether a result could not be written.
+    pub fn lost(&self) -> bool {
+        LOST.load(Ordering::Relaxed)
+    }
+
+    fn lose(&self, error: &std::io::Error) {
+        if !LOST.swap(true, Ordering::Relaxed) {
+            writeln!(
+                std::io::stderr(),
+                "error: the result could not be written: {error}"
+            )
+            .ok();
+        }
     }
 
     /// Makes place for a result that replaces the last one, on a terminal.

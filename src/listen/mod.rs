@@ -1,6 +1,7 @@
 //! Whatever we serve over HTTP: where it listens, and how much of it there can be.
 
 mod board;
+mod guard;
 mod serve;
 mod status;
 

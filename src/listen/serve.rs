@@ -4,21 +4,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::guard::guard;
+
 const HEADER_WAIT: Duration = Duration::from_secs(10);
+/// How long a client may take nothing of its answer.
+const WRITE_WAIT: Duration = Duration::from_secs(20);
 const MOST_CONNECTIONS: usize = 256;
 /// A connection that is never finished must not hold up the end of the process.
 const DRAIN_WAIT: Duration = Duration::from_secs(5);
 
 /// Serves until `shutdown`, then finishes what is under way.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) {
+    let router = match listener.local_addr() {
+        Ok(local) => router.layer(middleware::from_fn(move |request, next| {
+            guard(local, request, next)
+        })),
+        Err(_) => router,
+    };
     let (ending, connections) = (Ending::default(), TaskTracker::new());
     let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let accept = async {
@@ -66,7 +78,11 @@ async fn connection(stream: TcpStream, router: Router, ending: Ending) {
     http.timer(TokioTimer::new())
         .header_read_timeout(HEADER_WAIT);
     let service = TowerToHyperService::new(router);
-    let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
+    // Who asks and never reads would keep the whole answer in memory for ever.
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE_WAIT));
+    let stream = TokioIo::new(Box::pin(stream));
+    let mut connection = std::pin::pin!(http.serve_connection(stream, service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = ending.gentle.cancelled() => {

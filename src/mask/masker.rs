@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, Input, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
 use serde_json::{Map, Value};
 
 use super::name::{environment_reference, is_open, names_secret, referred_variable, variable};
@@ -14,6 +14,10 @@ use crate::diagnostic::Diagnostic;
 const SHORTEST: usize = 4;
 /// Shorter ones are looked for as whole words.
 const SHORT: usize = 8;
+
+/// Bytes of a spelling that are looked for; what follows is compared where they are found. Looking for all of a long one
+/// takes time and memory without bound: a file may hold a megabyte in a password's place.
+const LOOKED_FOR: usize = 256;
 
 /// Secrets, numbered in the order they are learnt in.
 #[derive(Default)]
@@ -57,13 +61,17 @@ impl Secrets {
     pub fn masker(self) -> Masker {
         let mut needles: BTreeMap<String, Needle> = BTreeMap::new();
         for (secret, number) in &self.numbers {
-            for spelling in spelling::spellings(secret) {
+            for mut spelling in spelling::spellings(secret) {
                 if spelling.len() >= SHORTEST {
                     let word = spelling.len() < SHORT;
-                    needles.entry(spelling).or_insert(Needle {
-                        number: *number,
+                    let rest = spelling.split_off(spelling.floor_char_boundary(LOOKED_FOR));
+                    let needle = needles.entry(spelling).or_insert(Needle {
                         word,
+                        endings: Vec::new(),
                     });
+                    if needle.endings.iter().all(|(known, _)| *known != rest) {
+                        needle.endings.push((rest, *number));
+                    }
                 }
             }
         }
@@ -72,6 +80,8 @@ impl Secrets {
             .then(|| {
                 AhoCorasick::builder()
                     .match_kind(MatchKind::LeftmostLongest)
+                    // The other kinds are built in quadratic time where a needle repeats itself.
+                    .kind(Some(AhoCorasickKind::ContiguousNFA))
                     .build(texts)
                     .ok()
             })
@@ -84,9 +94,26 @@ impl Secrets {
     }
 }
 
+/// The beginning of a spelling.
 struct Needle {
-    number: usize,
     word: bool,
+    /// What follows, with the number of the secret.
+    endings: Vec<(String, usize)>,
+}
+
+impl Needle {
+    /// How far a secret goes on in `rest`, and which it is. A part of it is hidden as well: what cut it off is unknown.
+    fn end(&self, rest: &str) -> (usize, Option<usize>) {
+        let mut best = (0, None);
+        for (ending, number) in &self.endings {
+            let same = ending.bytes().zip(rest.bytes()).take_while(|(a, b)| a == b);
+            let same = rest.floor_char_boundary(same.count());
+            if best.1.is_none() || same > best.0 {
+                best = (same, Some(*number));
+            }
+        }
+        best
+    }
 }
 
 /// Hides secrets. The default one knows none, and hides those of a recognisable shape.
@@ -198,8 +225,11 @@ impl Masker {
                 from = hit.start() + next.map_or(1, char::len_utf8);
                 continue;
             }
-            found.push((hit.range(), needle.number));
-            from = hit.end();
+            let rest = text.get(hit.end()..).unwrap_or_default();
+            let (more, number) = needle.end(rest);
+            let end = hit.end() + more;
+            found.push((hit.start()..end, number.unwrap_or_default()));
+            from = end;
         }
         found
     }

@@ -128,3 +128,41 @@ fn a_variable_of_a_secret_makes_the_literal_in_its_place_one() {
     let (shown, hid) = secrets.masker().value(&path("WORD"), &json!("hunter2"));
     assert!(hid && shown == json!("(sensitive #1)"));
 }
+
+#[test]
+fn a_secret_of_any_length_is_hidden_whole_in_bounded_time() {
+    let began = std::time::Instant::now();
+    for long in [
+        "password=".repeat(4000),
+        "A1b2".repeat(9000),
+        "x".repeat(300_000),
+    ] {
+        let mut secrets = Secrets::default();
+        let path = ["password".to_owned()];
+        secrets.learn(&path, &Value::from(long.clone()));
+        let masker = secrets.masker();
+        assert_eq!(
+            masker.text(&format!("so {long} it is")),
+            "so (sensitive #1) it is"
+        );
+        // Cut off by whoever wrote the text.
+        let half: String = long.chars().take(2000).collect();
+        assert_eq!(
+            masker.text(&format!("so {half}: it is")),
+            "so (sensitive #1): it is"
+        );
+    }
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+}
+
+#[test]
+fn long_secrets_that_begin_alike_keep_their_numbers() {
+    let [a, b] = ["a", "b"].map(|end| format!("{}{end}", "0123456789".repeat(40)));
+    let mut secrets = Secrets::default();
+    for (name, value) in [("password", &a), ("token", &b)] {
+        secrets.learn(&[name.to_owned()], &Value::from(value.clone()));
+    }
+    let masker = secrets.masker();
+    let shown = masker.text(&format!("<{b}> <{a}>"));
+    assert_eq!(shown, "<(sensitive #2)> <(sensitive #1)>");
+}

@@ -1,9 +1,11 @@
 //! Brings the mirror up to date: one fetch at a time, and a mirror that cannot take one is rebuilt.
 
 use std::fs::{File, TryLockError};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use git2::Oid;
 use tokio_util::sync::CancellationToken;
 
 use super::commits::head;
@@ -75,12 +77,34 @@ impl Source {
         let (Place::Repository { git, .. }, Some(mirror)) = (&self.place, &self.mirror) else {
             return Ok(());
         };
-        let (git, mirror) = (git.clone(), Arc::clone(mirror));
-        let (branch, shown) = (self.options.branch.clone(), self.shown.clone());
+        let (git, branch, shown) = (git.clone(), self.options.branch.clone(), self.shown.clone());
+        let (local, head) = self
+            .aside(move || {
+                let failed = failed(&shown, "open it");
+                let local = open_exactly(&git).map_err(&failed)?;
+                let head = head(&local, branch.as_deref(), &shown)?;
+                Ok((git, head))
+            })
+            .await?;
+        let first = self.copy_local(&local, head).await;
+        let Err(error) = &first else {
+            return first;
+        };
+        // Only the mirror can be mended here. It holds nothing that is not in the repository but where the branch was.
+        tracing::warn!(repository = self.shown, %error, "the mirror is rebuilt");
+        let here = Arc::clone(mirror);
+        self.aside(move || here.rebuild()).await?;
+        self.copy_local(&local, head).await
+    }
+
+    async fn copy_local(&self, git: &Path, head: Oid) -> Result<(), SourceError> {
+        let Some(mirror) = &self.mirror else {
+            return Ok(());
+        };
+        let (git, mirror, shown) = (git.to_owned(), Arc::clone(mirror), self.shown.clone());
         self.aside(move || {
             let failed = failed(&shown, "copy its history into the mirror");
             let local = open_exactly(&git).map_err(&failed)?;
-            let head = head(&local, branch.as_deref(), &shown)?;
             let here = mirror.open()?;
             copy(&local, &here, head).map_err(&failed)?;
             here.reference(FETCHED, head, true, "fetched")

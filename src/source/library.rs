@@ -47,11 +47,21 @@ fn trust_every_owner() -> Result<(), git2::Error> {
     unsafe { git2::opts::set_verify_owner_validation(false) }
 }
 
-/// Opens the repository at or around `path`; none where there is no repository.
+/// Opens the work tree `path` lies in, or the bare repository it is; none where it is neither. A work tree comes first: a
+/// bare repository within one is a few files that anybody can commit, and would be read in place of the true one (as
+/// `safe.bareRepository=explicit` of git).
 pub(super) fn open_around(path: &Path) -> Result<Option<Repository>, git2::Error> {
     set_up()?;
-    let nowhere: [&str; 0] = [];
-    match Repository::open_ext(path, RepositoryOpenFlags::empty(), nowhere) {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let tree = path.ancestors().find(|folder| folder.join(".git").exists());
+    let (at, flags) = match tree {
+        Some(tree) => (tree, RepositoryOpenFlags::NO_SEARCH),
+        None => (
+            &*path,
+            RepositoryOpenFlags::NO_SEARCH | RepositoryOpenFlags::NO_DOTGIT,
+        ),
+    };
+    match Repository::open_ext(at, flags, [] as [&str; 0]) {
         Ok(repository) => Ok(Some(repository)),
         Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
         Err(error) => Err(error),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use git2::Repository;
 
 use super::error::SourceError;
-use super::library::{failed, open_around};
+use super::library::{failed, open_around, open_exactly};
 use super::open::Place;
 use super::tree;
 
@@ -66,6 +66,20 @@ pub(super) fn look(root: &Path, shown: &str) -> Result<Found, SourceError> {
     };
     let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
     let prefix = parts.join("/");
+    // A bare repository that only happens to lie there; one that is committed there is somebody's files.
+    if !prefix.is_empty()
+        && is_untracked(&repository, &prefix).map_err(&failed)?
+        && let Ok(bare) = open_exactly(root)
+    {
+        return Ok(Found {
+            place: Place::Repository {
+                git: bare.path().to_owned(),
+                work: None,
+            },
+            prefix: String::new(),
+            whole: !bare.is_shallow(),
+        });
+    }
     if !prefix.is_empty() && is_outside(&repository, below, &prefix).map_err(&failed)? {
         return folder();
     }
@@ -82,6 +96,10 @@ fn is_outside(repository: &Repository, below: &Path, prefix: &str) -> Result<boo
     if !repository.is_path_ignored(below)? {
         return Ok(false);
     }
+    is_untracked(repository, prefix)
+}
+
+fn is_untracked(repository: &Repository, prefix: &str) -> Result<bool, git2::Error> {
     match repository.head().and_then(|head| head.peel_to_commit()) {
         Ok(head) => Ok(tree::find(repository, head.id(), prefix)?.is_none()),
         Err(_) => Ok(true),

@@ -9,7 +9,7 @@ mod offline;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -372,4 +372,26 @@ fn waiting_for_a_commit_ends_when_a_later_one_was_reached() {
         let done = natsx(folder.path(), &arguments);
         assert_eq!(done.status.code(), Some(code), "{}", text(&done.stderr));
     }
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_an_error_and_a_pager_that_closed_is_none() {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let plan = |out: Stdio| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_natsx-sync"));
+        command.args(["plan", "--offline", "--source", "examples"]);
+        command.current_dir(project).stdout(out);
+        command.output().unwrap()
+    };
+    let full = fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let lost = plan(full.into());
+    assert_eq!(lost.status.code(), Some(1));
+    let told = String::from_utf8(lost.stderr).unwrap();
+    assert!(told.contains("could not be written"), "{told}");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert_eq!(plan(writer.into()).status.code(), Some(0));
 }

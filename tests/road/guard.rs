@@ -57,3 +57,68 @@ fn a_protected_exchange_stays_until_an_earlier_commit_unprotects_it() {
     world.apply().expect(0);
     assert_eq!(world.latest(EU, "nats-protected"), None);
 }
+
+#[test]
+fn a_release_that_another_repository_took_over_is_not_removed() {
+    let (ours, theirs) = (World::new("taken"), World::new("taker"));
+    let id = "eu-edge-cluster/road/nats-taken";
+    let text = exchange(EU, "nats-taken", "");
+    let other = exchange(EU, "nats-taken-kept", "");
+    ours.commit(&[
+        ("exchanges/a.yaml", Some(&text)),
+        (
+            "exchanges/b.yaml",
+            Some(&format!("{other}sync_mode: dry_run\n")),
+        ),
+    ]);
+    ours.apply().expect(0);
+
+    // Two operators with one instance, each with a state and a registry of its own.
+    let settings = theirs.path("config.yaml");
+    let same = std::fs::read_to_string(&settings).unwrap();
+    let same = same.replace("instance: taker", "instance: taken");
+    std::fs::write(&settings, same).unwrap();
+    theirs.commit(&[
+        ("exchanges/a.yaml", Some(&text)),
+        ("README.md", Some("theirs")),
+    ]);
+    theirs.apply().expect(0);
+
+    ours.commit(&[("exchanges/a.yaml", None)]);
+    assert_eq!(
+        ours.plan().expect(3).entry(id)["reason"],
+        "NotFromThisHistory"
+    );
+    ours.apply().expect(3);
+    assert_eq!(
+        ours.latest(EU, "nats-taken"),
+        Some((1, "deployed".to_owned()))
+    );
+    assert!(ours.record("nats-taken").is_some());
+}
+
+#[test]
+fn a_plain_folder_remembers_what_a_removed_file_said() {
+    let world = World::new("folder");
+    let files = world.path("files");
+    std::fs::create_dir_all(files.join("exchanges")).unwrap();
+    let write = |name: &str, more: &str| {
+        let text = exchange(EU, &format!("nats-folder-{name}"), "");
+        let path = files.join(format!("exchanges/{name}.yaml"));
+        std::fs::write(path, format!("{text}{more}")).unwrap();
+    };
+    write("kept", "protect: true\n");
+    write("once", "sync_mode: one_time\n");
+    write("gone", "");
+    write("stays", "sync_mode: dry_run\n");
+    world.settings(&files.display().to_string(), "");
+    world.apply().expect(0);
+    for name in ["kept", "once", "gone"] {
+        std::fs::remove_file(files.join(format!("exchanges/{name}.yaml"))).unwrap();
+    }
+    world.apply().expect(5);
+    for (name, revision) in [("kept", Some(1)), ("once", Some(1)), ("gone", None)] {
+        let latest = world.latest(EU, &format!("nats-folder-{name}"));
+        assert_eq!(latest.map(|(revision, _)| revision), revision, "{name}");
+    }
+}

@@ -142,6 +142,25 @@ async fn a_failed_fetch_leaves_what_was_read_before() {
 }
 
 #[tokio::test]
+async fn a_damaged_mirror_of_a_local_repository_is_rebuilt() {
+    let (_host, repository) = host();
+    let folder = tempfile::tempdir().unwrap();
+    let options = options(&repository.url_file(), folder.path());
+    repository
+        .commit(&[("exchanges/a.yaml", Some("a"))], "a")
+        .unwrap();
+    let source = Source::open(options).unwrap();
+    head(&source).await.unwrap();
+    let objects = folder.path().join("state with a space/mirror.git/objects");
+    fs::remove_dir_all(&objects).unwrap();
+    fs::create_dir(&objects).unwrap();
+    let second = repository
+        .commit(&[("exchanges/b.yaml", Some("b"))], "b")
+        .unwrap();
+    assert_eq!(head(&source).await.unwrap(), second);
+}
+
+#[tokio::test]
 async fn a_ref_that_cannot_be_updated_rebuilds_the_mirror() {
     let (_host, repository) = host();
     let folder = tempfile::tempdir().unwrap();

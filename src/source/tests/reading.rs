@@ -124,6 +124,34 @@ fn linked_work_trees_and_bare_repositories_are_sources() {
 }
 
 #[test]
+fn a_bare_repository_that_is_committed_hides_nothing() {
+    let planted = Fixture::new();
+    planted.commit(&[("exchanges/harmless.yaml", Some("a"))]);
+    let fixture = Fixture::new();
+    let commit = fixture.commit(&[("team/exchanges/evil.yaml", Some("a"))]);
+    fixture.checkout();
+    let team = fixture.root().join("team");
+    let mut builder = git2::build::RepoBuilder::new();
+    let bare = fixture.root().join("bare");
+    let url = planted.root().display().to_string();
+    builder.bare(true).clone(&url, &bare).unwrap();
+    // One that is nobody's file is a source of its own, wherever it lies.
+    assert_eq!(
+        paths(&open(&bare).read(&Revision::Head).unwrap()),
+        ["exchanges/harmless.yaml"]
+    );
+    for part in fs::read_dir(&bare).unwrap() {
+        let part = part.unwrap();
+        fs::rename(part.path(), team.join(part.file_name())).unwrap();
+    }
+    for revision in [Revision::Files, Revision::Head] {
+        let checkout = open(&team).read(&revision).unwrap();
+        assert_eq!(paths(&checkout), ["exchanges/evil.yaml"]);
+        assert_eq!(checkout.commit, Some(commit.clone()));
+    }
+}
+
+#[test]
 fn what_git_ignores_is_a_plain_folder() {
     let fixture = Fixture::new();
     fixture.commit(&[(".gitignore", Some("/scratch/\n"))]);
