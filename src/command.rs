@@ -42,6 +42,15 @@ pub fn find(path: &str) -> std::io::Result<PathBuf> {
     }
 }
 
+/// Where [`find`] looks, as the end of a sentence.
+pub fn place(path: &str) -> String {
+    if path.contains('/') {
+        return format!("at {path}");
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    format!("called {path} on the PATH ({})", folders.to_string_lossy())
+}
+
 fn is_executable(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     path.metadata()

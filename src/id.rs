@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 /// Why a text is not a legal name; `Display` says what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no {kind}: {rule}")]
+#[error("{text:?} is not a valid {kind}: {rule}")]
 pub struct IdError {
     /// The refused text.
     pub text: String,

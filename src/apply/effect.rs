@@ -219,6 +219,18 @@ impl Why {
         }
     }
 
+    /// The words and what led to them, in one line.
+    pub fn sentence(&self) -> String {
+        let causes = self.chain.iter();
+        causes.fold(self.text.clone(), |text, cause| {
+            if text.contains(cause.as_str()) {
+                text
+            } else {
+                format!("{text}: {cause}")
+            }
+        })
+    }
+
     /// A reason from an error and its causes.
     pub fn from_error(reason: Reason, error: &dyn std::error::Error) -> Self {
         let causes = std::iter::successors(error.source(), |cause| cause.source());

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use jiff::Timestamp;
 
+use super::named::{named, state};
 use super::{Common, Done, Failure, Output};
 use crate::cluster::Cluster;
 use crate::id::{ClusterId, ExchangeId};
@@ -20,8 +21,8 @@ use crate::state::requests::Request;
     after_help = "Examples:\n  natsx-sync approve us-east-cluster/communication/nats-orders --expires 2h\n  natsx-sync approve us-east-cluster      its kubeconfig is meant to lead to another cluster now"
 )]
 pub(super) struct Args {
-    /// Exchanges whose removal is meant, or clusters that are meant to be others now
-    #[arg(required = true, value_name = "ID|CLUSTER")]
+    /// Exchanges whose removal is meant (id, unambiguous ending of it, or file), or clusters that are meant to be others now
+    #[arg(required = true, value_name = "X|CLUSTER")]
     ids: Vec<String>,
     /// For how long removals are approved
     #[arg(long, default_value = "1h", value_name = "DURATION", value_parser = humantime::parse_duration)]
@@ -29,14 +30,15 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
-    let usage = |error: crate::id::IdError| Failure::new(super::USAGE, error);
     let mut clusters: BTreeSet<ClusterId> = BTreeSet::new();
     let mut removals: BTreeSet<ExchangeId> = BTreeSet::new();
+    let settings = common.settings()?.settings;
     for id in &args.ids {
-        if id.contains('/') {
-            removals.insert(id.parse().map_err(usage)?);
+        let cluster = id.parse().ok();
+        if let Some(cluster) = cluster.filter(|id| settings.clusters.contains_key(id)) {
+            clusters.insert(cluster);
         } else {
-            clusters.insert(id.parse().map_err(usage)?);
+            removals.insert(named(&state(common)?, id).map_err(|failure| unknown(id, failure))?);
         }
     }
     for id in &clusters {
@@ -46,6 +48,16 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
         approve_removals(common, removals, args.expires, output)?;
     }
     Ok(0)
+}
+
+/// A word without a `/` may be meant as a cluster, too.
+fn unknown(id: &str, failure: Failure) -> Failure {
+    if id.contains('/') {
+        return failure;
+    }
+    let Failure { error, code } = failure;
+    let text = format!("the inventory has no cluster {id:?}");
+    Failure::new(code, error.context(text))
 }
 
 fn approve_removals(
@@ -70,7 +82,7 @@ fn approve_removals(
         .map_or("the folder as it is", |commit| commit.short());
     let ids: Vec<_> = approval.ids.iter().map(ToString::to_string).collect();
     output.result(&format!(
-        "approved at {commit} until {}: {}",
+        "approved at {commit} until {:.0}: {}",
         approval.expires,
         ids.join(", ")
     ));

@@ -10,6 +10,7 @@ use crate::exchange::desired::ChartRef;
 use crate::helm::{Folders, Helm};
 use crate::nats_server::NatsServer;
 use crate::pass::{Equipment, Knowledge, survey};
+use crate::reason::Reason;
 use crate::source::Revision;
 
 #[derive(Debug, clap::Args)]
@@ -60,7 +61,7 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
 }
 
 async fn check_helm(path: &str, sheet: &mut Sheet) {
-    let advice = "install helm 3 (from 3.20.2) or 4 (from 4.1.4, not 4.2.1), or set `helm.path`";
+    let advice = Reason::HelmMissing.story();
     let Ok(folder) = tempfile::tempdir() else {
         sheet.bad(
             "helm",
@@ -190,18 +191,19 @@ async fn check_chart(equipment: &Equipment, fetch: bool, sheet: &mut Sheet) {
         return;
     }
     if !fetch {
-        sheet.good(
+        sheet.untried(
             &name,
             &format!(
-                "not in the cache yet, will be fetched from {} (--fetch-chart tries it)",
+                "not here yet; it is fetched from {} when it is needed",
                 settings.repository
             ),
+            "--fetch-chart tries it now",
         );
         return;
     }
     match equipment.charts.fetch(&chart).await {
         Ok(archive) => sheet.good(&name, &format!("fetched, sha256:{}", archive.digest)),
-        Err(error) => sheet.bad(&name, &chain(&error), "see that the chart repository can be reached, or set `chart.repository` to a mirror or folder"),
+        Err(error) => sheet.bad(&name, &chain(&error), Reason::ChartUnavailable.story()),
     }
 }
 
@@ -220,6 +222,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 struct Sheet {
     text: String,
     bad: usize,
+    untried: usize,
     below: String,
 }
 
@@ -242,16 +245,23 @@ impl Sheet {
         .ok();
     }
 
+    fn untried(&mut self, what: &str, text: &str, advice: &str) {
+        self.untried += 1;
+        writeln!(self.text, "?     {what}: {text}\n      {advice}").ok();
+    }
+
     /// What is to be copied as it stands: it ends the output.
     fn print_below(&mut self, text: &str) {
         self.below.push_str(text);
     }
 
     fn finish(mut self, output: &Output) -> u8 {
-        match self.bad {
-            0 => self.text.push_str("everything is there\n"),
-            bad => writeln!(self.text, "{bad} to mend").unwrap_or(()),
-        }
+        let end = match (self.bad, self.untried) {
+            (0, 0) => "everything is there".to_owned(),
+            (0, untried) => format!("all that was tried is there; {untried} not tried"),
+            (bad, _) => format!("{bad} to mend"),
+        };
+        writeln!(self.text, "{end}").ok();
         self.text.push_str(&self.below);
         output.result(&self.text);
         u8::from(self.bad > 0)

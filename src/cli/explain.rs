@@ -4,12 +4,16 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use super::named::{Called as _, NotOne, alike, one_of, refused};
+use super::plan::revision;
 use super::{Common, Done, Failure, Output};
 use crate::diagnostic::nearest;
-use crate::exchange::desired::{DesiredExchange, Layer};
+use crate::exchange::desired::{Desired, DesiredExchange, Layer};
 use crate::exchange::{EXAMPLES, LINTS};
+use crate::pass::read_desired;
 use crate::reason::Reason;
 use crate::report::shown_path;
+use crate::source::Revision;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -40,21 +44,12 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
         let text = format!("{subject:?} is no reason; {near} is");
         return Err(Failure::new(7, anyhow::anyhow!(text)));
     }
-    let (settings, desired) = super::plan::desired(common, true)?;
-    let found: Vec<_> = desired
-        .exchanges
-        .values()
-        .filter(|exchange| {
-            exchange.file == *subject || super::status::names(subject, &exchange.id.to_string())
-        })
-        .collect();
-    let [exchange] = found.as_slice() else {
-        let text = if found.is_empty() {
-            "names no exchange and no reason"
-        } else {
-            "names several exchanges; write more of the id"
-        };
-        return Err(Failure::new(7, anyhow::anyhow!("{subject:?} {text}")));
+    let settings = super::plan::offline_settings(common)?;
+    let desired = read_desired(&settings, &revision(common, Revision::Files))?;
+    let exchange = match one_of(subject, desired.exchanges.values()) {
+        Ok(exchange) => exchange,
+        Err(NotOne::Nothing { .. }) => return no_exchange(subject, &desired, output),
+        Err(error) => return Err(refused(error)),
     };
     let text = if args.values {
         serde_yaml::to_string(&exchange.values)?
@@ -65,6 +60,28 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
     };
     output.result(&text);
     Ok(0)
+}
+
+/// Says what is wrong in the file that should declare it.
+fn no_exchange(subject: &str, desired: &Desired, output: &Output) -> Done {
+    let broken = desired.broken.iter().find(|broken| {
+        broken.file == *subject || broken.blocks.iter().any(|id| id.is_called(subject))
+    });
+    let Some(broken) = broken else {
+        let near = alike(subject, desired.exchanges.keys());
+        let near = near.map_or_else(String::new, |near| format!("; there is {near}"));
+        let text = format!(
+            "{subject:?} names no reason, and no exchange of {}{near}",
+            desired.repository
+        );
+        return Err(Failure::new(7, anyhow::anyhow!(text)));
+    };
+    let findings = crate::report::diagnostics_text(&broken.diagnostics, output.color());
+    output.result(&format!(
+        "nothing is composed of {}: it has errors\n{findings}",
+        crate::report::safe(&broken.file)
+    ));
+    Ok(super::ERROR)
 }
 
 fn reasons() -> String {

@@ -1,14 +1,18 @@
 //! `history`: what was done, from the journal.
 
-use super::named::state;
+use std::collections::BTreeSet;
+
+use super::named::{NotOne, named, one_of, refused, state};
 use super::{Common, Done, Failure, Output};
 use crate::cli::options::Format;
+use crate::id::ExchangeId;
+use crate::state::State;
 use crate::state::journal::{Deed, Journal, deeds};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  natsx-sync history nats-orders --last 5")]
 pub(super) struct Args {
-    /// Only this exchange: its id or an ending of it
+    /// Only this exchange: its id, any unambiguous ending of it, or its file
     #[arg(value_name = "X")]
     exchange: Option<String>,
     /// Only the last so many
@@ -20,11 +24,12 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
-    let folder = state(common)?.folder().join("journal");
-    let (entries, broken) = Journal::look(&folder)?;
+    let state = state(common)?;
+    let (entries, broken) = Journal::look(&state.folder().join("journal"))?;
     let mut all = deeds(&entries);
     if let Some(wanted) = &args.exchange {
-        all.retain(|deed| super::status::names(wanted, &deed.id.to_string()));
+        let meant = meant(&state, wanted, &all)?;
+        all.retain(|deed| deed.id == meant);
     }
     let surplus = args.last.map_or(0, |last| all.len().saturating_sub(last));
     all.drain(..surplus);
@@ -46,11 +51,16 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
                 "the journal is broken; what is shown ends before the break",
             )))
         }
-        None if all.is_empty() && args.exchange.is_some() => Err(Failure::new(
-            7,
-            anyhow::anyhow!("nothing was done about such an exchange"),
-        )),
         None => Ok(0),
+    }
+}
+
+/// An exchange that something was done about, removed ones included, or one of the last status.
+fn meant(state: &State, wanted: &str, deeds: &[Deed]) -> Result<ExchangeId, Failure> {
+    let ids: BTreeSet<_> = deeds.iter().map(|deed| &deed.id).collect();
+    match one_of(wanted, ids) {
+        Err(NotOne::Nothing { .. }) => named(state, wanted),
+        found => Ok(found.map_err(refused)?.clone()),
     }
 }
 
@@ -58,17 +68,11 @@ fn table(deeds: &[Deed], width: u16) -> String {
     if deeds.is_empty() {
         return "nothing was done yet".to_owned();
     }
-    let mut table = crate::report::table(
-        [
-            "TIME", "EXCHANGE", "ACTION", "RESULT", "REASON", "COMMIT", "CHANGE", "TOOK",
-        ],
-        width,
-    );
-    for deed in deeds {
+    let rows = deeds.iter().map(|deed| {
         let commit = deed.commit.as_ref().map_or("-", |commit| commit.short());
         let why = [deed.reason.as_deref(), deed.text.as_deref()];
         let why: Vec<_> = why.into_iter().flatten().collect();
-        table.add_row([
+        [
             format!("{:.0}", deed.time),
             deed.id.to_string(),
             deed.action.clone().unwrap_or_else(|| "-".to_owned()),
@@ -77,9 +81,12 @@ fn table(deeds: &[Deed], width: u16) -> String {
             commit.to_owned(),
             change(deed),
             format!("{:.1} s", deed.seconds),
-        ]);
-    }
-    table.to_string()
+        ]
+    });
+    let header = [
+        "TIME", "EXCHANGE", "ACTION", "RESULT", "REASON", "COMMIT", "CHANGE", "TOOK",
+    ];
+    crate::report::table(header, "REASON", rows, width)
 }
 
 /// Digests, short enough to be compared by eye.

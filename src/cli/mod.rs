@@ -52,7 +52,7 @@ pub const ERROR: u8 = 1;
     max_term_width = 100,
     subcommand_required = true,
     arg_required_else_help = true,
-    after_help = "Examples:\n  natsx-sync plan --source examples                       what would happen; needs no cluster\n  natsx-sync run --source . --kubeconfig ~/.kube/config   make it so, and keep it so\n  natsx-sync status                                       what runs, what waits and why"
+    after_help = "Examples:\n  natsx-sync plan --source examples             what would happen; needs no cluster\n  natsx-sync run --source . --kubeconfig my-cluster=$HOME/.kube/config\n                                                make it so, and keep it so\n  natsx-sync status                             what runs, what waits and why"
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -168,6 +168,12 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
             code: ERROR,
         }
     }
+}
+
+/// `1 error`, `2 errors`.
+fn counted(count: usize, word: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {word}{plural}")
 }
 
 type Done = Result<u8, Failure>;

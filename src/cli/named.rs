@@ -1,10 +1,185 @@
-//! Finds the exchange somebody means.
+//! Finds the exchange somebody means: by its id, an unambiguous ending of it, or its file. One rule for every command.
 
-use anyhow::anyhow;
+use std::collections::BTreeSet;
 
 use super::{Common, Failure};
+use crate::diagnostic::nearest;
+use crate::exchange::desired::DesiredExchange;
 use crate::id::ExchangeId;
 use crate::state::State;
+use crate::state::journal::Journal;
+use crate::status::StatusEntry;
+
+/// So many of several are listed.
+const LISTED: usize = 5;
+
+/// What an exchange can be called by.
+pub(super) trait Called {
+    /// Its identity, where it is known.
+    fn id(&self) -> Option<&ExchangeId>;
+    /// From the repository's root; empty where it is not known.
+    fn file(&self) -> &str;
+
+    /// Whether somebody means it.
+    fn is_called(&self, wanted: &str) -> bool {
+        let wanted = wanted.trim_start_matches("./");
+        let by_file = !self.file().is_empty() && self.file() == wanted;
+        by_file || self.id().is_some_and(|id| names(wanted, &id.to_string()))
+    }
+}
+
+impl<C: Called> Called for &C {
+    fn id(&self) -> Option<&ExchangeId> {
+        C::id(self)
+    }
+
+    fn file(&self) -> &str {
+        C::file(self)
+    }
+}
+
+impl Called for StatusEntry {
+    fn id(&self) -> Option<&ExchangeId> {
+        self.id.as_ref()
+    }
+
+    fn file(&self) -> &str {
+        &self.file
+    }
+}
+
+/// An entry of the status whose identity is known.
+struct Listed<'s> {
+    id: &'s ExchangeId,
+    file: &'s str,
+}
+
+impl Called for Listed<'_> {
+    fn id(&self) -> Option<&ExchangeId> {
+        Some(self.id)
+    }
+
+    fn file(&self) -> &str {
+        self.file
+    }
+}
+
+impl Called for DesiredExchange {
+    fn id(&self) -> Option<&ExchangeId> {
+        Some(&self.id)
+    }
+
+    fn file(&self) -> &str {
+        &self.file
+    }
+}
+
+impl Called for ExchangeId {
+    fn id(&self) -> Option<&ExchangeId> {
+        Some(self)
+    }
+
+    fn file(&self) -> &'static str {
+        ""
+    }
+}
+
+/// Why it is not known which exchange is meant.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotOne {
+    /// Nothing is called so.
+    #[error("no exchange is called {wanted:?}{near}; `natsx-sync status` lists them")]
+    Nothing {
+        /// What was written.
+        wanted: String,
+        /// A proposal, as a part of the sentence.
+        near: String,
+    },
+    /// More than one is.
+    #[error("{wanted:?} names {count} exchanges, write more of the id: {listed}")]
+    Several {
+        /// What was written.
+        wanted: String,
+        /// How many.
+        count: usize,
+        /// The first of them.
+        listed: String,
+    },
+}
+
+/// Exit code 7.
+pub(super) fn refused(error: NotOne) -> Failure {
+    Failure::new(7, error)
+}
+
+/// The one that is meant.
+pub(super) fn one_of<C: Called>(
+    wanted: &str,
+    known: impl IntoIterator<Item = C>,
+) -> Result<C, NotOne> {
+    let known: Vec<C> = known.into_iter().collect();
+    let near = alike(wanted, known.iter().filter_map(Called::id));
+    let mut found: Vec<C> = known
+        .into_iter()
+        .filter(|one| one.is_called(wanted))
+        .collect();
+    // Two files may declare one exchange: it is one all the same.
+    found.dedup_by(|one, other| one.id().is_some() && one.id() == other.id());
+    let count = found.len();
+    let listed: Vec<_> = found.iter().take(LISTED).map(shown).collect();
+    let mut found = found.into_iter();
+    match (found.next(), found.next()) {
+        (Some(one), None) => Ok(one),
+        (None, _) => Err(NotOne::Nothing {
+            wanted: wanted.to_owned(),
+            near: near.map_or_else(String::new, |near| format!(", but {near} is there")),
+        }),
+        (Some(_), Some(_)) => Err(NotOne::Several {
+            wanted: wanted.to_owned(),
+            count,
+            listed: listed.join(", ") + if count > LISTED { ", …" } else { "" },
+        }),
+    }
+}
+
+fn shown<C: Called>(one: &C) -> String {
+    one.id()
+        .map_or_else(|| one.file().to_owned(), ToString::to_string)
+}
+
+/// The exchange that was probably meant: compared with as much of each id as was written.
+pub(super) fn alike<'i>(
+    wanted: &str,
+    ids: impl IntoIterator<Item = &'i ExchangeId>,
+) -> Option<String> {
+    let ids: Vec<String> = ids.into_iter().map(ToString::to_string).collect();
+    let parts = wanted.matches('/').count();
+    let end = |id: &'_ String| {
+        let cut = id
+            .rmatch_indices('/')
+            .nth(parts)
+            .map_or(0, |(at, _)| at + 1);
+        id.get(cut..).unwrap_or_default().to_owned()
+    };
+    let ends: Vec<String> = ids.iter().map(end).collect();
+    let near = nearest(wanted, ends.iter().map(String::as_str))?;
+    let mut each = ids.iter().zip(&ends);
+    each.find(|(_, end)| *end == near).map(|(id, _)| id.clone())
+}
+
+/// Whether `wanted` is the id or an ending of it at a `/`.
+fn names(wanted: &str, id: &str) -> bool {
+    id == wanted
+        || id
+            .strip_suffix(wanted)
+            .is_some_and(|rest| rest.ends_with('/'))
+}
+
+/// The exchanges something was ever done about, from the journal.
+pub(super) fn known_once(common: &Common) -> Result<BTreeSet<ExchangeId>, Failure> {
+    let (entries, _) = Journal::look(&state(common)?.folder().join("journal"))?;
+    Ok(entries.into_iter().filter_map(|entry| entry.id).collect())
+}
 
 /// The state folder of the settings.
 pub(super) fn state(common: &Common) -> Result<State, Failure> {
@@ -12,28 +187,51 @@ pub(super) fn state(common: &Common) -> Result<State, Failure> {
     Ok(State::open(&folder.ok_or_else(super::status::no_state)?)?)
 }
 
-/// The exchange that is called so in the last status: by id, an ending of it, or its file.
+/// The exchange that is called so in the last status.
 pub(super) fn named(state: &State, wanted: &str) -> Result<ExchangeId, Failure> {
     let status = state.read_status()?;
     let entries = status.iter().flat_map(|status| &status.exchanges);
-    let ids: Vec<_> = entries
-        .filter_map(|entry| {
-            let meant = super::status::is_called(entry, wanted);
-            entry.id.as_ref().filter(|_| meant)
+    let known = entries.filter_map(|entry| {
+        Some(Listed {
+            id: entry.id.as_ref()?,
+            file: &entry.file,
         })
-        .collect();
-    match ids.as_slice() {
-        [one] => Ok((*one).clone()),
-        [] => Err(Failure::new(
-            7,
-            anyhow!("no exchange is called {wanted:?}; `natsx-sync status` lists them"),
-        )),
-        _ => Err(Failure::new(
-            7,
-            anyhow!(
-                "{wanted:?} names {} exchanges; write more of the id",
-                ids.len()
-            ),
-        )),
+    });
+    Ok(one_of(wanted, known).map_err(refused)?.id.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> ExchangeId {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_exchange_is_meant_by_its_id_or_an_ending_of_it() {
+        let known = [id("us/ns/nats"), id("us/other/nats"), id("us/ns/orders")];
+        for (wanted, meant) in [
+            ("us/ns/nats", "us/ns/nats"),
+            ("ns/nats", "us/ns/nats"),
+            ("orders", "us/ns/orders"),
+        ] {
+            assert_eq!(one_of(wanted, &known).unwrap(), &id(meant));
+        }
+        let several = one_of("nats", &known).unwrap_err().to_string();
+        assert!(several.contains("us/ns/nats, us/other/nats"), "{several}");
+        let near = one_of("order", &known).unwrap_err().to_string();
+        assert!(near.contains("us/ns/orders is there"), "{near}");
+        let nothing = one_of("ats", &known[2..]).unwrap_err().to_string();
+        assert!(
+            nothing.contains("no exchange is called \"ats\";"),
+            "{nothing}"
+        );
+    }
+
+    #[test]
+    fn two_files_of_one_exchange_are_one() {
+        let known = [id("us/ns/nats"), id("us/ns/nats")];
+        assert_eq!(one_of("nats", &known).unwrap(), &known[0]);
     }
 }

@@ -41,12 +41,12 @@ impl Output {
         self.quiet
     }
 
-    /// Columns to fit into; wide enough for any id where nobody looks at a terminal.
+    /// Columns to fit into; without a bound where nobody looks at a terminal.
     pub fn width(&self) -> u16 {
         if std::io::stdout().is_terminal() {
             rustix::termios::tcgetwinsize(std::io::stdout()).map_or(80, |size| size.ws_col.max(60))
         } else {
-            160
+            crate::report::UNBOUNDED
         }
     }
 

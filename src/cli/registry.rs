@@ -1,13 +1,16 @@
 //! `registry serve|ls|get`
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use clap::Subcommand;
 
+use super::named::{NotOne, one_of, refused};
 use super::{Common, Done, Failure, Output};
 use crate::cli::options::Format;
 use crate::config::RegistrySettings;
 use crate::config::settings::ListenSettings;
+use crate::id::ExchangeId;
 use crate::listen::Port;
 use crate::observe::observed::Record;
 use crate::registry::{Embedded, Registry, RegistryAccess};
@@ -34,7 +37,7 @@ enum Verb {
     },
     /// Print one record
     Get {
-        /// Its system_id, or the id of its exchange
+        /// Its system_id, or its exchange: the id or any unambiguous ending of it
         id: String,
     },
 }
@@ -51,25 +54,50 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
             Ok(0)
         }
         Verb::Get { id } => {
-            let wanted = id
-                .parse::<crate::id::ExchangeId>()
-                .map_or_else(|_| id.clone(), |id| id.system_id().to_string());
-            let found: Vec<_> = records(common)
-                .await?
-                .into_iter()
-                .filter(|record| record.system_id == wanted)
-                .collect();
-            if found.is_empty() {
-                return Err(Failure::new(
-                    7,
-                    anyhow::anyhow!("the registry has no record {wanted}"),
-                ));
-            }
+            let records = records(common).await?;
+            let found = meant(id, &records)?;
             for record in found {
                 output.result(&serde_json::to_string_pretty(&record)?);
             }
             Ok(0)
         }
+    }
+}
+
+/// The records with this key, else those of the exchange that is called so.
+fn meant<'r>(wanted: &str, records: &'r [Record]) -> Result<Vec<&'r Record>, Failure> {
+    let of = |key: &str| -> Vec<_> {
+        let found = records.iter().filter(|record| record.system_id == key);
+        found.collect()
+    };
+    let found = of(wanted);
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let marked = records.iter().filter_map(|record| {
+        let id = format!(
+            "{}/{}/{}",
+            record.cluster_id.as_deref()?,
+            mark(record, "namespace")?,
+            mark(record, "release")?
+        );
+        Some((id.parse::<ExchangeId>().ok()?, record))
+    });
+    let marked: Vec<_> = marked.collect();
+    let ids: BTreeSet<_> = marked.iter().map(|(id, _)| id).collect();
+    match one_of(wanted, ids) {
+        Ok(id) => Ok(marked
+            .iter()
+            .filter(|(of, _)| of == id)
+            .map(|(_, record)| *record)
+            .collect()),
+        Err(error @ NotOne::Several { .. }) => Err(refused(error)),
+        Err(NotOne::Nothing { .. }) => Err(Failure::new(
+            7,
+            anyhow::anyhow!(
+                "the registry has no record {wanted:?}, and none of an exchange that is called so; `natsx-sync registry ls` lists them"
+            ),
+        )),
     }
 }
 
@@ -141,29 +169,10 @@ fn table(records: &[Record], width: u16) -> String {
     if records.is_empty() {
         return "no records".to_owned();
     }
-    let mut table = crate::report::table(
-        [
-            "SYSTEM ID",
-            "NAME",
-            "CLUSTER",
-            "RELEASE",
-            "ORGS",
-            "PUBLIC URL",
-            "STATE",
-        ],
-        width,
-    );
-    for record in records {
-        let mark = |key: &str| {
-            record
-                .metadata
-                .get("natsx")
-                .and_then(|mark| mark.get(key)?.as_str())
-                .unwrap_or("-")
-                .to_owned()
-        };
+    let rows = records.iter().map(|record| {
+        let mark = |key: &str| mark(record, key).unwrap_or("-").to_owned();
         let field = |field: &Option<String>| crate::report::safe(field.as_deref().unwrap_or("-"));
-        table.add_row([
+        [
             record.system_id.clone(),
             field(&record.name),
             field(&record.cluster_id),
@@ -171,7 +180,21 @@ fn table(records: &[Record], width: u16) -> String {
             field(&record.org_ids),
             field(&record.public_url),
             mark("state"),
-        ]);
-    }
-    table.to_string()
+        ]
+    });
+    let header = [
+        "SYSTEM ID",
+        "NAME",
+        "CLUSTER",
+        "RELEASE",
+        "ORGS",
+        "PUBLIC URL",
+        "STATE",
+    ];
+    crate::report::table(header, "NAME", rows, width)
+}
+
+/// What natsx-sync wrote into the record about itself.
+fn mark<'r>(record: &'r Record, key: &str) -> Option<&'r str> {
+    record.metadata.get("natsx")?.get(key)?.as_str()
 }

@@ -21,7 +21,7 @@ use crate::source::Revision;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  natsx-sync run --source . --kubeconfig ~/.kube/config\n  natsx-sync run --config /etc/natsx-sync/config.yaml --dry-run"
+    after_help = "Examples:\n  natsx-sync run --source . --kubeconfig my-cluster=$HOME/.kube/config\n  natsx-sync run --config /etc/natsx-sync/config.yaml --dry-run"
 )]
 pub(super) struct Args {
     /// Make one pass and wait until nothing is in flight

@@ -6,12 +6,12 @@ use jiff::Timestamp;
 
 use url::Url;
 
+use super::named::{one_of, refused};
 use super::{Common, Done, Failure, Output};
 use crate::cli::options::Format;
-use crate::id::ExchangeId;
 use crate::reason::Reason;
 use crate::state::State;
-use crate::status::{Status, StatusEntry, table};
+use crate::status::{Status, table};
 
 /// How often `--watch` looks.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Only this exchange: its id or any unambiguous ending of it
+    /// Only this exchange: its id, any unambiguous ending of it, or its file
     #[arg(value_name = "X")]
     exchange: Option<String>,
     /// Ask the daemon that answers here instead of the state folder
@@ -48,13 +48,8 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
 async fn once(common: &Common, args: &Args, output: &Output) -> Done {
     let (alive, mut status) = look(common, args.status.as_ref()).await?;
     if let Some(wanted) = &args.exchange {
-        status.exchanges.retain(|entry| is_called(entry, wanted));
-        if status.exchanges.is_empty() {
-            return Err(Failure::new(
-                7,
-                anyhow::anyhow!("no exchange is called {wanted:?}; `natsx-sync status` lists them"),
-            ));
-        }
+        let entry = one_of(wanted, &status.exchanges).map_err(refused)?.clone();
+        status.exchanges = vec![entry];
     }
     match args.format {
         Format::Json => output.result(&serde_json::to_string_pretty(&status)?),
@@ -118,31 +113,4 @@ fn no_status(folder: &std::path::Path) -> Failure {
         Reason::NoStatus,
         folder.display()
     ))
-}
-
-/// Whether somebody means this entry: by id, an ending of it, or its file.
-pub(super) fn is_called(entry: &StatusEntry, wanted: &str) -> bool {
-    let by_id = |id: &ExchangeId| names(wanted, &id.to_string());
-    entry.file == wanted || entry.id.as_ref().is_some_and(by_id)
-}
-
-/// Whether `wanted` is the id or an ending of it at a `/`.
-pub(super) fn names(wanted: &str, id: &str) -> bool {
-    id == wanted
-        || id
-            .strip_suffix(wanted)
-            .is_some_and(|rest| rest.ends_with('/'))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::names;
-
-    #[test]
-    fn an_ending_of_an_id_names_it() {
-        assert!(names("us/ns/nats", "us/ns/nats"));
-        assert!(names("ns/nats", "us/ns/nats"));
-        assert!(names("nats", "us/ns/nats"));
-        assert!(!names("ats", "us/ns/nats"));
-    }
 }

@@ -14,7 +14,7 @@ use crate::state::requests::Request;
     after_help = "Example:\n  natsx-sync suspend nats-orders --reason 'storage is moved' --for 2h"
 )]
 pub(super) struct SuspendArgs {
-    /// The exchange: its id or any unambiguous ending of it
+    /// The exchange: its id, any unambiguous ending of it, or its file
     #[arg(value_name = "X")]
     exchange: String,
     /// Why; others read it in `status`
@@ -27,7 +27,7 @@ pub(super) struct SuspendArgs {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ResumeArgs {
-    /// The exchange: its id or any unambiguous ending of it
+    /// The exchange: its id, any unambiguous ending of it, or its file
     #[arg(value_name = "X")]
     exchange: String,
 }
@@ -48,7 +48,7 @@ pub(super) fn suspend(common: &Common, args: &SuspendArgs, output: &Output) -> D
     state.request(&Request::default(), now)?;
     let end = until.map_or_else(
         || format!("until `natsx-sync resume {id}`"),
-        |until| format!("until {until}"),
+        |until| format!("until {until:.0}"),
     );
     output.result(&format!(
         "{id} is suspended {end}; what is under way is finished"

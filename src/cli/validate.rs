@@ -1,12 +1,17 @@
 //! `validate`: what is wrong in the files, and where. Starts nothing, connects to nothing.
 
-use super::{Common, Done, Output};
+use anyhow::anyhow;
+
+use super::{Common, Done, Failure, Output};
 use crate::cli::options::FindingFormat;
 use crate::diagnostic::Severity;
+use crate::pass::{Repository, offline_context};
+use crate::source::Revision;
+use crate::source::checkout::Checkout;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Only findings in these files
+    /// Only findings in these files and folders
     #[arg(value_name = "PATH")]
     paths: Vec<String>,
     /// Form of the result
@@ -15,20 +20,19 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
-    let (_, desired) = super::plan::desired(common, true)?;
-    let mut findings = desired.diagnostics.clone();
-    if !args.paths.is_empty() {
-        findings.retain(|finding| {
-            finding.file.as_ref().is_none_or(|file| {
-                args.paths.iter().any(|path| {
-                    let path = path.trim_start_matches("./").trim_end_matches('/');
-                    file == path
-                        || path.ends_with(file.as_str())
-                        || file.starts_with(&format!("{path}/"))
-                })
-            })
-        });
-    }
+    let settings = super::plan::offline_settings(common)?;
+    let repository = Repository::open(&settings, None)?;
+    let checkout = repository
+        .source
+        .read(&super::plan::revision(common, Revision::Files))?;
+    known(&args.paths, &checkout)?;
+    let desired = repository
+        .resolve(&checkout, &offline_context(&settings))?
+        .desired;
+    let wanted =
+        |file: &str| args.paths.is_empty() || args.paths.iter().any(|path| names(path, file));
+    let mut findings = desired.diagnostics;
+    findings.retain(|finding| finding.file.as_deref().is_none_or(wanted));
     let errors = findings
         .iter()
         .filter(|finding| finding.severity == Severity::Error)
@@ -39,11 +43,65 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
         FindingFormat::Sarif => output.result(&crate::report::diagnostics_sarif(&findings)),
         FindingFormat::Text => {
             output.result(&crate::report::diagnostics_text(&findings, output.color()));
+            let exchanges = desired.exchanges.values();
+            let valid = exchanges.filter(|exchange| wanted(&exchange.file)).count();
             output.say(&format!(
-                "{} exchanges valid, {errors} errors",
-                desired.exchanges.len()
+                "{} valid, {}",
+                super::counted(valid, "exchange"),
+                super::counted(errors, "error")
             ));
         }
     }
     Ok(u8::from(errors > 0))
+}
+
+/// Refuses a path that is not there: a check of nothing would look like a good one.
+fn known(paths: &[String], checkout: &Checkout) -> Result<(), Failure> {
+    let files = checkout.files.iter().map(|file| &file.path);
+    let unreadable = checkout.unreadable.iter().map(|file| &file.path);
+    let all: Vec<_> = files.chain(unreadable).collect();
+    match paths
+        .iter()
+        .find(|path| !all.iter().any(|file| names(path, file)))
+    {
+        None => Ok(()),
+        Some(path) => Err(Failure::new(
+            7,
+            anyhow!(
+                "{path} is no file natsx-sync reads in {}: those are values.yaml, profiles/NAME.yaml and the exchange files; --source names another repository",
+                checkout.repository
+            ),
+        )),
+    }
+}
+
+/// Whether a path that was typed is this file or a folder it is in. It may begin where the repository does, or outside.
+fn names(path: &str, file: &str) -> bool {
+    let path = path.trim_start_matches("./").trim_end_matches('/');
+    let mut part = file;
+    loop {
+        let outside = path.strip_suffix(part);
+        if outside.is_some_and(|before| before.is_empty() || before.ends_with('/')) {
+            return true;
+        }
+        match part.rsplit_once('/') {
+            Some((folder, _)) => part = folder,
+            None => return matches!(path, "" | "."),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names;
+
+    #[test]
+    fn a_path_names_a_file_or_a_folder_it_is_in() {
+        for path in ["a/b.yaml", "./a/b.yaml", "x/a/b.yaml", "a", "x/a/", "."] {
+            assert!(names(path, "a/b.yaml"), "{path}");
+        }
+        for path in ["b.yaml", "xa/b.yaml", "a/b", "a/c.yaml", "b"] {
+            assert!(!names(path, "a/b.yaml"), "{path}");
+        }
+    }
 }

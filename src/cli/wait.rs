@@ -1,14 +1,23 @@
 //! `wait`: until exchanges are ready at a commit.
 
+mod road;
+mod verdict;
+
 use std::time::{Duration, Instant};
 
+use anyhow::anyhow;
 use url::Url;
 
 use super::{Common, Done, Failure, Output};
-use crate::id::CommitId;
-use crate::observe::observed::Ancestry;
-use crate::pass::Repository;
-use crate::status::{Phase, Status};
+use crate::state::State;
+use crate::status::Status;
+use road::Road;
+use verdict::{Listed, Verdict};
+
+/// How long no daemon may run: one that is started at the same time is not there at once.
+const STARTING: Duration = Duration::from_secs(3);
+/// How often it is looked.
+const AGAIN: Duration = Duration::from_millis(250);
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -35,24 +44,30 @@ pub(super) struct Args {
 pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
     let deadline = Instant::now() + args.timeout;
     let mut last = String::new();
-    let mut progress = Progress::new(common, args.commit.clone());
+    let mut road = Road::open(common, args)?;
+    let mut listed = Listed::default();
+    let mut absent = None;
     loop {
-        // A daemon that has just been started has no status yet: that is waited for, too.
-        let read = match &args.status {
-            None => super::status::read(common).map(|(_, status)| status),
-            Some(url) => super::status::fetch(url).await,
-        };
-        let now = match read {
-            Ok(status) => match judge(&status, args, &mut progress) {
-                Judgement::Done => {
-                    output.say("ready");
-                    return Ok(0);
+        let now = match look(common, args).await? {
+            Seen::Status(status) => {
+                absent = None;
+                match verdict::of(&status, args, common, &mut road, &mut listed)? {
+                    Verdict::Done => {
+                        output.say("ready");
+                        return Ok(0);
+                    }
+                    Verdict::Hopeless(text) => return Err(Failure::new(1, anyhow!(text))),
+                    Verdict::Waiting(text) => text,
                 }
-                Judgement::Hopeless(text) => return Err(Failure::new(1, anyhow::anyhow!(text))),
-                Judgement::Waiting(text) => text,
-            },
-            Err(failure) if args.status.is_some() => format!("{:#}", failure.error),
-            Err(_) => "no status yet; is `natsx-sync run` running?".to_owned(),
+            }
+            Seen::Nothing(text) => text,
+            Seen::Nobody(text) => {
+                let since = *absent.get_or_insert_with(Instant::now);
+                if since.elapsed() >= STARTING || Instant::now() >= deadline {
+                    return Err(Failure::new(1, anyhow!(text)));
+                }
+                text
+            }
         };
         if now != last {
             output.progress(&format!("waiting: {now}"));
@@ -62,107 +77,48 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
             let timeout = humantime::format_duration(args.timeout);
             return Err(Failure::new(
                 3,
-                anyhow::anyhow!("not {} after {timeout}: {last}", args.wanted),
+                anyhow!("not {} after {timeout}: {last}", args.wanted),
             ));
         }
-        tokio::time::sleep(Duration::from_millis(250)).await;
+        tokio::time::sleep(AGAIN).await;
     }
 }
 
-enum Judgement {
-    Done,
-    Waiting(String),
-    Hopeless(String),
+/// What there is to see.
+enum Seen {
+    /// Of a daemon that runs.
+    Status(Box<Status>),
+    /// A daemon has no status yet, or does not answer.
+    Nothing(String),
+    /// No daemon runs, so nothing will change.
+    Nobody(String),
 }
 
-/// How far the passes are on the way to a commit.
-struct Progress<'a> {
-    common: &'a Common,
-    wanted: Option<String>,
-    /// The last commit asked about, and what history said.
-    asked: Option<(CommitId, bool)>,
-}
-
-impl<'a> Progress<'a> {
-    fn new(common: &'a Common, wanted: Option<String>) -> Self {
-        Self {
-            common,
-            wanted,
-            asked: None,
-        }
+async fn look(common: &Common, args: &Args) -> Result<Seen, Failure> {
+    if let Some(url) = &args.status {
+        return Ok(match super::status::fetch(url).await {
+            Ok(status) => Seen::Status(Box::new(status)),
+            Err(failure) => Seen::Nothing(format!("{:#}", failure.error)),
+        });
     }
-
-    /// Whether a pass at `commit` has the wanted one behind it. History is asked once for each commit.
-    fn is_reached(&mut self, commit: &CommitId) -> bool {
-        let Some(wanted) = &self.wanted else {
-            return true;
-        };
-        if commit.as_str().starts_with(wanted.as_str()) {
-            return true;
-        }
-        if let Some((asked, answer)) = &self.asked
-            && asked == commit
-        {
-            return *answer;
-        }
-        // Where the repository cannot be read from here, only the commit itself is known to be reached.
-        let answer = self.is_behind(commit, wanted).unwrap_or(false);
-        self.asked = Some((commit.clone(), answer));
-        answer
+    let folder = common.settings()?.settings.state;
+    let folder = folder.ok_or_else(super::status::no_state)?;
+    let nobody = || {
+        let shown = folder.display();
+        Seen::Nobody(format!(
+            "no daemon runs in {shown}, so nothing goes on: start `natsx-sync run`, or name its state folder with --state"
+        ))
+    };
+    if !folder.exists() {
+        return Ok(nobody());
     }
-
-    fn is_behind(&self, commit: &CommitId, wanted: &str) -> Result<bool, Failure> {
-        let settings = self.common.settings()?.settings;
-        let source = Repository::open(&settings, settings.state.as_deref())?.source;
-        let wanted = source.commit(wanted)?;
-        let ancestry = source.history(commit)?.ancestry(&wanted);
-        Ok(ancestry == Ancestry::HeadOrAncestor)
-    }
-}
-
-fn judge(status: &Status, args: &Args, progress: &mut Progress<'_>) -> Judgement {
-    if args.commit.is_some() {
-        let Some(at) = &status.commit else {
-            return Judgement::Waiting("the first pass has not ended yet".to_owned());
-        };
-        if !progress.is_reached(at) {
-            return Judgement::Waiting(format!("the last pass was at {at}"));
-        }
-    }
-    if let Some(trouble) = &status.trouble {
-        return Judgement::Waiting(format!("no pass: {}", trouble.text));
-    }
-    // What is gone when it should be is no longer listed, and so counts as done.
-    let relevant = status.exchanges.iter().filter(|entry| {
-        args.exchanges.is_empty()
-            || args
-                .exchanges
-                .iter()
-                .any(|wanted| super::status::is_called(entry, wanted))
-    });
-    let mut waiting = None;
-    for entry in relevant {
-        let name = entry
-            .id
-            .as_ref()
-            .map_or_else(|| entry.file.clone(), ToString::to_string);
-        let text = format!(
-            "{name} is {}: {}: {}",
-            entry.phase.word(),
-            entry.reason,
-            entry.text
-        );
-        match entry.phase {
-            Phase::Ready => {}
-            Phase::Failed | Phase::Blocked => return Judgement::Hopeless(text),
-            Phase::Removing
-            | Phase::Suspended
-            | Phase::Progressing
-            | Phase::Waiting
-            | Phase::Unknown => {
-                waiting = Some(text);
-            }
-        }
-    }
-    waiting.map_or(Judgement::Done, Judgement::Waiting)
+    let state = State::open(&folder)?;
+    let Some(holder) = state.holder() else {
+        return Ok(nobody());
+    };
+    Ok(match state.read_status()? {
+        Some(status) if status.pid == holder.pid => Seen::Status(Box::new(status)),
+        // What another left behind says nothing about this one.
+        Some(_) | None => Seen::Nothing(format!("process {} has no status yet", holder.pid)),
+    })
 }

@@ -5,14 +5,16 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use url::Url;
 
-use super::{Common, Done, Failure, Output};
+use super::named::{one_of, refused};
+use super::{Common, Done, Output};
 use crate::cli::options::Format;
+use crate::reason::Reason;
 use crate::status::{Phase, StatusEntry};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  natsx-sync why nats-orders")]
 pub(super) struct Args {
-    /// The exchange: its id, an ending of it, or its file
+    /// The exchange: its id, any unambiguous ending of it, or its file
     #[arg(value_name = "X")]
     exchange: String,
     /// Ask the daemon that answers here instead of the state folder
@@ -25,24 +27,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
     let (alive, status) = super::status::look(common, args.status.as_ref()).await?;
-    let found: Vec<_> = status
-        .exchanges
-        .iter()
-        .filter(|entry| super::status::is_called(entry, &args.exchange))
-        .collect();
-    let [entry] = found.as_slice() else {
-        let text = match found.len() {
-            0 => format!(
-                "no exchange is called {:?}; `natsx-sync status` lists them",
-                args.exchange
-            ),
-            several => format!(
-                "{:?} names {several} exchanges; write more of the id",
-                args.exchange
-            ),
-        };
-        return Err(Failure::new(7, anyhow::anyhow!(text)));
-    };
+    let entry = one_of(&args.exchange, &status.exchanges).map_err(refused)?;
     let trouble = status
         .trouble
         .as_ref()
@@ -57,12 +42,21 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
             }
             output.result(&serde_json::to_string_pretty(&result)?);
         }
-        Format::Text => output.result(&text(entry, trouble, alive, Timestamp::now())),
+        Format::Text => {
+            let now = Timestamp::now();
+            output.result(&text(entry, trouble, alive, now, status.next_pass));
+        }
     }
     Ok(0)
 }
 
-fn text(entry: &StatusEntry, trouble: Option<String>, alive: bool, now: Timestamp) -> String {
+fn text(
+    entry: &StatusEntry,
+    trouble: Option<String>,
+    alive: bool,
+    now: Timestamp,
+    next_pass: Option<Timestamp>,
+) -> String {
     let name = entry
         .id
         .as_ref()
@@ -81,7 +75,13 @@ fn text(entry: &StatusEntry, trouble: Option<String>, alive: bool, now: Timestam
     if let Some(trouble) = trouble {
         line("trouble", &trouble);
     }
-    line("next", &next(entry, alive, now));
+    for found in entry.diagnostics.iter().skip(1) {
+        line(
+            "also",
+            &format!("{}{}", crate::report::place(found, ": "), found.text),
+        );
+    }
+    line("next", &next(entry, alive, now, next_pass));
     if let Some(needs) = &entry.needs {
         line("do", needs);
     }
@@ -105,32 +105,50 @@ fn wanted(entry: &StatusEntry) -> String {
     }
 }
 
-fn next(entry: &StatusEntry, alive: bool, now: Timestamp) -> String {
+fn next(entry: &StatusEntry, alive: bool, now: Timestamp, next_pass: Option<Timestamp>) -> String {
     if !alive {
         return "no daemon runs: nothing is tried".to_owned();
     }
-    match (&entry.phase, entry.next) {
-        (_, Some(at)) if at > now => format!(
-            "tried again at {at:.0} (in {} s); `natsx-sync reconcile {}` tries it now",
-            at.duration_since(now).as_secs(),
-            entry
-                .id
-                .as_ref()
-                .map_or_else(String::new, ToString::to_string)
+    let id = entry
+        .id
+        .as_ref()
+        .map_or_else(String::new, ToString::to_string);
+    let reconcile = format!("`natsx-sync reconcile {id}`");
+    if let Some(at) = entry.next.filter(|at| *at > now) {
+        let seconds = at.duration_since(now).as_secs();
+        return format!("tried again at {at:.0} (in {seconds} s); {reconcile} tries it now");
+    }
+    match entry.phase {
+        Phase::Ready => "looked at in each pass".to_owned(),
+        Phase::Progressing | Phase::Removing | Phase::Waiting => "goes on by itself".to_owned(),
+        Phase::Failed if !entry.action.is_change() => in_a_pass("looked at again", now, next_pass),
+        Phase::Failed => format!(
+            "not by itself: tried again when its file, the chart or the cluster's version changes, or with {reconcile}"
         ),
-        (Phase::Ready, _) => "looked at in each pass".to_owned(),
-        (Phase::Progressing | Phase::Removing | Phase::Waiting, _) => {
-            "goes on by itself".to_owned()
-        }
-        (Phase::Failed, None) => format!(
-            "not by itself: tried again when its file, the chart or the cluster's version changes, or with `natsx-sync reconcile {}`",
-            entry
-                .id
-                .as_ref()
-                .map_or_else(String::new, ToString::to_string)
+        Phase::Suspended => format!(
+            "goes on after `natsx-sync resume {id}`, or when the suspension in its file ends"
         ),
-        (Phase::Failed | Phase::Blocked | Phase::Suspended | Phase::Unknown, _) => {
-            "in the pass that finds it no longer held".to_owned()
+        Phase::Blocked if entry.needs.is_some() => "goes on after what `do` says".to_owned(),
+        Phase::Blocked if entry.reason == Reason::FileInvalid => {
+            "goes on in the pass that finds the file mended".to_owned()
         }
+        Phase::Blocked if entry.action.is_change() => {
+            format!(
+                "{}; {reconcile} tries it now",
+                in_a_pass("tried again", now, next_pass)
+            )
+        }
+        Phase::Blocked | Phase::Unknown => in_a_pass("looked at again", now, next_pass),
+    }
+}
+
+/// That it happens in the next pass, and when that is.
+fn in_a_pass(what: &str, now: Timestamp, next_pass: Option<Timestamp>) -> String {
+    match next_pass.filter(|at| *at > now) {
+        Some(at) => {
+            let seconds = at.duration_since(now).as_secs();
+            format!("{what} in the next pass, at {at:.0} (in {seconds} s)")
+        }
+        None => format!("{what} in the next pass"),
     }
 }

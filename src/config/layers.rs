@@ -159,6 +159,11 @@ fn apply_flags(
     }
     for (id, file) in &overrides.kubeconfigs {
         let (id, context) = if let Some(id) = id {
+            // What was typed is not there for later: a slip would make a cluster that never answers.
+            std::fs::metadata(file).map_err(|source| ConfigError::Read {
+                path: file.clone(),
+                source,
+            })?;
             (id.clone(), None)
         } else {
             let context = current_context(file)?;

@@ -11,7 +11,7 @@ pub mod duration {
         let text = String::deserialize(input)?;
         humantime::parse_duration(&text).map_err(|error| {
             serde::de::Error::custom(format!(
-                "{text:?} is no duration such as 1m or 90s: {error}"
+                "{text:?} is not a duration such as 1m or 90s: {error}"
             ))
         })
     }
@@ -33,7 +33,7 @@ pub mod percent {
             .and_then(|number| number.trim().parse().ok())
             .filter(|share| *share <= 100)
             .ok_or_else(|| {
-                serde::de::Error::custom(format!("{text:?} is no share between 0% and 100%"))
+                serde::de::Error::custom(format!("{text:?} is not a share between 0% and 100%"))
             })
     }
 
@@ -53,7 +53,7 @@ pub mod rate {
         text.strip_suffix("/s")
             .and_then(|number| number.trim().parse().ok())
             .filter(|rate| *rate > 0)
-            .ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no rate such as 5/s")))
+            .ok_or_else(|| serde::de::Error::custom(format!("{text:?} is not a rate such as 5/s")))
     }
 
     /// Writes `5/s`.

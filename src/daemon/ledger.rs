@@ -6,12 +6,16 @@ use jiff::Timestamp;
 
 use super::standing::Standing;
 use crate::apply::{InFlight, Outcome, OutcomeResult};
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::exchange::desired::Desired;
 use crate::health::Health;
 use crate::id::{ClusterId, CommitId, ExchangeId};
+use crate::mask::masked_findings;
 use crate::observe::observed::{Observed, ReleaseKey, ReleaseView};
 use crate::pass::{PassError, Survey};
 use crate::plan::action::{Action, PlannedExchange};
+use crate::reason::Reason;
+use crate::report::is_complete;
 use crate::status::{Status, StatusEntry, Trouble};
 
 /// The sum of what was seen and done.
@@ -52,6 +56,7 @@ impl Ledger {
     pub fn take_pass(&mut self, survey: Survey, held: BTreeMap<ExchangeId, Outcome>) {
         self.status.pass = self.status.pass.saturating_add(1);
         self.status.commit.clone_from(&survey.desired.commit);
+        self.status.complete = is_complete(&survey.plan);
         self.status.trouble = None;
         // What is as wanted has no failure any more.
         for entry in &survey.plan.exchanges {
@@ -140,6 +145,13 @@ impl Ledger {
         !self.health.contains_key(id)
     }
 
+    /// Exchanges of which something was begun and ended before it was over, because we were told to stop.
+    pub fn unfinished(&self) -> impl Iterator<Item = &ExchangeId> {
+        let outcomes = self.outcomes.values();
+        let cancelled = outcomes.filter(|outcome| outcome.result == OutcomeResult::Cancelled);
+        cancelled.map(|outcome| &outcome.id)
+    }
+
     /// How many passes were made.
     pub fn passes(&self) -> u64 {
         self.status.pass
@@ -190,8 +202,16 @@ impl Ledger {
         let Standing {
             phase,
             reason,
-            text,
+            mut text,
         } = self.standing(entry, in_flight);
+        let diagnostics = if reason == Reason::FileInvalid {
+            errors(entry)
+        } else {
+            Vec::new()
+        };
+        if let Some(first) = diagnostics.first() {
+            text = finding(first);
+        }
         let release = entry
             .id
             .as_ref()
@@ -207,6 +227,12 @@ impl Ledger {
             .map_or(("unknown", Vec::new()), |condition| {
                 (word(&condition.health), condition.client_urls.clone())
             });
+        // What is being done to it makes what it said before worth nothing.
+        let moving = entry
+            .id
+            .as_ref()
+            .is_some_and(|id| in_flight.contains_key(id));
+        let health = if moving { "waiting" } else { health };
         StatusEntry {
             id: entry.id.clone(),
             name: entry.name.clone(),
@@ -222,6 +248,7 @@ impl Ledger {
             phase,
             reason,
             text,
+            diagnostics,
             revision: release.map(|release| release.revision),
             chart_version: entry
                 .chart
@@ -239,6 +266,25 @@ impl Ledger {
                 .or_else(|| entry.id.as_ref().map(ExchangeId::system_id)),
         }
     }
+}
+
+/// The errors of its file, as far as a status may show them.
+pub(super) fn errors(entry: &PlannedExchange) -> Vec<Diagnostic> {
+    let mut errors = masked_findings(&entry.diagnostics);
+    errors.retain(|found| found.severity == Severity::Error);
+    errors
+}
+
+/// A finding in one line.
+pub(super) fn finding(found: &Diagnostic) -> String {
+    let hint = found.hint.as_ref();
+    let hint = hint.map_or_else(String::new, |hint| format!("; {hint}"));
+    format!(
+        "{}{}: {}{hint}",
+        crate::report::place(found, ": "),
+        found.reason,
+        found.text
+    )
 }
 
 fn word(health: &Health) -> &'static str {

@@ -1,6 +1,7 @@
 //! What `run` and `apply` share, and the loop that makes `run` a daemon.
 
 mod health;
+mod holds;
 mod ledger;
 mod passes;
 mod record;

@@ -15,6 +15,7 @@ use crate::id::ExchangeId;
 use crate::pass::{Knowledge, PassError, Survey, survey};
 use crate::plan::{action::Action, verify};
 use crate::source::Revision;
+use crate::status::Trouble;
 
 impl Daemon<'_> {
     pub(super) async fn begin_pass(&mut self) {
@@ -54,7 +55,8 @@ impl Daemon<'_> {
         self.show_pass(&result);
         match result {
             Err(error) => {
-                tracing::error!(reason = %error.reason(), %error, "no pass");
+                let trouble = Trouble::of(error.reason(), &error);
+                tracing::error!(reason = %trouble.reason, text = trouble.text, "no pass");
                 self.ledger.take_trouble(&error);
             }
             Ok(survey) => {
@@ -66,6 +68,8 @@ impl Daemon<'_> {
                     .map(|entry| entry.fingerprint.as_str())
                     .collect();
                 let fingerprint = format!("{fingerprint}{:?}", survey.desired.commit);
+                self.tell_pass(&survey, fingerprint != self.shown);
+                self.tell_holds(&survey);
                 if fingerprint != self.shown {
                     self.owner.show(&survey);
                     self.shown = fingerprint;
@@ -79,6 +83,29 @@ impl Daemon<'_> {
         }
         notify(&[NotifyState::Watchdog]);
         self.status_changed();
+    }
+
+    /// Logs what a pass found; one that found the same as the last only for those who ask for more.
+    fn tell_pass(&self, survey: &Survey, is_news: bool) {
+        let commit = survey.desired.commit.as_ref();
+        let commit = commit.map_or("no commit", |commit| commit.short());
+        let plan = &survey.plan;
+        let entries = plan.exchanges.iter();
+        let changes = entries.filter(|entry| entry.action.is_change()).count();
+        let exchanges = plan.exchanges.len();
+        let seconds = self.began.elapsed().as_secs_f64();
+        if is_news {
+            tracing::info!(commit, exchanges, changes, seconds, "pass");
+        } else {
+            tracing::debug!(commit, exchanges, changes, seconds, "pass");
+        }
+    }
+
+    /// Logs what was begun and is not over.
+    pub(super) fn tell_unfinished(&self) {
+        for id in self.ledger.unfinished() {
+            tracing::warn!(exchange = %id, "unfinished; the next run goes on with it");
+        }
     }
 
     fn hand_over(&mut self, survey: &Survey) -> BTreeMap<ExchangeId, Outcome> {
@@ -122,12 +149,16 @@ impl Daemon<'_> {
             Progress::Step(id, step) => tracing::debug!(exchange = %id, step, "step"),
             Progress::Helm(step, seconds) => self.options.board.metrics.helm(step, seconds),
             Progress::Waiting(id, why) => {
-                tracing::info!(exchange = %id, reason = %why.reason, text = why.text, "waits");
+                tracing::info!(exchange = %id, reason = %why.reason, text = why.sentence(), "waits");
             }
             Progress::Ended(outcome) => {
                 match (&outcome.result, &outcome.why) {
                     (OutcomeResult::Failed | OutcomeResult::Blocked, Some(why)) => {
-                        tracing::error!(exchange = %outcome.id, action = outcome.action.word(), reason = %why.reason, text = why.text, "ended");
+                        tracing::error!(exchange = %outcome.id, action = outcome.action.word(), reason = %why.reason, text = why.sentence(), "ended");
+                    }
+                    (OutcomeResult::Fenced, Some(why)) => {
+                        let instance = self.equipment.settings.instance.as_str();
+                        tracing::warn!(exchange = %outcome.id, action = outcome.action.word(), reason = %why.reason, text = why.sentence(), instance, "somebody else changed it meanwhile: a person, or another natsx-sync that works as the same instance");
                     }
                     (result, _) => {
                         tracing::info!(exchange = %outcome.id, action = outcome.action.word(), ?result, "ended");

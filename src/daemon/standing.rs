@@ -76,7 +76,7 @@ pub(super) struct Standing {
 fn flying(flight: &InFlight, planned: Reason) -> Standing {
     let removing = matches!(flight.action, Action::Uninstall | Action::Deregister);
     let (reason, text) = match &flight.waiting {
-        Some(why) => (why.reason, why.text.clone()),
+        Some(why) => (why.reason, why.sentence()),
         None => (planned, flight.step.to_owned()),
     };
     let phase = match (&flight.waiting, removing) {
@@ -115,6 +115,6 @@ fn ended(outcome: &Outcome) -> Option<Standing> {
     Some(Standing {
         phase,
         reason: why.reason,
-        text: why.text.clone(),
+        text: why.sentence(),
     })
 }

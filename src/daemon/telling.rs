@@ -31,7 +31,10 @@ impl Daemon<'_> {
         let refusals = self.session.journal.refusals().into_iter();
         let retries = refusals.filter_map(|(id, refused)| Some((id, refused.until?)));
         self.ledger.take_retries(retries.collect());
-        let status = self.ledger.status(&in_flight, Timestamp::now());
+        let now = Timestamp::now();
+        let mut status = self.ledger.status(&in_flight, now);
+        let until = self.next.saturating_duration_since(Instant::now());
+        status.next_pass = now.checked_add(until).ok();
         let board = &self.options.board;
         let phases = status.exchanges.iter().map(|entry| entry.phase);
         board.metrics.exchanges(phases);

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::health::Answer;
+use super::holds::Holds;
 use super::record::Stated;
 use super::telling::{due, notify};
 use super::{Ledger, Session, limits};
@@ -58,6 +59,7 @@ pub(super) struct Daemon<'a> {
     pub(super) options: Options,
     pub(super) owner: &'a dyn Owner,
     pub(super) shown: String,
+    pub(super) holds: Holds,
     pub(super) reload_asked: bool,
     pub(super) status_due: Option<Instant>,
 }
@@ -122,6 +124,7 @@ pub async fn run(
         options,
         owner,
         shown: String::new(),
+        holds: Holds::new(),
         reload_asked: false,
         status_due: None,
     };
@@ -166,6 +169,7 @@ pub async fn run(
         daemon.take_progress(progress);
     }
     daemon.write_status();
+    daemon.tell_unfinished();
     Ok(())
 }
 

@@ -141,10 +141,10 @@ impl Refusal {
 #[derive(Debug, thiserror::Error)]
 pub enum HelmError {
     /// The program is not there or cannot be executed.
-    #[error("no usable helm at {path:?}")]
+    #[error("there is no usable helm {place}")]
     Missing {
-        /// As the settings name it.
-        path: String,
+        /// Where it was looked for.
+        place: String,
         /// The system's error.
         source: std::io::Error,
     },

@@ -53,7 +53,7 @@ impl Helm {
     /// Finds the program: a path as it stands, a bare name on `PATH`.
     pub fn find(path: &str) -> Result<Self, HelmError> {
         let program = command::find(path).map_err(|source| HelmError::Missing {
-            path: path.to_owned(),
+            place: command::place(path),
             source,
         })?;
         Ok(Self {

@@ -12,7 +12,7 @@ mod survey;
 pub use equipment::{Equipment, Programs, chart_source, cluster_access};
 pub use knowledge::Knowledge;
 pub use picture::{survey_snapshot, take_snapshot};
-pub use repository::{Repository, hosts_of, read_desired};
+pub use repository::{Repository, hosts_of, offline_context, read_desired};
 pub use sides::{Sides, read_sides};
 pub use survey::{Survey, survey};
 

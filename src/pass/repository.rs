@@ -110,8 +110,14 @@ impl Repository {
 /// The desired state for commands that talk to no cluster.
 pub fn read_desired(settings: &Settings, revision: &Revision) -> Result<Desired, PassError> {
     let repository = Repository::open(settings, None)?;
-    let context = context(settings, hosts_of(settings));
-    Ok(repository.read(revision, &context)?.desired)
+    Ok(repository
+        .read(revision, &offline_context(settings))?
+        .desired)
+}
+
+/// What resolving needs where no cluster can be asked.
+pub fn offline_context(settings: &Settings) -> Context {
+    context(settings, hosts_of(settings))
 }
 
 /// Hosts of public URLs that the settings name themselves.

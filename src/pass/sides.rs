@@ -41,7 +41,7 @@ pub fn read_sides(
         Base::Nothing(why) => Ok(Sides {
             head: head()?.desired,
             base: None,
-            against: format!("nothing: {why}"),
+            against: format!("nothing, so everything is shown as new: {why}"),
         }),
         Base::Commit { commit, text } => {
             let old = repository.source.read_base(&commit, &checkout)?;

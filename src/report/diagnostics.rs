@@ -64,7 +64,7 @@ fn paragraph(said: &str, indent: &str, width: usize) -> String {
 }
 
 /// `file:line:col`, as editors and compilers write it, and `after`; nothing where there is no file.
-pub(super) fn place(finding: &Diagnostic, after: &str) -> String {
+pub fn place(finding: &Diagnostic, after: &str) -> String {
     let Some(file) = &finding.file else {
         return String::new();
     };

@@ -24,13 +24,13 @@ use crate::mask::masked_value;
 use crate::plan::action::{Action, Plan};
 use crate::reason::Reason;
 
-pub use diagnostics::{diagnostics_json, diagnostics_text};
+pub use diagnostics::{diagnostics_json, diagnostics_text, place};
 pub use exit::{Category, code_of, exit_code};
 pub use forge::{diagnostics_github, diagnostics_sarif};
 pub use json::plan_json;
 pub use markdown::{Comment, plan_markdown};
 pub use safe::safe;
-pub use table::table;
+pub use table::{UNBOUNDED, table};
 pub use terminal::{Style, plan_text};
 
 /// Version of every machine form.

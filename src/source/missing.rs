@@ -42,7 +42,7 @@ pub(super) fn error(listing: &dyn Listing, layout: &Layout, shown: &str) -> Sour
             }
             None => format!(": there are exchange files in {path}, set `source.path` to it"),
         },
-        None => ": create it and put the exchange files there".to_owned(),
+        None => ": create it and put the exchange files there, or name another repository with `--source`".to_owned(),
     };
     SourceError::NoExchangeFolder {
         repository: shown.to_owned(),

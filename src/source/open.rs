@@ -109,6 +109,11 @@ impl Source {
         !matches!(self.place, Place::Folder(_))
     }
 
+    /// Whether it is fetched from elsewhere, so that what is there now may be here only later.
+    pub fn is_remote(&self) -> bool {
+        matches!(self.place, Place::Remote(_))
+    }
+
     /// Where it is, without a password.
     pub fn display(&self) -> String {
         self.shown.clone()

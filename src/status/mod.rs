@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::diagnostic::Diagnostic;
 use crate::id::{CommitId, ExchangeId, SystemId};
 use crate::plan::action::Action;
 use crate::reason::Reason;
@@ -27,10 +28,16 @@ pub struct Status {
     pub pid: u32,
     /// How many passes that process has made.
     pub pass: u64,
-    /// The commit of the last complete pass; none for a plain folder or before the first.
+    /// The commit of the last pass; none for a plain folder or before the first.
     pub commit: Option<CommitId>,
+    /// Whether that pass could read all of clusters, registry and repository.
+    #[serde(default)]
+    pub complete: bool,
     /// Why the last pass could not be made, if it could not.
     pub trouble: Option<Trouble>,
+    /// When the next pass begins unless something sets it off before; none when no daemon wrote this.
+    #[serde(default)]
+    pub next_pass: Option<Timestamp>,
     /// Why settings that were read again are not in force, if they are not.
     #[serde(default)]
     pub settings: Option<Trouble>,
@@ -82,6 +89,9 @@ pub struct StatusEntry {
     pub reason: Reason,
     /// Why, in words.
     pub text: String,
+    /// What is wrong in its file, when that is why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub diagnostics: Vec<Diagnostic>,
     /// Helm's revision.
     pub revision: Option<u32>,
     /// Of the release.
@@ -109,7 +119,9 @@ impl Status {
             pid,
             pass: 0,
             commit: None,
+            complete: false,
             trouble: None,
+            next_pass: None,
             settings: None,
             exchanges: Vec::new(),
         }

@@ -28,13 +28,7 @@ pub fn table(status: &Status, now: Timestamp, alive: bool, width: u16) -> String
         )
         .ok();
     }
-    let mut table = crate::report::table(
-        [
-            "EXCHANGE", "PHASE", "REV", "CHART", "HEALTH", "SINCE", "WHY",
-        ],
-        width,
-    );
-    for entry in &status.exchanges {
+    let rows = status.exchanges.iter().map(|entry| {
         let id = entry
             .id
             .as_ref()
@@ -45,7 +39,7 @@ pub fn table(status: &Status, now: Timestamp, alive: bool, width: u16) -> String
         } else {
             format!("{}: {}", entry.reason, entry.text)
         };
-        table.add_row([
+        [
             id,
             entry.phase.word().to_owned(),
             entry
@@ -58,8 +52,12 @@ pub fn table(status: &Status, now: Timestamp, alive: bool, width: u16) -> String
             entry.health.clone(),
             age(entry.since, now),
             why,
-        ]);
-    }
+        ]
+    });
+    let header = [
+        "EXCHANGE", "PHASE", "REV", "CHART", "HEALTH", "SINCE", "WHY",
+    ];
+    let table = crate::report::table(header, "WHY", rows, width);
     if status.exchanges.is_empty() {
         text.push_str("no exchanges\n");
     } else {

@@ -5,7 +5,9 @@
     reason = "a test that cannot go on says so by panicking"
 )]
 
+mod named;
 mod offline;
+mod waiting;
 
 use std::fs;
 use std::path::Path;
@@ -18,13 +20,17 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Runs it in a folder with nothing of this host's environment.
 fn natsx(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_natsx-sync"))
+    command(folder, arguments).output().unwrap()
+}
+
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_natsx-sync"));
+    command
         .env_clear()
         .env("HOME", folder)
         .current_dir(folder)
-        .args(arguments)
-        .output()
-        .unwrap()
+        .args(arguments);
+    command
 }
 
 fn text_of(done: &Output) -> String {
@@ -323,55 +329,6 @@ fn the_reference_of_the_settings_is_the_one_committed() {
         committed,
         "natsx-sync config --reference > docs/settings.md"
     );
-}
-
-/// A repository with one commit after the other, and their ids.
-fn commits(folder: &Path, messages: &[&str]) -> Vec<String> {
-    let git = |arguments: &[&str]| {
-        let done = Command::new("git")
-            .args(["-c", "user.name=a", "-c", "user.email=a@example.org"])
-            .args(arguments)
-            .current_dir(folder)
-            .output()
-            .unwrap();
-        assert!(done.status.success(), "{done:?}");
-        text(&done.stdout).trim().to_owned()
-    };
-    git(&["init", "--quiet", "--initial-branch", "main"]);
-    fs::create_dir(folder.join("exchanges")).unwrap();
-    let mut ids = Vec::new();
-    for message in messages {
-        fs::write(folder.join("exchanges/README"), message).unwrap();
-        git(&["add", "."]);
-        git(&["commit", "--quiet", "-m", message]);
-        ids.push(git(&["rev-parse", "HEAD"]));
-    }
-    ids
-}
-
-#[test]
-fn waiting_for_a_commit_ends_when_a_later_one_was_reached() {
-    let folder = tempfile::tempdir().unwrap();
-    let ids = commits(folder.path(), &["one", "two", "three"]);
-    let status = serde_json::json!({
-        "format_version": "1.0", "written_at": "2026-01-01T00:00:00Z", "pid": 1, "pass": 1,
-        "commit": ids[1], "trouble": null, "exchanges": [],
-    });
-    fs::create_dir(folder.path().join("state")).unwrap();
-    fs::write(folder.path().join("state/status.json"), status.to_string()).unwrap();
-    for (commit, code) in [(&ids[0], 0), (&ids[1], 0), (&ids[2], 3)] {
-        let arguments = [
-            "wait",
-            "--state",
-            "state",
-            "--timeout",
-            "0s",
-            "--commit",
-            commit,
-        ];
-        let done = natsx(folder.path(), &arguments);
-        assert_eq!(done.status.code(), Some(code), "{}", text(&done.stderr));
-    }
 }
 
 #[test]

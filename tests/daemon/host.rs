@@ -79,6 +79,12 @@ impl Host {
 
     /// Starts the daemon and waits until it says that it is ready.
     pub(crate) fn start(&mut self) {
+        self.begin();
+        self.until_told("READY=1");
+    }
+
+    /// Starts the daemon.
+    pub(crate) fn begin(&mut self) {
         let log = fs::File::create(self.path("log")).unwrap();
         let child = self
             .command(&["run"])
@@ -88,7 +94,6 @@ impl Host {
             .spawn()
             .unwrap();
         self.daemon = Some(child);
-        self.until_told("READY=1");
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

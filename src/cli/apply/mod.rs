@@ -18,7 +18,7 @@ pub(super) use once::{Wish, once};
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  natsx-sync apply --source . --kubeconfig ~/.kube/config\n  natsx-sync apply --yes --format json\n  natsx-sync apply plan.json                     exactly what `plan --out plan.json` saved"
+    after_help = "Examples:\n  natsx-sync apply --source . --kubeconfig my-cluster=$HOME/.kube/config\n  natsx-sync apply --yes --format json\n  natsx-sync apply plan.json                     exactly what `plan --out plan.json` saved"
 )]
 #[expect(
     clippy::struct_excessive_bools,

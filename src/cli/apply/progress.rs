@@ -26,7 +26,7 @@ pub(super) fn tell(output: &Output, progress: &Progress) {
         Progress::Step(id, step) => tracing::debug!(exchange = %id, step),
         Progress::Helm(step, seconds) => tracing::debug!(step, seconds),
         Progress::Waiting(id, why) => {
-            output.say(&format!("{id}  waits: {}: {}", why.reason, why.text));
+            output.say(&format!("{id}  waits: {}: {}", why.reason, why.sentence()));
         }
         Progress::Ended(outcome) => output.say(&format!("{}  {}", outcome.id, sentence(outcome))),
     }
@@ -36,7 +36,7 @@ fn sentence(outcome: &Outcome) -> String {
     let word = format!("{:?}", outcome.result).to_lowercase();
     let seconds: f64 = outcome.steps.iter().map(|step| step.seconds).sum();
     match &outcome.why {
-        Some(why) => format!("{word}: {}: {}", why.reason, why.text),
+        Some(why) => format!("{word}: {}: {}", why.reason, why.sentence()),
         None => format!("{word} in {seconds:.1} s"),
     }
 }

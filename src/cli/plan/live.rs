@@ -10,7 +10,7 @@ use crate::config::Settings;
 use crate::exchange::desired::{ChartRef, Desired};
 use crate::id::{Digest, Instance};
 use crate::pass::{Equipment, Knowledge, Programs, survey};
-use crate::plan::action::Plan;
+use crate::plan::action::{Action, Plan};
 use crate::report::Header;
 use crate::source::Revision;
 
@@ -25,6 +25,10 @@ pub(super) struct Live {
 pub(super) struct Basis {
     pub(super) desired: Desired,
     pub(super) instance: Instance,
+    /// The charts of what is installed or upgraded that are not at hand.
+    pub(super) to_fetch: BTreeSet<ChartRef>,
+    /// Where they come from.
+    pub(super) repository: String,
     /// The chart archives at hand.
     pub(super) archives: BTreeMap<ChartRef, Digest>,
 }
@@ -55,9 +59,20 @@ pub(super) async fn plan(
     .await?;
     let wanted = survey.desired.exchanges.values();
     let charts: BTreeSet<&ChartRef> = wanted.map(|exchange| &exchange.chart).collect();
-    let archives = charts
+    let archives: BTreeMap<_, _> = charts
         .into_iter()
         .filter_map(|chart| Some((chart.clone(), equipment.charts.cached(chart)?.digest)))
+        .collect();
+    let changing = survey.plan.exchanges.iter().filter(|entry| {
+        matches!(
+            entry.action,
+            Action::Install | Action::Upgrade | Action::Adopt | Action::Repair
+        )
+    });
+    let to_fetch = changing
+        .filter_map(|entry| Some(&survey.desired.exchanges.get(entry.id.as_ref()?)?.chart))
+        .filter(|chart| !archives.contains_key(chart))
+        .cloned()
         .collect();
     Ok(Live {
         header: header(&survey.desired),
@@ -66,6 +81,8 @@ pub(super) async fn plan(
             desired: survey.desired,
             instance: equipment.settings.instance,
             archives,
+            to_fetch,
+            repository: equipment.settings.chart.repository,
         },
     })
 }

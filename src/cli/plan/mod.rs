@@ -13,15 +13,15 @@ use crate::cli::options::PlanFormat;
 use crate::config::Settings;
 use crate::exchange::desired::Desired;
 use crate::id::ExchangeId;
-use crate::pass::read_desired;
 use crate::report::{
     Comment, Header, Style, Truth, exit_code, plan_json, plan_markdown, plan_text,
 };
 use crate::source::Revision;
+use live::Basis;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  natsx-sync plan --source examples\n  natsx-sync plan --offline --base origin/main --format json\n  natsx-sync plan --kubeconfig us-east-cluster=~/.kube/config --detailed-exitcode\n  natsx-sync plan --snapshot world.json\n  natsx-sync plan --revision main --out plan.json    then: natsx-sync apply plan.json"
+    after_help = "Examples:\n  natsx-sync plan --source examples\n  natsx-sync plan --offline --base origin/main --format json\n  natsx-sync plan --kubeconfig us-east-cluster=$HOME/.kube/config --detailed-exitcode\n  natsx-sync plan --snapshot world.json\n  natsx-sync plan --revision main --out plan.json    then: natsx-sync apply plan.json"
 )]
 #[expect(
     clippy::struct_excessive_bools,
@@ -78,10 +78,19 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
         .environment
         .clone()
         .unwrap_or_else(|| settings.instance.to_string());
+    let offline = args.offline || settings.clusters.is_empty();
+    if args.out.is_some() && offline {
+        return Err(Failure::from(anyhow::anyhow!(
+            "nothing to save: without clusters a plan says what git asks for, not what is there; name them in the settings or with --kubeconfig [ID=]FILE"
+        )));
+    }
+    if offline && !args.offline && args.snapshot.is_none() && has_kubeconfig() {
+        output.say("no cluster is named: $KUBECONFIG is not looked at, --kubeconfig ID=FILE compares with one");
+    }
     let (plan, header, basis) = if let Some(place) = &args.snapshot {
         let (plan, header) = block_on(snapshot::plan(&settings, place, common, args))?;
         (plan, header, None)
-    } else if args.offline || settings.clusters.is_empty() {
+    } else if offline {
         // Without the runtime, which begins with a pair of sockets: an offline plan opens none.
         let (plan, header) = offline::plan(&settings, common, args)?;
         (plan, header, None)
@@ -105,10 +114,27 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
             plan.digest()
         ),
     });
-    if let Some(path) = &args.out {
-        save::save(path, &plan, header.truth, basis, args, output)?;
+    if let Some(basis) = basis {
+        say_charts(&basis, output);
+        if let Some(path) = &args.out {
+            save::save(path, &plan, basis, args, output)?;
+        }
     }
     Ok(exit_code(&plan, args.detailed_exitcode))
+}
+
+fn has_kubeconfig() -> bool {
+    std::env::var_os("KUBECONFIG").is_some_and(|value| !value.is_empty())
+}
+
+/// Says which charts an apply has to fetch first.
+fn say_charts(basis: &Basis, output: &Output) {
+    for chart in &basis.to_fetch {
+        output.say(&format!(
+            "note: chart {} {} is not here yet: applying fetches it from {} first (`natsx-sync doctor --fetch-chart` tries it)",
+            chart.name, chart.version, basis.repository
+        ));
+    }
 }
 
 pub(in crate::cli) fn style(output: &Output, unchanged: bool) -> Style {
@@ -134,14 +160,9 @@ pub(in crate::cli) fn revision(common: &Common, otherwise: Revision) -> Revision
     common.revision.clone().map_or(otherwise, Revision::Named)
 }
 
-/// The desired state alone, for commands that talk to no cluster.
-pub(in crate::cli) fn desired(
-    common: &Common,
-    only_named: bool,
-) -> Result<(Settings, Desired), Failure> {
+/// The settings for commands that talk to no cluster: those of this host only where they are named.
+pub(in crate::cli) fn offline_settings(common: &Common) -> Result<Settings, Failure> {
     let mut overrides = common.overrides();
-    overrides.only_named = only_named && common.config.is_none();
-    let settings = common.settings_with(&overrides)?.settings;
-    let desired = read_desired(&settings, &revision(common, Revision::Files))?;
-    Ok((settings, desired))
+    overrides.only_named = common.config.is_none();
+    Ok(common.settings_with(&overrides)?.settings)
 }

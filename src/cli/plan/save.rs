@@ -15,18 +15,10 @@ use crate::saved::{Circumstances, SavedPlan};
 pub(super) fn save(
     path: &Path,
     plan: &Plan,
-    truth: Truth,
-    basis: Option<Basis>,
+    basis: Basis,
     args: &Args,
     output: &Output,
 ) -> Result<(), Failure> {
-    let Some(basis) = basis else {
-        return Err(anyhow!(
-            "nothing was saved: this plan is {} and says what git asks for, not what is there; name the clusters in the settings or with --kubeconfig [ID=]FILE",
-            truth.word()
-        )
-        .into());
-    };
     let Some(commit) = &plan.commit else {
         return Err(anyhow!(
             "nothing was saved: a folder without commits cannot be read again as it is now; commit the files first"
@@ -44,7 +36,7 @@ pub(super) fn save(
             created,
             expires,
             instance: basis.instance,
-            truth,
+            truth: Truth::Live,
             allow_delete: args.allow_delete.iter().cloned().collect(),
             archives: basis.archives,
         },

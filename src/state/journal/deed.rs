@@ -25,7 +25,8 @@ pub struct Deed {
     pub action: Option<String>,
     /// Why it was to be done, or why it failed.
     pub reason: Option<String>,
-    /// `done`, `failed`, `cancelled`, or `open` when no end was written.
+    /// `done`, `failed`, `interrupted` when something else was begun after it, `cancelled`, or `open` when no end was
+    /// written.
     pub result: &'static str,
     /// Digest of what was released before; none when nothing of ours was.
     pub before: Option<String>,
@@ -48,13 +49,25 @@ pub fn deeds(entries: &[Entry]) -> Vec<Deed> {
     for entry in entries {
         let Some(id) = &entry.id else { continue };
         match (entry.step.as_str(), entry.phase) {
-            (SET_STATE, Phase::Intent) | ("observed" | "forgive", _) => {}
+            (SET_STATE, Phase::Intent) | ("forgive", _) => {}
+            ("observed", _) => deeds.extend(interrupted(id, &mut open, &mut released)),
             (SET_STATE, _) => deeds.push(told(id, entry, released.get(id))),
             ("finished", _) => {
+                if open.get(id).is_some_and(|lines| lines.is_of_another(entry)) {
+                    deeds.extend(interrupted(id, &mut open, &mut released));
+                }
                 let lines = open.remove(id).unwrap_or_default();
                 deeds.push(lines.end(id, entry, &mut released));
             }
-            _ => open.entry(id).or_default().0.push(entry),
+            _ => {
+                if open
+                    .get(id)
+                    .is_some_and(|lines| lines.is_followed_by(entry))
+                {
+                    deeds.extend(interrupted(id, &mut open, &mut released));
+                }
+                open.entry(id).or_default().0.push(entry);
+            }
         }
     }
     let unfinished = open.into_iter();
@@ -63,11 +76,44 @@ pub fn deeds(entries: &[Entry]) -> Vec<Deed> {
     deeds
 }
 
+/// What was begun and never ended: what was done after it is a deed of its own.
+fn interrupted<'a>(
+    id: &'a ExchangeId,
+    open: &mut BTreeMap<&'a ExchangeId, Open<'a>>,
+    released: &mut BTreeMap<&'a ExchangeId, String>,
+) -> Option<Deed> {
+    let lines = open.remove(id)?;
+    let done = lines.left(id, released)?;
+    if let Some(digest) = &done.after {
+        released.insert(id, digest.clone());
+    }
+    Some(Deed {
+        result: "interrupted",
+        ..done
+    })
+}
+
 /// The lines of an action that has not ended.
 #[derive(Default)]
 struct Open<'a>(Vec<&'a Entry>);
 
 impl<'a> Open<'a> {
+    /// Whether a line belongs to another task: each has one pass and one commit.
+    fn is_of_another(&self, entry: &Entry) -> bool {
+        self.0
+            .last()
+            .is_some_and(|last| (last.pass, &last.commit) != (entry.pass, &entry.commit))
+    }
+
+    /// Whether a line begins another task: these lines were cut off before.
+    fn is_followed_by(&self, entry: &Entry) -> bool {
+        let begins = entry.phase == Phase::Intent;
+        let cut = self.0.last().is_some_and(|last| {
+            last.phase == Phase::Intent || last.detail.get("cancelled").is_some()
+        });
+        self.is_of_another(entry) || (begins && cut)
+    }
+
     fn steps(&self) -> Vec<String> {
         let mut steps: Vec<String> = self.0.iter().map(|entry| entry.step.clone()).collect();
         steps.dedup();

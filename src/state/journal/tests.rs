@@ -203,6 +203,42 @@ fn deeds_tell_what_was_done_with_what_came_of_it() {
 }
 
 #[test]
+fn what_was_interrupted_stays_told_beside_what_finished_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path()).unwrap();
+    let append = |pass: u64, step: &str, phase, detail| {
+        let line = Line {
+            pass,
+            ..line("a", step, phase, detail)
+        };
+        journal.append(line).unwrap();
+    };
+    let upgrade = || json!({"digest": "two", "file": "exchanges/a.yaml"});
+    // Cut off while it waited for health, and again in the middle of an effect.
+    append(7, "helm_upgrade", Phase::Intent, upgrade());
+    append(7, "helm_upgrade", Phase::Done, upgrade());
+    append(1, "write_record", Phase::Intent, Value::Null);
+    append(1, "write_record", Phase::Intent, Value::Null);
+    append(1, "write_record", Phase::Done, Value::Null);
+    let registered = json!({"action": "register", "reason": "RecordDiffers"});
+    append(1, "finished", Phase::Done, registered);
+    let (entries, _) = Journal::look(folder.path()).unwrap();
+    let told: Vec<_> = deeds(&entries)
+        .into_iter()
+        .map(|deed| (deed.action.unwrap(), deed.result, deed.after.unwrap()))
+        .collect();
+    let expected = [
+        ("upgrade", "interrupted"),
+        ("register", "interrupted"),
+        ("register", "done"),
+    ];
+    assert_eq!(
+        told,
+        expected.map(|(action, result)| (action.to_owned(), result, "two".to_owned()))
+    );
+}
+
+#[test]
 fn a_changed_line_is_found_and_what_stands_before_it_is_still_told() {
     let folder = tempfile::tempdir().unwrap();
     let journal = Journal::open(folder.path()).unwrap();

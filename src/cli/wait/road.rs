@@ -1,0 +1,85 @@
+//! How far the passes are on the way to a commit.
+
+use super::Args;
+use crate::cli::{Common, Failure};
+use crate::id::CommitId;
+use crate::observe::observed::Ancestry;
+use crate::pass::Repository;
+use crate::source::SourceError;
+use crate::status::Status;
+
+/// So many passes after the first that was seen, a mirror has everything that was there when the wait began.
+const FETCHED: u64 = 2;
+
+pub(super) struct Road<'a> {
+    common: &'a Common,
+    wanted: Option<String>,
+    /// The first pass that was seen.
+    first: Option<u64>,
+    /// The last pass that was asked about, and whether it was at the commit or behind it.
+    asked: Option<(u64, bool)>,
+}
+
+impl<'a> Road<'a> {
+    /// Refuses a commit that a repository of this host does not have: no pass will ever reach it.
+    pub(super) fn open(common: &'a Common, args: &Args) -> Result<Self, Failure> {
+        let road = Self {
+            common,
+            wanted: args.commit.clone(),
+            first: None,
+            asked: None,
+        };
+        if let (Some(wanted), None) = (&road.wanted, &args.status)
+            && let Some(repository) = road.repository()
+            && !repository.source.is_remote()
+        {
+            repository.source.commit(wanted)?;
+        }
+        Ok(road)
+    }
+
+    /// The watched repository, where it can be read from here.
+    fn repository(&self) -> Option<Repository> {
+        let settings = self.common.settings().ok()?.settings;
+        Repository::open(&settings, settings.state.as_deref()).ok()
+    }
+
+    /// Whether the last pass has the wanted commit behind it. History is asked once for each pass.
+    ///
+    /// # Errors
+    /// When the repository still does not have the commit after it was fetched again.
+    pub(super) fn is_reached(&mut self, status: &Status) -> Result<bool, Failure> {
+        let (Some(wanted), Some(at)) = (&self.wanted, &status.commit) else {
+            return Ok(self.wanted.is_none());
+        };
+        if at.as_str().starts_with(wanted.as_str()) {
+            return Ok(true);
+        }
+        if let Some((pass, answer)) = self.asked
+            && pass == status.pass
+        {
+            return Ok(answer);
+        }
+        let first = *self.first.get_or_insert(status.pass);
+        // Where the repository cannot be read from here, only the commit itself is known to be reached.
+        let answer = match self.repository() {
+            None => false,
+            Some(repository) => match is_behind(&repository, at, wanted) {
+                Err(error @ SourceError::NoRevision { .. })
+                    if status.pass >= first.saturating_add(FETCHED) =>
+                {
+                    return Err(error.into());
+                }
+                answer => answer.unwrap_or(false),
+            },
+        };
+        self.asked = Some((status.pass, answer));
+        Ok(answer)
+    }
+}
+
+fn is_behind(repository: &Repository, at: &CommitId, wanted: &str) -> Result<bool, SourceError> {
+    let wanted = repository.source.commit(wanted)?;
+    let ancestry = repository.source.history(at)?.ancestry(&wanted);
+    Ok(ancestry == Ancestry::HeadOrAncestor)
+}

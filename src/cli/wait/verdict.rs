@@ -1,0 +1,101 @@
+//! What a status says about the exchanges that are waited for.
+
+use std::collections::BTreeSet;
+
+use super::Args;
+use super::road::Road;
+use crate::cli::named::{Called as _, NotOne, known_once, one_of, refused};
+use crate::cli::{Common, Failure};
+use crate::status::{Phase, Status, StatusEntry};
+
+pub(super) enum Verdict {
+    Done,
+    Waiting(String),
+    Hopeless(String),
+}
+
+/// The exchanges that were listed while it was waited for them: when they are not any more, they are gone.
+#[derive(Default)]
+pub(super) struct Listed(BTreeSet<String>);
+
+pub(super) fn of(
+    status: &Status,
+    args: &Args,
+    common: &Common,
+    road: &mut Road<'_>,
+    listed: &mut Listed,
+) -> Result<Verdict, Failure> {
+    if let Some(trouble) = &status.trouble {
+        return Ok(Verdict::Waiting(format!("no pass: {}", trouble.text)));
+    }
+    if status.pass == 0 {
+        let text = "the first pass has not ended yet".to_owned();
+        return Ok(Verdict::Waiting(text));
+    }
+    if !road.is_reached(status)? {
+        let at = status.commit.as_ref();
+        let at = at.map_or_else(|| "no commit".to_owned(), ToString::to_string);
+        return Ok(Verdict::Waiting(format!("the last pass was at {at}")));
+    }
+    let mut waiting = None;
+    let (entries, whole) = relevant(status, args, common, listed)?;
+    for entry in entries {
+        let name = entry
+            .id
+            .as_ref()
+            .map_or_else(|| entry.file.clone(), ToString::to_string);
+        let text = format!(
+            "{name} is {}: {}: {}",
+            entry.phase.word(),
+            entry.reason,
+            entry.text
+        );
+        match entry.phase {
+            Phase::Ready => {}
+            Phase::Failed | Phase::Blocked => return Ok(Verdict::Hopeless(text)),
+            Phase::Removing
+            | Phase::Suspended
+            | Phase::Progressing
+            | Phase::Waiting
+            | Phase::Unknown => {
+                waiting = Some(text);
+            }
+        }
+    }
+    Ok(match waiting {
+        Some(text) => Verdict::Waiting(text),
+        None if whole => Verdict::Done,
+        None => Verdict::Waiting("the last pass could not read everything".to_owned()),
+    })
+}
+
+/// The entries that are waited for, and whether a look at more could change anything.
+fn relevant<'s>(
+    status: &'s Status,
+    args: &Args,
+    common: &Common,
+    listed: &mut Listed,
+) -> Result<(Vec<&'s StatusEntry>, bool), Failure> {
+    if args.exchanges.is_empty() {
+        return Ok((status.exchanges.iter().collect(), status.complete));
+    }
+    let mut relevant = Vec::new();
+    let mut whole = true;
+    for wanted in &args.exchanges {
+        match one_of(wanted, &status.exchanges) {
+            Ok(entry) => {
+                listed.0.insert(wanted.clone());
+                relevant.push(entry);
+            }
+            // It may be where nothing could be read.
+            Err(NotOne::Nothing { .. }) if !status.complete => whole = false,
+            // What is gone is no longer listed, and that it was there is known.
+            Err(NotOne::Nothing { .. }) if listed.0.contains(wanted) => {}
+            Err(NotOne::Nothing { .. })
+                if args.status.is_none()
+                    && known_once(common)?.iter().any(|id| id.is_called(wanted)) => {}
+            Err(error) => return Err(refused(error)),
+        }
+    }
+    Ok((relevant, whole))
+}

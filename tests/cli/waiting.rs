@@ -1,0 +1,142 @@
+//! `wait` beside a daemon that is played: it holds the state folder and has left a status.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::{natsx, text};
+
+/// A repository with one commit after the other, and their ids.
+fn commits(folder: &Path, messages: &[&str]) -> Vec<String> {
+    let git = |arguments: &[&str]| {
+        let done = Command::new("git")
+            .args(["-c", "user.name=a", "-c", "user.email=a@example.org"])
+            .args(arguments)
+            .current_dir(folder)
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{done:?}");
+        text(&done.stdout).trim().to_owned()
+    };
+    git(&["init", "--quiet", "--initial-branch", "main"]);
+    fs::create_dir(folder.join("exchanges")).unwrap();
+    let mut ids = Vec::new();
+    for message in messages {
+        fs::write(folder.join("exchanges/README"), message).unwrap();
+        git(&["add", "."]);
+        git(&["commit", "--quiet", "-m", message]);
+        ids.push(git(&["rev-parse", "HEAD"]));
+    }
+    ids
+}
+
+/// Holds the state folder as a daemon does, until it is dropped.
+fn daemon(folder: &Path) -> File {
+    fs::create_dir_all(folder.join("state")).unwrap();
+    let lock = File::create(folder.join("state/lock")).unwrap();
+    lock.try_lock().unwrap();
+    let holder = json!({"pid": std::process::id(), "since": "2026-01-01T00:00:00Z"});
+    serde_json::to_writer(&lock, &holder).unwrap();
+    lock
+}
+
+/// The status it has left.
+fn status(folder: &Path, commit: Option<&str>, complete: bool, phases: &[(&str, &str)]) {
+    let exchanges: Vec<Value> = phases
+        .iter()
+        .map(|(id, phase)| {
+            json!({
+                "id": id, "name": "x", "file": format!("exchanges/{phase}.yaml"), "action": "none",
+                "phase": phase, "reason": "UpToDate", "text": "as wanted", "revision": 1,
+                "chart_version": null, "health": "healthy", "commit": null,
+                "since": "2026-01-01T00:00:00Z", "public_url": null, "client_urls": [],
+                "system_id": null,
+            })
+        })
+        .collect();
+    let status = json!({
+        "format_version": "1.0", "written_at": "2026-01-01T00:00:00Z", "pid": std::process::id(),
+        "pass": 1, "commit": commit, "complete": complete, "trouble": null, "exchanges": exchanges,
+    });
+    fs::create_dir_all(folder.join("state")).unwrap();
+    fs::write(folder.join("state/status.json"), status.to_string()).unwrap();
+}
+
+/// Exit code, what was said, and how long it took.
+fn wait(folder: &Path, more: &[&str]) -> (Option<i32>, String, Duration) {
+    let began = Instant::now();
+    let done = natsx(folder, &[&["wait", "--state", "state"], more].concat());
+    (done.status.code(), text(&done.stderr), began.elapsed())
+}
+
+#[test]
+fn waiting_for_a_commit_ends_when_a_later_one_was_reached() {
+    let folder = tempfile::tempdir().unwrap();
+    let ids = commits(folder.path(), &["one", "two", "three"]);
+    let _daemon = daemon(folder.path());
+    status(folder.path(), Some(&ids[1]), true, &[]);
+    for (commit, code) in [(&ids[0], 0), (&ids[1], 0), (&ids[2], 3)] {
+        let (ended, said, _) = wait(folder.path(), &["--timeout", "0s", "--commit", commit]);
+        assert_eq!(ended, Some(code), "{said}");
+    }
+}
+
+#[test]
+fn nobody_waits_for_what_cannot_come() {
+    let folder = tempfile::tempdir().unwrap();
+    let ids = commits(folder.path(), &["one"]);
+    let daemon = daemon(folder.path());
+    let ready = [
+        ("us/ns/nats-first", "ready"),
+        ("us/ns/nats-held", "blocked"),
+    ];
+    status(folder.path(), Some(&ids[0]), true, &ready);
+    let cases: [(&[&str], i32, &str); 4] = [
+        (&["--commit", "deadbeef"], 1, "no commit deadbeef"),
+        (&["nats-frist"], 7, "us/ns/nats-first is there"),
+        (&["nats-held"], 1, "is blocked"),
+        (&["nats-first"], 0, "ready"),
+    ];
+    for (arguments, code, word) in cases {
+        let (ended, said, took) = wait(folder.path(), arguments);
+        assert_eq!(ended, Some(code), "{arguments:?}: {said}");
+        assert!(said.contains(word), "{arguments:?}: {said}");
+        assert!(took < Duration::from_secs(2), "{arguments:?}: {took:?}");
+    }
+
+    // The daemon was killed; the status it left says ready.
+    drop(daemon);
+    status(folder.path(), Some(&ids[0]), true, &ready[..1]);
+    let (ended, said, took) = wait(folder.path(), &[]);
+    assert_eq!(ended, Some(1), "{said}");
+    assert!(said.contains("no daemon runs"), "{said}");
+    assert!(took < Duration::from_secs(8), "{took:?}");
+}
+
+#[test]
+fn what_a_pass_could_not_read_is_not_ready() {
+    let folder = tempfile::tempdir().unwrap();
+    let _daemon = daemon(folder.path());
+    let phases = [("us/ns/nats-first", "ready")];
+    status(folder.path(), None, false, &phases);
+    let (ended, said, _) = wait(folder.path(), &["--timeout", "0s"]);
+    assert_eq!(ended, Some(3), "{said}");
+    assert!(said.contains("could not read everything"), "{said}");
+    // This one was read, and another that is not listed may be where nothing could be read.
+    let (ended, said, _) = wait(folder.path(), &["nats-first"]);
+    assert_eq!(ended, Some(0), "{said}");
+    let (ended, said, _) = wait(folder.path(), &["nats-other", "--timeout", "0s"]);
+    assert_eq!(ended, Some(3), "{said}");
+
+    status(folder.path(), None, true, &phases);
+    fs::write(folder.path().join("state/status.json"), "{").unwrap();
+    let (ended, said, took) = wait(folder.path(), &[]);
+    assert_eq!(ended, Some(1), "{said}");
+    assert!(
+        said.contains("is damaged") && took < Duration::from_secs(2),
+        "{said}"
+    );
+}

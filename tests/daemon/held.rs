@@ -1,0 +1,84 @@
+//! What is held back is said where people look: in the log, in the status and in `why`.
+
+use std::fs;
+
+use crate::host::Host;
+
+#[test]
+fn a_broken_file_is_told_with_its_place_and_what_to_write() {
+    let mut host = Host::new();
+    let broken = "name: one\nrelease_name: nats\ncluster_id: one\norg_ids: [o]\nnmae: x\n";
+    fs::write(host.path("repository/exchanges/one.yaml"), broken).unwrap();
+    host.settings(&["one", "two"], "");
+    host.start();
+    let text = "exchanges/one.yaml:5:1: UnknownField: an exchange has no field \"nmae\"; did you mean name?";
+    let status = host.until_status("broken", |status| {
+        let entries = status["exchanges"].as_array();
+        entries
+            .into_iter()
+            .flatten()
+            .any(|entry| entry["text"] == text)
+    });
+    let entries = status["exchanges"].as_array().unwrap();
+    let broken = entries
+        .iter()
+        .find(|entry| entry["reason"] == "FileInvalid");
+    assert_eq!(broken.unwrap()["diagnostics"][0]["line"], 5);
+    assert!(!status["next_pass"].is_null());
+    let held: Vec<_> = host
+        .log()
+        .lines()
+        .filter(|line| line.contains("held"))
+        .map(str::to_owned)
+        .collect();
+    assert!(
+        held.iter()
+            .any(|line| line.contains("exchanges/one.yaml:5:1")),
+        "{held:#?}"
+    );
+    assert!(
+        held.iter().any(|line| line.contains("ClusterUnreachable")),
+        "{held:#?}"
+    );
+
+    let id = "one/communication/nats";
+    let why = host.command(&["why", id]).output().unwrap();
+    let why = String::from_utf8_lossy(&why.stdout).into_owned();
+    assert!(
+        why.contains("exchanges/one.yaml:5:1") && why.contains("file mended"),
+        "{why}"
+    );
+
+    // Said once, not in each pass.
+    let passes = status["pass"].as_u64().unwrap();
+    assert!(host.command(&["reconcile"]).status().unwrap().success());
+    host.until_status("another pass", |status| {
+        status["pass"].as_u64() > Some(passes)
+    });
+    let again = host
+        .log()
+        .lines()
+        .filter(|line| line.contains("held"))
+        .count();
+    assert_eq!(again, held.len(), "{}", host.log());
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn a_repository_without_a_commit_is_told_in_the_log() {
+    let mut host = Host::new();
+    let git = std::process::Command::new("git")
+        .args(["init", "--quiet"])
+        .current_dir(host.path("repository"))
+        .status();
+    assert!(git.unwrap().success());
+    host.settings(&["one"], "");
+    host.begin();
+    host.until_status("no pass", |status| !status["trouble"].is_null());
+    assert!(
+        host.log().contains("commit the exchange files first"),
+        "{}",
+        host.log()
+    );
+    assert_eq!(host.stop(), 0);
+}
