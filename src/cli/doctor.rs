@@ -9,7 +9,7 @@ use crate::config::Settings;
 use crate::exchange::desired::ChartRef;
 use crate::helm::{Folders, Helm};
 use crate::nats_server::NatsServer;
-use crate::pass::{Equipment, Knowledge, survey};
+use crate::pass::{Equipment, Knowledge, Purpose, survey};
 use crate::source::Revision;
 
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,7 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
     }
     check_helm(&settings.helm.path, &mut sheet).await;
     check_nats_server(&settings, &mut sheet).await;
-    let equipment = match Equipment::connect(settings).await {
+    let equipment = match Equipment::connect(settings, Purpose::Look).await {
         Ok(equipment) => equipment,
         Err(error) => {
             sheet.bad(
@@ -53,9 +53,6 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
         ),
     }
     check_chart(&equipment, args.fetch_chart, &mut sheet).await;
-    if let Some(embedded) = equipment.embedded {
-        embedded.close().await.ok();
-    }
     Ok(sheet.finish(output))
 }
 
