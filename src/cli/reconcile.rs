@@ -29,13 +29,15 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
             state.folder().display()
         )));
     };
-    state.request(
-        &Request {
-            id,
-            commit: args.commit.clone(),
-        },
-        Timestamp::now(),
-    )?;
+    let accept = args.commit.clone().map(Request::Accept);
+    let retry = match id {
+        Some(id) => Some(Request::Retry(id)),
+        None if accept.is_none() => Some(Request::RetryAll),
+        None => None,
+    };
+    for request in accept.into_iter().chain(retry) {
+        state.request(&request, Timestamp::now())?;
+    }
     output.say(&format!(
         "asked process {}; `natsx-sync status` shows what it does",
         holder.pid

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::telling::notify;
 use super::watch::{Daemon, SOON};
-use crate::apply::{Outcome, OutcomeResult, Progress, Retry};
+use crate::apply::{Outcome, OutcomeResult, Progress};
 use crate::id::ExchangeId;
 use crate::pass::{Knowledge, PassError, Survey, survey};
 use crate::plan::{action::Action, verify};
@@ -74,9 +74,6 @@ impl Daemon<'_> {
                 self.ask_health();
             }
         }
-        if self.ledger.passes() == 1 {
-            notify(&[NotifyState::Ready]);
-        }
         notify(&[NotifyState::Watchdog]);
         self.status_changed();
     }
@@ -97,21 +94,13 @@ impl Daemon<'_> {
             );
             return BTreeMap::new();
         }
-        let nobody = BTreeSet::new();
-        let retry = match self.retry.take() {
-            None => Retry::Only(&nobody),
-            Some(ids) if ids.is_empty() => Retry::Everything,
-            Some(ids) => {
-                return self.lanes.submit(
-                    &survey.plan,
-                    &survey.desired,
-                    self.ledger.passes(),
-                    Retry::Only(&ids),
-                );
-            }
-        };
-        self.lanes
-            .submit(&survey.plan, &survey.desired, self.ledger.passes(), retry)
+        let again = std::mem::take(&mut self.again);
+        self.lanes.submit(
+            &survey.plan,
+            &survey.desired,
+            self.ledger.passes(),
+            again.retry(),
+        )
     }
 
     pub(super) fn take_progress(&mut self, progress: Progress) {

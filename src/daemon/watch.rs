@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::health::Answer;
 use super::record::Stated;
+use super::requests::Again;
 use super::telling::{due, notify};
 use super::{Ledger, Session, limits};
 use crate::apply::{Lanes, World};
@@ -49,7 +51,7 @@ pub(super) struct Daemon<'a> {
     pub(super) next: Instant,
     pub(super) pass: Option<JoinHandle<Result<Survey, PassError>>>,
     pub(super) began: Instant,
-    pub(super) retry: Option<BTreeSet<ExchangeId>>,
+    pub(super) again: Again,
     pub(super) asked: Instant,
     pub(super) answers: mpsc::UnboundedSender<Answer>,
     pub(super) stating: BTreeSet<ExchangeId>,
@@ -113,7 +115,7 @@ pub async fn run(
         next: Instant::now(),
         pass: None,
         began: Instant::now(),
-        retry: None,
+        again: Again::default(),
         asked: Instant::now(),
         answers,
         stating: BTreeSet::new(),
@@ -127,6 +129,8 @@ pub async fn run(
     };
     let mut requests = tokio::time::interval(REQUESTS);
     daemon.write_status();
+    // Not after the first pass: a repository that is away at boot, or long in coming, is no reason to be killed.
+    notify(&[NotifyState::Ready]);
     loop {
         tokio::select! {
             _ = term.recv() => break,
@@ -154,7 +158,7 @@ pub async fn run(
         }
     }
     tracing::info!("told to stop: what runs is ended in an orderly way");
-    notify(&[sd_notify::NotifyState::Stopping]);
+    notify(&[NotifyState::Stopping]);
     stop.cancel();
     if tokio::time::timeout(DRAIN, daemon.lanes.idle())
         .await

@@ -9,3 +9,4 @@
 mod host;
 mod listen;
 mod reload;
+mod source;
