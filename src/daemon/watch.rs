@@ -23,7 +23,8 @@ use crate::id::ExchangeId;
 use crate::listen::Board;
 use crate::observe::Patience;
 use crate::pass::{Equipment, PassError, Survey};
-use crate::source::Revision;
+use crate::source::{Revision, SourceError, Watch};
+use crate::status::Trouble;
 
 /// How often requests are looked for; what a person notices as "at once".
 const REQUESTS: Duration = Duration::from_millis(500);
@@ -102,11 +103,8 @@ pub async fn run(
     let answers_again = patience.answered();
     equipment.patience = Some(patience);
     // Without file events the interval is all there is, and that is enough.
-    let mut watch = equipment
-        .repository
-        .source
-        .watch(Arc::clone(&activation))
-        .ok();
+    let watch = equipment.repository.source.watch(Arc::clone(&activation));
+    let mut watch = watch.map_err(|error| unwatched(&error)).ok();
     let mut daemon = Daemon {
         equipment: Arc::new(equipment),
         session,
@@ -146,8 +144,8 @@ pub async fn run(
             () = due(daemon.status_due) => daemon.write_status(),
             _ = hangup.recv() => daemon.ask_reload(),
             () = activation.notified() => {
-                if let Some(watch) = &mut watch {
-                    watch.renew().ok();
+                if let Some(Err(error)) = watch.as_mut().map(Watch::renew) {
+                    unwatched(&error);
                 }
                 daemon.activate(SOON);
             }
@@ -171,6 +169,14 @@ pub async fn run(
     }
     daemon.write_status();
     Ok(())
+}
+
+fn unwatched(error: &SourceError) {
+    let trouble = Trouble::of(error.reason(), error);
+    tracing::warn!(
+        text = trouble.text,
+        "changes of the repository are seen at the next interval only"
+    );
 }
 
 /// The end of the pass under way; never, when there is none.
