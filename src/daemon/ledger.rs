@@ -6,12 +6,14 @@ use jiff::Timestamp;
 
 use super::standing::Standing;
 use crate::apply::{InFlight, Outcome, OutcomeResult};
+use crate::diagnostic::Diagnostic;
 use crate::exchange::desired::Desired;
 use crate::health::Health;
 use crate::id::{ClusterId, CommitId, ExchangeId};
 use crate::observe::observed::{Observed, ReleaseKey, ReleaseView};
-use crate::pass::{PassError, Survey};
+use crate::pass::Survey;
 use crate::plan::action::{Action, PlannedExchange};
+use crate::reason::Reason;
 use crate::status::{Status, StatusEntry, Trouble};
 
 /// The sum of what was seen and done.
@@ -53,6 +55,14 @@ impl Ledger {
         self.status.pass = self.status.pass.saturating_add(1);
         self.status.commit.clone_from(&survey.desired.commit);
         self.status.trouble = None;
+        let about_branch = |found: &&Diagnostic| {
+            matches!(
+                found.reason,
+                Reason::SourceWentBack | Reason::HistoryRewritten
+            )
+        };
+        let found = survey.desired.diagnostics.iter().filter(about_branch);
+        self.status.attention = found.map(Trouble::found).collect();
         // What is as wanted has no failure any more.
         for entry in &survey.plan.exchanges {
             if let Some(id) = &entry.id
@@ -71,9 +81,9 @@ impl Ledger {
         self.survey = Some(survey);
     }
 
-    /// A pass could not be made.
-    pub fn take_trouble(&mut self, error: &PassError) {
-        self.status.trouble = Some(Trouble::of(error.reason(), error));
+    /// A pass could not be made, or nothing may follow from it.
+    pub fn take_trouble(&mut self, trouble: Trouble) {
+        self.status.trouble = Some(trouble);
     }
 
     /// Settings were read again, and are in force or not.

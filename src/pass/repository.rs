@@ -9,9 +9,7 @@ use crate::exchange::{Context, LastDeclared, declare, resolve};
 use crate::id::ClusterId;
 use crate::pass::PassError;
 use crate::source::{
-    Credentials, History, Location, Revision, Source, SourceOptions,
-    checkout::{Checkout, HeadMove},
-    discover,
+    Credentials, History, Location, Revision, Source, SourceOptions, checkout::Checkout, discover,
 };
 
 /// The watched repository as the settings name it.
@@ -27,12 +25,10 @@ pub struct ReadDesired {
     pub desired: Desired,
     /// Of the commit; none for a plain folder.
     pub history: Option<History>,
-    /// The head moved other than forward.
-    pub moved: Option<HeadMove>,
 }
 
 impl Repository {
-    /// Opens it. With a state folder a URL is mirrored below it; `in_place` reads a local repository where it is.
+    /// Opens it. With a state folder its history is mirrored there; without one, a local repository is read where it is.
     pub fn open(settings: &Settings, state: Option<&Path>) -> Result<Self, PassError> {
         let source = &settings.source;
         let location = if let Some(text) = &source.url {
@@ -99,11 +95,7 @@ impl Repository {
                 .collect(),
         };
         let desired = resolve(checkout, context, &last_declared);
-        Ok(ReadDesired {
-            desired,
-            history,
-            moved: checkout.moved,
-        })
+        Ok(ReadDesired { desired, history })
     }
 }
 

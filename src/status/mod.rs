@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::diagnostic::Diagnostic;
 use crate::id::{CommitId, ExchangeId, SystemId};
 use crate::plan::action::Action;
 use crate::reason::Reason;
@@ -31,6 +32,9 @@ pub struct Status {
     pub commit: Option<CommitId>,
     /// Why the last pass could not be made, if it could not.
     pub trouble: Option<Trouble>,
+    /// What somebody has to look at although passes are made.
+    #[serde(default)]
+    pub attention: Vec<Trouble>,
     /// Why settings that were read again are not in force, if they are not.
     #[serde(default)]
     pub settings: Option<Trouble>,
@@ -53,6 +57,18 @@ impl Trouble {
         let causes = std::iter::successors(error.source(), |cause| cause.source());
         let text = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
         Self { reason, text }
+    }
+
+    /// A finding with what to do about it.
+    pub fn found(found: &Diagnostic) -> Self {
+        let text = match &found.hint {
+            Some(hint) => format!("{}; {hint}", found.text),
+            None => found.text.clone(),
+        };
+        Self {
+            reason: found.reason,
+            text,
+        }
     }
 }
 
@@ -110,6 +126,7 @@ impl Status {
             pass: 0,
             commit: None,
             trouble: None,
+            attention: Vec::new(),
             settings: None,
             exchanges: Vec::new(),
         }
