@@ -8,6 +8,7 @@ use crate::cluster::Permissions;
 use crate::config::Settings;
 use crate::exchange::desired::ChartRef;
 use crate::helm::{Folders, Helm};
+use crate::mask::masked_address;
 use crate::nats_server::NatsServer;
 use crate::pass::{Equipment, Knowledge, Purpose, survey};
 use crate::source::Revision;
@@ -191,7 +192,7 @@ async fn check_chart(equipment: &Equipment, fetch: bool, sheet: &mut Sheet) {
             &name,
             &format!(
                 "not in the cache yet, will be fetched from {} (--fetch-chart tries it)",
-                settings.repository
+                masked_address(&settings.repository)
             ),
         );
         return;

@@ -8,6 +8,7 @@ use super::{Common, Done, Failure, Output};
 use crate::diagnostic::nearest;
 use crate::exchange::desired::{DesiredExchange, Layer};
 use crate::exchange::{EXAMPLES, LINTS};
+use crate::mask::masked_address;
 use crate::reason::Reason;
 use crate::report::shown_path;
 
@@ -114,8 +115,10 @@ fn command(exchange: &DesiredExchange, repository: &str) -> String {
     // A folder or archive holds the chart itself; an address is where it is looked up.
     let chart = if repository.contains("://") {
         format!(
-            "{} --repo {repository} --version {}",
-            chart.name, chart.version
+            "{} --repo {} --version {}",
+            chart.name,
+            masked_address(repository),
+            chart.version
         )
     } else {
         repository.to_owned()
