@@ -1,6 +1,6 @@
 //! What is known of every exchange between passes, and the status that follows from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -71,6 +71,14 @@ impl Ledger {
                 self.outcomes.remove(id);
             }
         }
+        // What nobody plans any more is not told any more.
+        let planned: BTreeSet<_> = survey
+            .plan
+            .exchanges
+            .iter()
+            .filter_map(|entry| entry.id.as_ref())
+            .collect();
+        self.outcomes.retain(|id, _| planned.contains(id));
         self.outcomes.extend(
             held.into_iter()
                 .filter(|(_, outcome)| outcome.result != OutcomeResult::Unchanged),

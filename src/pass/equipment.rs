@@ -16,7 +16,7 @@ use crate::nats_server::NatsServer;
 use crate::observe::observed::Unreadable;
 use crate::observe::{Kept, Patience, Renderer};
 use crate::pass::repository::{ReadDesired, context};
-use crate::pass::{PassError, Repository};
+use crate::pass::{Knowledge, PassError, Repository};
 use crate::registry::{Registry, RegistryAccess, Serving};
 use crate::source::Revision;
 use crate::state::State;
@@ -146,6 +146,19 @@ impl Equipment {
     /// Reads one revision of the repository and resolves it.
     pub fn read(&self, revision: &Revision) -> Result<ReadDesired, PassError> {
         self.repository.read(revision, &self.context())
+    }
+
+    /// The same, sure of what is gone: for those who may remove it.
+    pub(super) async fn read_settled(
+        &self,
+        revision: &Revision,
+        knowledge: &Knowledge,
+    ) -> Result<ReadDesired, PassError> {
+        let context = self.context();
+        let repository = &self.repository;
+        repository
+            .read_settled(revision, &context, &knowledge.installed)
+            .await
     }
 
     /// What files are resolved with.

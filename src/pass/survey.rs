@@ -44,8 +44,7 @@ pub async fn survey(
     removing: BTreeSet<ExchangeId>,
     now: Timestamp,
 ) -> Result<Survey, PassError> {
-    // Reading git blocks this thread for milliseconds; the others go on.
-    let read = tokio::task::block_in_place(|| equipment.read(revision))?;
+    let read = equipment.read_settled(revision, knowledge).await?;
     let wants = wants(&read.desired);
     let mut observed = look(equipment, &wants, DEADLINE).await;
     let instance = &equipment.settings.instance;
