@@ -1,9 +1,10 @@
 //! Files that are there as a whole or not at all.
 
-use std::fs::{File, Permissions};
+use std::fs::{File, Permissions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 /// Replaces a file so that readers see the old or the new, never half of one, also after a loss of power. `mode` is
 /// narrowed by the umask.
@@ -19,4 +20,17 @@ pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path)?;
     File::open(folder)?.sync_all()
+}
+
+/// Takes a lock for this process alone; `false` when somebody else has it and keeps it. Who only looks whether it is
+/// held has it for a moment.
+pub(crate) fn lock(file: &File) -> io::Result<bool> {
+    for _ in 0..10 {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    Ok(false)
 }

@@ -92,6 +92,7 @@ reasons! {
     HaltedByFailures: "policy.halt_after failures of one reason; the rest is held until the next commit or `reconcile`.",
     DependencyNotReady: "An exchange it depends on is not ready.",
     Interrupted: "natsx-sync was stopped in the middle of this; the cluster is observed before anything else.",
+    PlanRefused: "The finished plan breaks a rule that no plan may break, so nothing of it is done. This is a bug of natsx-sync; report it with the plan.",
     StaleFence: "What this action relies on changed under it; it is planned anew.",
     // Health
     Ready: "Rolled out, and NATS says so itself.",

@@ -75,6 +75,16 @@ pub enum ChartError {
         /// The limit.
         limit: usize,
     },
+    /// The same failed a moment ago.
+    #[error("{text} (tried {seconds} s ago)")]
+    JustFailed {
+        /// The word for it.
+        reason: Reason,
+        /// What happened.
+        text: String,
+        /// How long ago.
+        seconds: u64,
+    },
     /// A kind of repository that is not served.
     #[error("{0} repositories are not supported yet; use https, a folder or an archive")]
     NotSupported(String),
@@ -85,6 +95,7 @@ impl ChartError {
     pub fn reason(&self) -> Reason {
         match self {
             Self::DigestChanged { .. } => Reason::ChartDigestChanged,
+            Self::JustFailed { reason, .. } => *reason,
             Self::File { .. }
             | Self::Format { .. }
             | Self::Fetch { .. }

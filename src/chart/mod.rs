@@ -6,11 +6,14 @@ mod index;
 mod pack;
 mod repository;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use crate::exchange::desired::ChartRef;
 use crate::id::Digest;
+use crate::reason::Reason;
 
 pub use error::ChartError;
 
@@ -29,7 +32,7 @@ pub struct ChartArchive {
 /// Where charts come from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChartSource {
-    /// `https://…`, `oci://…`, or a folder or archive on this host.
+    /// `https://…`, or a folder or archive on this host.
     pub repository: String,
     /// Certificates trusted beside the system's.
     pub ca_file: Option<PathBuf>,
@@ -63,6 +66,7 @@ pub struct ChartStore {
     source: RwLock<Arc<ChartSource>>,
     /// One fetch at a time: exchanges of a pass mostly share one chart.
     fetching: tokio::sync::Mutex<()>,
+    failures: Mutex<Failures>,
 }
 
 impl ChartStore {
@@ -72,6 +76,7 @@ impl ChartStore {
             folder,
             source: RwLock::new(Arc::new(source)),
             fetching: tokio::sync::Mutex::new(()),
+            failures: Mutex::default(),
         }
     }
 
@@ -88,59 +93,178 @@ impl ChartStore {
     pub fn cached(&self, chart: &ChartRef) -> Option<ChartArchive> {
         let index = Index::read(&self.folder).ok()?;
         let digest = index.digest(&self.source().repository, chart)?;
-        self.whole(digest)
+        whole(&self.folder, digest)
     }
 
-    /// The archive, fetched if need be.
+    /// The archive, fetched if need be. What failed a moment ago is not tried again yet: a repository that is away would
+    /// keep every exchange waiting, one after the other.
     pub async fn fetch(&self, chart: &ChartRef) -> Result<ChartArchive, ChartError> {
-        let _one = self.fetching.lock().await;
         let source = self.source();
-        let mut index = Index::read(&self.folder)?;
-        let known = index.digest(&source.repository, chart).cloned();
-        let cached = known.as_ref().and_then(|digest| self.whole(digest));
-        let local = Path::new(&source.repository);
-        if let Some(archive) = cached
-            && (source.is_remote() || !local.exists())
-        {
-            source.check_pin(chart, &archive.digest)?;
+        if let Some(archive) = self.kept(&source, chart).await? {
             return Ok(archive);
         }
-        let bytes = if source.is_remote() {
-            Repository::new(&source)?.download(chart).await?
-        } else if local.is_dir() {
-            pack::pack(local, chart)?
-        } else {
-            archive::read(local)?
-        };
-        archive::check(&bytes, chart)?;
-        let digest = Digest::of(&bytes);
-        source.check_pin(chart, &digest)?;
-        if let Some(known) = known.filter(|known| *known != digest) {
-            return Err(ChartError::DigestChanged {
-                chart: chart.clone(),
-                known,
-                found: digest,
-            });
+        let _one = self.fetching.lock().await;
+        // Somebody may have fetched it, or failed to, while we waited.
+        if let Some(archive) = self.kept(&source, chart).await? {
+            return Ok(archive);
         }
-        let path = self.path(&digest);
-        index::write_whole(&path, &bytes)?;
-        index.insert(&source.repository, chart, digest.clone());
-        index.write(&self.folder)?;
-        Ok(ChartArchive { path, digest })
+        let key = (source.repository.clone(), chart.clone());
+        if let Some(failure) = self.failures().get(&key)
+            && failure.at.elapsed() < AGAIN
+        {
+            return Err(failure.error());
+        }
+        let fetched = self.fetch_now(&source, chart).await;
+        match &fetched {
+            Err(error) if source.is_remote() => {
+                self.failures().insert(key, Failure::of(error));
+            }
+            Ok(_) | Err(_) => {
+                self.failures().remove(&key);
+            }
+        }
+        fetched
     }
 
-    fn path(&self, digest: &Digest) -> PathBuf {
-        self.folder.join(format!("sha256-{digest}.tgz"))
-    }
-
-    fn whole(&self, digest: &Digest) -> Option<ChartArchive> {
-        let path = std::path::absolute(self.path(digest)).ok()?;
-        let bytes = std::fs::read(&path).ok()?;
-        (Digest::of(&bytes) == *digest).then(|| ChartArchive {
-            path,
-            digest: digest.clone(),
+    /// The archive of a version that was fetched before; a folder or archive of this host is looked at each time.
+    async fn kept(
+        &self,
+        source: &Arc<ChartSource>,
+        chart: &ChartRef,
+    ) -> Result<Option<ChartArchive>, ChartError> {
+        if !source.is_remote() && Path::new(&source.repository).exists() {
+            return Ok(None);
+        }
+        let (folder, chart, source) = (self.folder.clone(), chart.clone(), Arc::clone(source));
+        aside(move || {
+            let index = Index::read(&folder)?;
+            let digest = index.digest(&source.repository, &chart);
+            let archive = digest.and_then(|digest| whole(&folder, digest));
+            if let Some(archive) = &archive {
+                source.check_pin(&chart, &archive.digest)?;
+            }
+            Ok(archive)
         })
+        .await
     }
+
+    async fn fetch_now(
+        &self,
+        source: &Arc<ChartSource>,
+        chart: &ChartRef,
+    ) -> Result<ChartArchive, ChartError> {
+        let downloaded = if source.is_remote() {
+            Some(Repository::new(source)?.download(chart).await?)
+        } else {
+            None
+        };
+        let (folder, chart, source) = (self.folder.clone(), chart.clone(), Arc::clone(source));
+        aside(move || {
+            let local = Path::new(&source.repository);
+            let bytes = match downloaded {
+                Some(bytes) => bytes,
+                None if local.is_dir() => pack::pack(local, &chart)?,
+                None => archive::read(local)?,
+            };
+            keep(&folder, &source, &chart, &bytes)
+        })
+        .await
+    }
+
+    fn failures(&self) -> MutexGuard<'_, Failures> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How long a failed fetch is remembered.
+const AGAIN: Duration = Duration::from_secs(30);
+
+type Failures = BTreeMap<(String, ChartRef), Failure>;
+
+#[derive(Debug)]
+struct Failure {
+    at: Instant,
+    reason: Reason,
+    text: String,
+}
+
+impl Failure {
+    fn of(error: &ChartError) -> Self {
+        let causes =
+            std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+        Self {
+            at: Instant::now(),
+            reason: error.reason(),
+            text: causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}")),
+        }
+    }
+
+    fn error(&self) -> ChartError {
+        ChartError::JustFailed {
+            reason: self.reason,
+            text: self.text.clone(),
+            seconds: self.at.elapsed().as_secs(),
+        }
+    }
+}
+
+/// Runs what reads, packs and hashes where it may block.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ChartError> + Send + 'static,
+) -> Result<T, ChartError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| {
+        Err(ChartError::File {
+            verb: "read",
+            path: PathBuf::new(),
+            source: std::io::Error::other(error),
+        })
+    })
+}
+
+/// Checks an archive against everything that is known of it, and keeps it.
+fn keep(
+    folder: &Path,
+    source: &ChartSource,
+    chart: &ChartRef,
+    bytes: &[u8],
+) -> Result<ChartArchive, ChartError> {
+    archive::check(bytes, chart)?;
+    let digest = Digest::of(bytes);
+    source.check_pin(chart, &digest)?;
+    let mut index = Index::read(folder)?;
+    let known = index.digest(&source.repository, chart);
+    if let Some(known) = known.filter(|known| **known != digest) {
+        return Err(ChartError::DigestChanged {
+            chart: chart.clone(),
+            known: known.clone(),
+            found: digest,
+        });
+    }
+    if let Some(archive) = whole(folder, &digest)
+        && known.is_some()
+    {
+        return Ok(archive);
+    }
+    let path = path(folder, &digest);
+    index::write_whole(&path, bytes)?;
+    index.insert(&source.repository, chart, digest.clone());
+    index.write(folder)?;
+    Ok(ChartArchive { path, digest })
+}
+
+fn path(folder: &Path, digest: &Digest) -> PathBuf {
+    folder.join(format!("sha256-{digest}.tgz"))
+}
+
+/// The archive if all of it is there.
+fn whole(folder: &Path, digest: &Digest) -> Option<ChartArchive> {
+    let path = std::path::absolute(path(folder, digest)).ok()?;
+    let bytes = std::fs::read(&path).ok()?;
+    (Digest::of(&bytes) == *digest).then(|| ChartArchive {
+        path,
+        digest: digest.clone(),
+    })
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::{ChartError, ChartSource};
 use crate::exchange::desired::ChartRef;
 use crate::id::Digest;
 
+const CONNECT: Duration = Duration::from_secs(10);
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The client of one repository.
@@ -44,7 +45,9 @@ impl Repository {
         if !matches!(base.scheme(), "http" | "https") {
             return Err(unsupported());
         }
-        let mut builder = reqwest::Client::builder().timeout(TIMEOUT);
+        let mut builder = reqwest::Client::builder()
+            .connect_timeout(CONNECT)
+            .timeout(TIMEOUT);
         if let Some(path) = &source.ca_file {
             let failed = |source| ChartError::File {
                 verb: "read",

@@ -91,3 +91,22 @@ async fn oci_says_that_it_is_not_served() {
         .unwrap_err();
     assert!(matches!(error, ChartError::NotSupported(_)), "{error}");
 }
+
+#[tokio::test]
+async fn what_just_failed_is_not_tried_for_every_exchange() {
+    use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
+    let server = MockServer::start().await;
+    Mock::given(any())
+        .respond_with(ResponseTemplate::new(503))
+        .expect(2)
+        .mount(&server)
+        .await;
+    let state = tempfile::tempdir().unwrap();
+    let store = store(&state, &server.uri());
+    let first = store.fetch(&chart("1.2.3")).await.unwrap_err();
+    let again = store.fetch(&chart("1.2.3")).await.unwrap_err();
+    assert_eq!(again.reason(), first.reason());
+    assert!(again.to_string().contains(&first.to_string()), "{again}");
+    assert!(again.to_string().contains("503"), "{again}");
+    store.fetch(&chart("1.2.4")).await.unwrap_err();
+}

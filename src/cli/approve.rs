@@ -75,7 +75,7 @@ fn approve_removals(
         expires: now.checked_add(expires)?,
     };
     state.approve(&approval)?;
-    state.request(&Request::default(), now)?;
+    state.request(&Request::Look, now)?;
     let commit = approval
         .commit
         .as_ref()
@@ -113,7 +113,7 @@ async fn approve_cluster(common: &Common, id: &ClusterId, output: &Output) -> Re
     }
     let text = format!("{id} is from now on the cluster {uid} at {host}");
     state.know_cluster(id, &KnownCluster { uid, since: now })?;
-    state.request(&Request::default(), now)?;
+    state.request(&Request::Look, now)?;
     output.result(&match known {
         Some(known) => format!("{text}; it was {}", known.uid),
         None => text,

@@ -2,10 +2,13 @@
 
 use std::fmt::Write as _;
 
+use serde_json::Value;
+
 use super::{Common, Done, Output};
 use crate::cli::options::Format;
 use crate::config::keys::KEYS;
 use crate::config::{Loaded, Origin, Settings};
+use crate::mask::masked_address;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -24,32 +27,37 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
     }
     let loaded = common.settings()?;
     output.result(&match args.format {
-        Format::Json => serde_json::to_string_pretty(&loaded.settings)?,
+        Format::Json => serde_json::to_string_pretty(&safe(&loaded.settings)?)?,
         Format::Text => table(&loaded)?,
     });
     Ok(0)
 }
 
-/// Settings hold no secrets, only the names of files that do; a password in an address is the exception.
-fn shown(value: &serde_json::Value) -> String {
+fn shown(value: &Value) -> String {
     match value {
-        serde_json::Value::String(text) => match url::Url::parse(text) {
-            Ok(mut url) if url.password().is_some() => {
-                url.set_password(Some("***")).ok();
-                url.to_string()
-            }
-            _ => text.clone(),
-        },
-        serde_json::Value::Null => "-".to_owned(),
-        serde_json::Value::Bool(_)
-        | serde_json::Value::Number(_)
-        | serde_json::Value::Array(_)
-        | serde_json::Value::Object(_) => value.to_string(),
+        Value::String(text) => text.clone(),
+        Value::Null => "-".to_owned(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
     }
 }
 
+/// Settings hold no secrets, only the names of files that do; what logs in within an address is the exception.
+fn safe(settings: &Settings) -> serde_json::Result<Value> {
+    fn hide(value: &mut Value) {
+        match value {
+            Value::String(text) => *text = masked_address(text),
+            Value::Array(all) => all.iter_mut().for_each(hide),
+            Value::Object(all) => all.values_mut().for_each(hide),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    let mut tree = serde_json::to_value(settings)?;
+    hide(&mut tree);
+    Ok(tree)
+}
+
 fn table(loaded: &Loaded) -> Result<String, super::Failure> {
-    let tree = serde_json::to_value(&loaded.settings)?;
+    let tree = safe(&loaded.settings)?;
     let mut text = String::new();
     for key in KEYS {
         let value = tree
@@ -98,4 +106,26 @@ fn reference() -> Result<String, super::Failure> {
         "| `clusters.ID.kubeconfig` | | flag `--kubeconfig [ID=]FILE` | yes | How the cluster is reached |\n| `clusters.ID.context` | `-` | | yes | Context of the kubeconfig; its current one when absent |\n| `clusters.ID.labels` | `{}` | | yes | For selectors (not acted on yet) |\n| `clusters.ID.host` | `-` | | yes | Host of public URLs; the API server's when absent |\n| `clusters.ID.namespaces` | `-` | | yes | Limits observation and effects to these namespaces (a namespaced Role is enough) |\n",
     );
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_logs_in_is_shown() {
+        let mut settings = Settings::default();
+        settings.source.url = Some("https://t0ken-of-bot@git.example.org/x.git".to_owned());
+        settings.chart.repository = "https://bot:t0ken@charts.example.org".to_owned();
+        settings.registry = serde_json::from_value(serde_json::json!({
+            "url": "https://bot:t0ken@registry.example.org/"
+        }))
+        .unwrap();
+        let text = safe(&settings).unwrap().to_string();
+        assert!(!text.contains("t0ken"), "{text}");
+        assert!(text.contains("charts.example.org"), "{text}");
+        settings.source.url = Some("ssh://git@git.example.org/x.git".to_owned());
+        let text = safe(&settings).unwrap().to_string();
+        assert!(text.contains("ssh://git@git"), "{text}");
+    }
 }

@@ -8,8 +8,9 @@ use crate::cluster::Permissions;
 use crate::config::Settings;
 use crate::exchange::desired::ChartRef;
 use crate::helm::{Folders, Helm};
+use crate::mask::masked_address;
 use crate::nats_server::NatsServer;
-use crate::pass::{Equipment, Knowledge, survey};
+use crate::pass::{Equipment, Knowledge, Purpose, survey};
 use crate::reason::Reason;
 use crate::source::Revision;
 
@@ -32,7 +33,7 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
     }
     check_helm(&settings.helm.path, &mut sheet).await;
     check_nats_server(&settings, &mut sheet).await;
-    let equipment = match Equipment::connect(settings).await {
+    let equipment = match Equipment::connect(settings, Purpose::Look).await {
         Ok(equipment) => equipment,
         Err(error) => {
             sheet.bad(
@@ -54,9 +55,6 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
         ),
     }
     check_chart(&equipment, args.fetch_chart, &mut sheet).await;
-    if let Some(embedded) = equipment.embedded {
-        embedded.close().await.ok();
-    }
     Ok(sheet.finish(output))
 }
 
@@ -195,7 +193,7 @@ async fn check_chart(equipment: &Equipment, fetch: bool, sheet: &mut Sheet) {
             &name,
             &format!(
                 "not here yet; it is fetched from {} when it is needed",
-                settings.repository
+                masked_address(&settings.repository)
             ),
             "--fetch-chart tries it now",
         );

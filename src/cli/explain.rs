@@ -10,6 +10,7 @@ use super::{Common, Done, Failure, Output};
 use crate::diagnostic::nearest;
 use crate::exchange::desired::{Desired, DesiredExchange, Layer};
 use crate::exchange::{EXAMPLES, LINTS};
+use crate::mask::masked_address;
 use crate::pass::read_desired;
 use crate::reason::Reason;
 use crate::report::shown_path;
@@ -131,8 +132,10 @@ fn command(exchange: &DesiredExchange, repository: &str) -> String {
     // A folder or archive holds the chart itself; an address is where it is looked up.
     let chart = if repository.contains("://") {
         format!(
-            "{} --repo {repository} --version {}",
-            chart.name, chart.version
+            "{} --repo {} --version {}",
+            chart.name,
+            masked_address(repository),
+            chart.version
         )
     } else {
         repository.to_owned()

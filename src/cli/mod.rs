@@ -32,6 +32,8 @@ mod version;
 mod wait;
 mod why;
 
+use std::time::Duration;
+
 use clap::{Parser, Subcommand};
 
 pub use options::Common;
@@ -178,16 +180,35 @@ fn counted(count: usize, word: &str) -> String {
 
 type Done = Result<u8, Failure>;
 
+/// How long the end of a command waits for reads of files that hang; writes are waited for where they are made.
+const LINGER: Duration = Duration::from_secs(2);
+
 fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .build()?
-        .block_on(work)
+        .build()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_timeout(LINGER);
+    done
 }
 
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
+
+    #[test]
+    fn a_read_that_hangs_keeps_nobody_from_ending() {
+        let (held, holds) = std::sync::mpsc::channel::<()>();
+        let began = std::time::Instant::now();
+        let done = super::block_on(async {
+            tokio::task::spawn_blocking(move || holds.recv());
+            tokio::task::yield_now().await;
+            Ok(0)
+        });
+        assert!(done.is_ok());
+        assert!(began.elapsed() < super::LINGER * 5);
+        drop(held);
+    }
 
     #[test]
     fn every_command_and_option_has_a_name_of_its_own() {

@@ -5,6 +5,8 @@ use jiff::Timestamp;
 use super::named::{named, state};
 use super::{Common, Done, Failure, Output};
 use crate::id::CommitId;
+use crate::pass::Repository;
+use crate::state::State;
 use crate::state::requests::Request;
 
 #[derive(Debug, clap::Args)]
@@ -24,21 +26,40 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
         Some(wanted) => Some(named(&state, wanted)?),
     };
     let Some(holder) = state.holder() else {
+        if let Some(commit) = &args.commit {
+            return accept(common, &state, commit, output);
+        }
         return Err(Failure::from(anyhow::anyhow!(
             "no daemon runs in {}; use `natsx-sync apply`",
             state.folder().display()
         )));
     };
-    state.request(
-        &Request {
-            id,
-            commit: args.commit.clone(),
-        },
-        Timestamp::now(),
-    )?;
+    let accept = args.commit.clone().map(Request::Accept);
+    let retry = match id {
+        Some(id) => Some(Request::Retry(id)),
+        None if accept.is_none() => Some(Request::RetryAll),
+        None => None,
+    };
+    for request in accept.into_iter().chain(retry) {
+        state.request(&request, Timestamp::now())?;
+    }
     output.say(&format!(
         "asked process {}; `natsx-sync status` shows what it does",
         holder.pid
+    ));
+    Ok(0)
+}
+
+/// Nobody is there to be asked: it is done here.
+fn accept(common: &Common, state: &State, commit: &CommitId, output: &Output) -> Done {
+    let lock = state.lock(Timestamp::now())?;
+    let settings = common.settings()?.settings;
+    let repository = Repository::open(&settings, Some(state.folder()))?;
+    let head = repository.source.accept(commit)?;
+    drop(lock);
+    output.say(&format!(
+        "{} is followed from now on; `natsx-sync plan` shows what that means",
+        head.short()
     ));
     Ok(0)
 }

@@ -134,32 +134,17 @@ async fn serve(common: &Common, listen: Option<SocketAddr>, output: &Output) -> 
 
 async fn records(common: &Common) -> Result<Vec<Record>, Failure> {
     let settings = common.settings()?.settings;
-    let (access, embedded) = match settings.registry {
-        RegistrySettings::Remote(remote) => (
-            RegistryAccess {
-                url: remote.url,
-                token_file: remote.token_file,
-                ca_file: remote.ca_file,
-            },
-            None,
-        ),
+    let registry = match settings.registry {
+        RegistrySettings::Remote(remote) => Registry::connect(&RegistryAccess {
+            url: remote.url,
+            token_file: remote.token_file,
+            ca_file: remote.ca_file,
+        })?,
         RegistrySettings::Embedded => {
-            let folder = settings.state.ok_or_else(super::status::no_state)?;
-            // A port nobody else would be told: this is served for one question only.
-            let embedded = Embedded::open(
-                &folder,
-                ([127, 0, 0, 1], 0).into(),
-                Port::Exact,
-                settings.instance.as_str(),
-            )
-            .await?;
-            (embedded.access()?, Some(embedded))
+            Registry::look(&settings.state.ok_or_else(super::status::no_state)?)
         }
     };
-    let view = Registry::connect(&access)?.view().await;
-    if let Some(embedded) = embedded {
-        embedded.close().await.ok();
-    }
+    let view = registry.view().await;
     let view =
         view.map_err(|unreadable| anyhow::anyhow!("{}: {}", unreadable.reason, unreadable.text))?;
     Ok(view.records.into_values().flatten().collect())

@@ -15,7 +15,7 @@ use crate::config::{ConfigError, Settings};
 use crate::daemon::{Options, Owner, Session, check};
 use crate::id::ExchangeId;
 use crate::listen::{Board, Port, bind, serve, status_router};
-use crate::pass::{Equipment, Survey};
+use crate::pass::{Equipment, Purpose, Survey};
 use crate::report::plan_text;
 use crate::source::Revision;
 
@@ -55,14 +55,14 @@ pub(super) async fn run(
     let settings = common.settings()?.settings;
     check(&settings)?;
     telemetry.set_level(settings.log.level);
-    let equipment = Equipment::connect(settings).await?;
+    let equipment = Equipment::connect(settings, Purpose::Change).await?;
     let session = Session::begin(&equipment).map_err(super::apply::held)?;
     output.say(&format!(
         "watching {}",
         equipment.repository.source.display()
     ));
-    if let Some(embedded) = &equipment.embedded {
-        output.say(&format!("registry at http://{}", embedded.address));
+    if let Some(address) = equipment.registry.address().await {
+        output.say(&format!("registry at http://{address}"));
     }
     output.say(&format!("state in {}", equipment.state.folder().display()));
     let shown = ShownBoard::open(&session, &equipment.settings).await?;

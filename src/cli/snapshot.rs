@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{Common, Done, Output, file};
 use crate::daemon::check;
-use crate::pass::{Equipment, take_snapshot};
+use crate::pass::{Equipment, Purpose, take_snapshot};
 use crate::report::{Category, code_of};
 use crate::source::Revision;
 
@@ -21,7 +21,7 @@ pub(super) struct Args {
 pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
     let settings = common.settings()?.settings;
     check(&settings)?;
-    let equipment = Equipment::connect(settings).await?;
+    let equipment = Equipment::connect(settings, Purpose::Look).await?;
     equipment.repository.fetch_remote().await?;
     let revision = super::plan::revision(common, Revision::Files);
     let snapshot = take_snapshot(&equipment, &revision).await?;

@@ -45,7 +45,7 @@ pub(super) fn suspend(common: &Common, args: &SuspendArgs, output: &Output) -> D
         until,
     };
     state.suspend(&id, suspend, now)?;
-    state.request(&Request::default(), now)?;
+    state.request(&Request::Look, now)?;
     let end = until.map_or_else(
         || format!("until `natsx-sync resume {id}`"),
         |until| format!("until {until:.0}"),
@@ -68,7 +68,7 @@ pub(super) fn resume(common: &Common, args: &ResumeArgs, output: &Output) -> Don
             ),
         ));
     }
-    state.request(&Request::default(), now)?;
+    state.request(&Request::Look, now)?;
     output.result(&format!("{id} is no longer suspended by command"));
     Ok(0)
 }

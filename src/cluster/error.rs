@@ -108,6 +108,11 @@ pub enum ClusterError {
     },
 }
 
+/// The credential program gave nothing to log in with; the words never hold its output.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct NoCredentials(pub(super) String);
+
 impl ClusterError {
     /// Whether the same request may succeed when it is sent again.
     pub fn is_retryable(&self) -> bool {
@@ -150,6 +155,10 @@ impl ClusterError {
             kube::Error::Auth(_) => Self::Credentials {
                 host,
                 cause: "the kubeconfig's credential program or token file gave none".to_owned(),
+            },
+            kube::Error::Service(error) if error.is::<NoCredentials>() => Self::Credentials {
+                host,
+                cause: error.to_string(),
             },
             kube::Error::SerdeError(error) => Self::Unexpected {
                 host,

@@ -1,6 +1,9 @@
-//! Credential programs of a kubeconfig, run for helm: helm's generated kubeconfig holds their answer and never the program.
+//! Credential programs of a kubeconfig. Their answer logs our own requests in and stands in helm's generated kubeconfig,
+//! which never names the program.
 
-use std::process::Stdio;
+use std::collections::BTreeMap;
+use std::error::Error as _;
+use std::ffi::OsString;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -8,17 +11,25 @@ use kube::config::ExecConfig;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::json;
-use tokio::process::Command;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::command::Command;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// A credential this close to its end is asked for anew: helm's operation must not outlive it right at the start.
+/// A credential this close to its end is asked for anew: an operation of helm must not outlive it right at the start.
 const MARGIN: SignedDuration = SignedDuration::from_secs(120);
+
+/// A credential that names no end is asked for anew after this long.
+const UNBOUNDED: Duration = Duration::from_secs(600);
+/// Far above any credential.
+const LONGEST: usize = 1 << 20;
 
 /// The last answer of the credential program.
 #[derive(Default)]
 pub(super) struct ExecCache {
-    last: Mutex<Option<Credential>>,
+    last: Mutex<Option<(Instant, Credential)>>,
 }
 
 /// What a credential program gave.
@@ -28,7 +39,7 @@ pub(super) struct Credential {
     pub(super) token: Option<SecretString>,
     pub(super) client_certificate_data: Option<String>,
     pub(super) client_key_data: Option<SecretString>,
-    expiration_timestamp: Option<Timestamp>,
+    pub(super) expiration_timestamp: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -40,15 +51,16 @@ impl ExecCache {
     /// The cached credential or a fresh one. The words of an error never hold output of the program.
     pub(super) async fn credential(&self, exec: &ExecConfig) -> Result<Credential, String> {
         let mut last = self.last.lock().await;
-        if let Some(credential) = last.as_ref()
-            && credential
-                .expiration_timestamp
-                .is_some_and(|end| Timestamp::now() + MARGIN < end)
+        if let Some((given, credential)) = last.as_ref()
+            && match credential.expiration_timestamp {
+                Some(end) => Timestamp::now() + MARGIN < end,
+                None => given.elapsed() < UNBOUNDED,
+            }
         {
             return Ok(credential.clone());
         }
         let credential = run(exec).await?;
-        *last = Some(credential.clone());
+        *last = Some((Instant::now(), credential.clone()));
         Ok(credential)
     }
 }
@@ -63,25 +75,43 @@ async fn run(exec: &ExecConfig) -> Result<Credential, String> {
         "kind": "ExecCredential",
         "spec": {"interactive": false, "cluster": exec.cluster},
     });
-    let mut command = Command::new(program);
-    command
-        .args(exec.args.iter().flatten())
-        .env("KUBERNETES_EXEC_INFO", info.to_string())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true);
+    // The operator's own environment: it is the operator's program.
+    let mut env: BTreeMap<String, OsString> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        .collect();
+    for name in exec.drop_env.iter().flatten() {
+        env.remove(name);
+    }
     for pair in exec.env.iter().flatten() {
         if let (Some(name), Some(value)) = (pair.get("name"), pair.get("value")) {
-            command.env(name, value);
+            env.insert(name.clone(), value.into());
         }
     }
-    let output = tokio::time::timeout(TIMEOUT, command.output())
+    env.insert("KUBERNETES_EXEC_INFO".to_owned(), info.to_string().into());
+    let command = Command {
+        program: program.into(),
+        args: exec.args.iter().flatten().map(OsString::from).collect(),
+        env: env.into_iter().collect(),
+        cwd: std::env::current_dir().unwrap_or_else(|_| "/".into()),
+        stdin: Vec::new(),
+        deadline: TIMEOUT,
+        max_output: LONGEST,
+    };
+    let output = command
+        .run(&CancellationToken::new())
         .await
-        .map_err(|_elapsed| format!("{program} does not end"))?
-        .map_err(|error| format!("{program} cannot be started: {error}"))?;
-    if !output.status.success() {
-        return Err(format!("{program} failed: {}", output.status));
+        .map_err(|error| {
+            let cause = error.source().map(ToString::to_string).unwrap_or_default();
+            format!("{error}: {cause}")
+        })?;
+    if output.timed_out {
+        return Err(format!("{program} does not end"));
+    }
+    if !output.success() {
+        let code = output
+            .code
+            .map_or_else(|| "a signal".to_owned(), |code| code.to_string());
+        return Err(format!("{program} failed: {code}"));
     }
     let answer: Answer = serde_yaml::from_slice(&output.stdout)
         .map_err(|_error| format!("{program} did not print a credential"))?;

@@ -44,13 +44,7 @@ const NAMESPACED: &[Rule] = &[
     rule("", "configmaps", ALL),
     rule("", "services", ALL),
     rule("", "serviceaccounts", ALL),
-    rule(
-        "apps",
-        "statefulsets",
-        &[
-            "get", "list", "watch", "create", "update", "patch", "delete",
-        ],
-    ),
+    rule("apps", "statefulsets", ALL),
     rule("apps", "deployments", ALL),
     rule("policy", "poddisruptionbudgets", ALL),
     rule("", "pods", &["get", "list"]),
@@ -58,11 +52,6 @@ const NAMESPACED: &[Rule] = &[
     rule("", "pods/log", READ),
     rule("", "events", &["list"]),
     rule("", "persistentvolumeclaims", &["get", "list", "delete"]),
-    rule(
-        "coordination.k8s.io",
-        "leases",
-        &["get", "create", "update", "patch"],
-    ),
 ];
 
 /// Of the cluster itself; needed only where the settings do not limit us to namespaces.

@@ -1,17 +1,19 @@
 //! What a daemon that runs can take over of changed settings.
 
+use serde_json::Value;
+
 use crate::config::Settings;
 use crate::config::keys::KEYS;
 
-/// The keys that differ and are looked at only at start.
+/// The keys that differ and are looked at only at start; all of those when they cannot be compared.
 pub fn need_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
-    let (Ok(old), Ok(new)) = (serde_json::to_value(old), serde_json::to_value(new)) else {
-        return Vec::new();
-    };
+    let values = serde_json::to_value(old).and_then(|old| Ok((old, serde_json::to_value(new)?)));
     KEYS.iter()
         .filter(|key| {
             let pointer = format!("/{}", key.path.replace('.', "/"));
-            key.at_start && old.pointer(&pointer) != new.pointer(&pointer)
+            let differs =
+                |(old, new): &(Value, Value)| old.pointer(&pointer) != new.pointer(&pointer);
+            key.at_start && values.as_ref().map_or(true, differs)
         })
         .map(|key| key.path)
         .collect()

@@ -71,7 +71,7 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "chart.repository",
-        "Where the chart comes from: https, oci, or a folder or archive on this host",
+        "Where the chart comes from: https, or a folder or archive on this host",
     ),
     key("chart.name", "Name of the chart"),
     key(

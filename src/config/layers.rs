@@ -303,6 +303,13 @@ fn check(settings: &Settings) -> Result<(), ConfigError> {
             settings.chart.version
         )));
     }
+    if let Some((scheme, _)) = settings.chart.repository.split_once("://")
+        && !matches!(scheme, "http" | "https")
+    {
+        return Err(ConfigError::Invalid(format!(
+            "chart.repository: charts are not fetched from {scheme}:// addresses; name a https repository, or a folder or archive of this host"
+        )));
+    }
     Ok(())
 }
 
@@ -333,6 +340,20 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(text.as_bytes()).unwrap();
         file
+    }
+
+    #[test]
+    fn a_chart_repository_that_cannot_be_asked_is_refused() {
+        let file = file("chart: {repository: 'oci://registry.example.org/charts'}\n");
+        let overrides = Overrides {
+            config: Some(file.path().into()),
+            ..Overrides::default()
+        };
+        let error = load(&overrides, &|_| None).unwrap_err().to_string();
+        assert!(
+            error.contains("chart.repository") && error.contains("oci://"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -170,7 +170,7 @@ impl From<RegistrySettings> for RegistryForm {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChartSettings {
-    /// https, oci, or a folder or archive of this host.
+    /// https, or a folder or archive of this host.
     pub repository: String,
     /// Its name.
     pub name: String,

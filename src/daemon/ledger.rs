@@ -1,6 +1,6 @@
 //! What is known of every exchange between passes, and the status that follows from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -12,7 +12,7 @@ use crate::health::Health;
 use crate::id::{ClusterId, CommitId, ExchangeId};
 use crate::mask::masked_findings;
 use crate::observe::observed::{Observed, ReleaseKey, ReleaseView};
-use crate::pass::{PassError, Survey};
+use crate::pass::Survey;
 use crate::plan::action::{Action, PlannedExchange};
 use crate::reason::Reason;
 use crate::report::is_complete;
@@ -58,6 +58,14 @@ impl Ledger {
         self.status.commit.clone_from(&survey.desired.commit);
         self.status.complete = is_complete(&survey.plan);
         self.status.trouble = None;
+        let about_branch = |found: &&Diagnostic| {
+            matches!(
+                found.reason,
+                Reason::SourceWentBack | Reason::HistoryRewritten
+            )
+        };
+        let found = survey.desired.diagnostics.iter().filter(about_branch);
+        self.status.attention = found.map(Trouble::found).collect();
         // What is as wanted has no failure any more.
         for entry in &survey.plan.exchanges {
             if let Some(id) = &entry.id
@@ -66,6 +74,14 @@ impl Ledger {
                 self.outcomes.remove(id);
             }
         }
+        // What nobody plans any more is not told any more.
+        let planned: BTreeSet<_> = survey
+            .plan
+            .exchanges
+            .iter()
+            .filter_map(|entry| entry.id.as_ref())
+            .collect();
+        self.outcomes.retain(|id, _| planned.contains(id));
         self.outcomes.extend(
             held.into_iter()
                 .filter(|(_, outcome)| outcome.result != OutcomeResult::Unchanged),
@@ -76,9 +92,9 @@ impl Ledger {
         self.survey = Some(survey);
     }
 
-    /// A pass could not be made.
-    pub fn take_trouble(&mut self, error: &PassError) {
-        self.status.trouble = Some(Trouble::of(error.reason(), error));
+    /// A pass could not be made, or nothing may follow from it.
+    pub fn take_trouble(&mut self, trouble: Trouble) {
+        self.status.trouble = Some(trouble);
     }
 
     /// Settings were read again, and are in force or not.

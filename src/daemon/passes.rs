@@ -10,10 +10,13 @@ use tokio::time::Instant;
 
 use super::telling::notify;
 use super::watch::{Daemon, SOON};
-use crate::apply::{Outcome, OutcomeResult, Progress, Retry};
+use crate::apply::effect::Why;
+use crate::apply::{Outcome, OutcomeResult, Progress, Verdict};
 use crate::id::ExchangeId;
 use crate::pass::{Knowledge, PassError, Survey, survey};
-use crate::plan::{action::Action, verify};
+use crate::plan::action::{Action, Plan};
+use crate::plan::{Violation, verify};
+use crate::reason::Reason;
 use crate::source::Revision;
 use crate::status::Trouble;
 
@@ -57,10 +60,13 @@ impl Daemon<'_> {
             Err(error) => {
                 let trouble = Trouble::of(error.reason(), &error);
                 tracing::error!(reason = %trouble.reason, text = trouble.text, "no pass");
-                self.ledger.take_trouble(&error);
+                self.ledger.take_trouble(trouble);
             }
             Ok(survey) => {
-                let held = self.hand_over(&survey);
+                let (held, refused) = match self.hand_over(&survey) {
+                    Ok(held) => (held, None),
+                    Err(refused) => (held_back(&survey.plan, &refused), Some(refused)),
+                };
                 let fingerprint: String = survey
                     .plan
                     .exchanges
@@ -75,11 +81,12 @@ impl Daemon<'_> {
                     self.shown = fingerprint;
                 }
                 self.ledger.take_pass(survey, held);
+                if let Some(refused) = refused {
+                    self.show_refusal(&refused);
+                    self.ledger.take_trouble(refused);
+                }
                 self.ask_health();
             }
-        }
-        if self.ledger.passes() == 1 {
-            notify(&[NotifyState::Ready]);
         }
         notify(&[NotifyState::Watchdog]);
         self.status_changed();
@@ -108,37 +115,25 @@ impl Daemon<'_> {
         }
     }
 
-    fn hand_over(&mut self, survey: &Survey) -> BTreeMap<ExchangeId, Outcome> {
+    /// What is not begun, and why; or why nothing may be begun at all.
+    fn hand_over(&mut self, survey: &Survey) -> Result<BTreeMap<ExchangeId, Outcome>, Trouble> {
         if self.options.dry_run {
-            return BTreeMap::new();
+            return Ok(BTreeMap::new());
         }
-        if let Err(broken) = verify(
+        verify(
             &survey.plan,
             &survey.desired,
             &survey.observed,
             &survey.policy,
-        ) {
-            tracing::error!(
-                ?broken,
-                "the verifier refuses the plan; nothing is done. This is a bug of natsx-sync"
-            );
-            return BTreeMap::new();
-        }
-        let nobody = BTreeSet::new();
-        let retry = match self.retry.take() {
-            None => Retry::Only(&nobody),
-            Some(ids) if ids.is_empty() => Retry::Everything,
-            Some(ids) => {
-                return self.lanes.submit(
-                    &survey.plan,
-                    &survey.desired,
-                    self.ledger.passes(),
-                    Retry::Only(&ids),
-                );
-            }
-        };
-        self.lanes
-            .submit(&survey.plan, &survey.desired, self.ledger.passes(), retry)
+        )
+        .map_err(|broken| refusal(&broken))?;
+        let again = std::mem::take(&mut self.again);
+        Ok(self.lanes.submit(
+            &survey.plan,
+            &survey.desired,
+            self.ledger.passes(),
+            again.retry(),
+        ))
     }
 
     pub(super) fn take_progress(&mut self, progress: Progress) {
@@ -177,6 +172,34 @@ impl Daemon<'_> {
         }
         self.status_changed();
     }
+}
+
+/// A plan the verifier does not let through.
+fn refusal(broken: &[Violation]) -> Trouble {
+    let text = format!(
+        "the verifier refuses the plan, so nothing is done; this is a bug of natsx-sync, please report it: {broken:?}"
+    );
+    tracing::error!(text, "no pass");
+    Trouble {
+        reason: Reason::PlanRefused,
+        text,
+    }
+}
+
+/// Every change of a plan, held back for one reason.
+fn held_back(plan: &Plan, trouble: &Trouble) -> BTreeMap<ExchangeId, Outcome> {
+    let changes = plan
+        .exchanges
+        .iter()
+        .filter(|entry| entry.action.is_change());
+    changes
+        .filter_map(|entry| {
+            let id = entry.id.clone()?;
+            let verdict = Verdict::Blocked(Why::new(trouble.reason, trouble.text.clone()));
+            let outcome = Outcome::new(id.clone(), entry.action, verdict, Vec::new());
+            Some((id, outcome))
+        })
+        .collect()
 }
 
 /// Up to a tenth more, so that many daemons do not fetch in step.

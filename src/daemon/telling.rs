@@ -59,6 +59,12 @@ impl Daemon<'_> {
         notify(&[NotifyState::Watchdog]);
     }
 
+    /// Shows that nothing may follow from a pass.
+    pub(super) fn show_refusal(&self, refused: &Trouble) {
+        let text = refused.text.clone();
+        self.options.board.show(|seen| seen.missing.push(text));
+    }
+
     /// Shows what a pass could read.
     pub(super) fn show_pass(&self, result: &Result<Survey, PassError>) {
         let board = &self.options.board;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
@@ -14,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::health::Answer;
 use super::holds::Holds;
 use super::record::Stated;
+use super::requests::Again;
 use super::telling::{due, notify};
 use super::{Ledger, Session, limits};
 use crate::apply::{Lanes, World};
@@ -22,7 +24,8 @@ use crate::id::ExchangeId;
 use crate::listen::Board;
 use crate::observe::Patience;
 use crate::pass::{Equipment, PassError, Survey};
-use crate::source::Revision;
+use crate::source::{Revision, SourceError, Watch};
+use crate::status::Trouble;
 
 /// How often requests are looked for; what a person notices as "at once".
 const REQUESTS: Duration = Duration::from_millis(500);
@@ -50,7 +53,7 @@ pub(super) struct Daemon<'a> {
     pub(super) next: Instant,
     pub(super) pass: Option<JoinHandle<Result<Survey, PassError>>>,
     pub(super) began: Instant,
-    pub(super) retry: Option<BTreeSet<ExchangeId>>,
+    pub(super) again: Again,
     pub(super) asked: Instant,
     pub(super) answers: mpsc::UnboundedSender<Answer>,
     pub(super) stating: BTreeSet<ExchangeId>,
@@ -102,11 +105,8 @@ pub async fn run(
     let answers_again = patience.answered();
     equipment.patience = Some(patience);
     // Without file events the interval is all there is, and that is enough.
-    let mut watch = equipment
-        .repository
-        .source
-        .watch(Arc::clone(&activation))
-        .ok();
+    let watch = equipment.repository.source.watch(Arc::clone(&activation));
+    let mut watch = watch.map_err(|error| unwatched(&error)).ok();
     let mut daemon = Daemon {
         equipment: Arc::new(equipment),
         session,
@@ -115,7 +115,7 @@ pub async fn run(
         next: Instant::now(),
         pass: None,
         began: Instant::now(),
-        retry: None,
+        again: Again::default(),
         asked: Instant::now(),
         answers,
         stating: BTreeSet::new(),
@@ -130,6 +130,8 @@ pub async fn run(
     };
     let mut requests = tokio::time::interval(REQUESTS);
     daemon.write_status();
+    // Not after the first pass: a repository that is away at boot, or long in coming, is no reason to be killed.
+    notify(&[NotifyState::Ready]);
     loop {
         tokio::select! {
             _ = term.recv() => break,
@@ -145,8 +147,8 @@ pub async fn run(
             () = due(daemon.status_due) => daemon.write_status(),
             _ = hangup.recv() => daemon.ask_reload(),
             () = activation.notified() => {
-                if let Some(watch) = &mut watch {
-                    watch.renew().ok();
+                if let Some(Err(error)) = watch.as_mut().map(Watch::renew) {
+                    unwatched(&error);
                 }
                 daemon.activate(SOON);
             }
@@ -157,7 +159,7 @@ pub async fn run(
         }
     }
     tracing::info!("told to stop: what runs is ended in an orderly way");
-    notify(&[sd_notify::NotifyState::Stopping]);
+    notify(&[NotifyState::Stopping]);
     stop.cancel();
     if tokio::time::timeout(DRAIN, daemon.lanes.idle())
         .await
@@ -171,6 +173,14 @@ pub async fn run(
     daemon.write_status();
     daemon.tell_unfinished();
     Ok(())
+}
+
+fn unwatched(error: &SourceError) {
+    let trouble = Trouble::of(error.reason(), error);
+    tracing::warn!(
+        text = trouble.text,
+        "changes of the repository are seen at the next interval only"
+    );
 }
 
 /// The end of the pass under way; never, when there is none.

@@ -8,8 +8,9 @@ use super::draft::Draft;
 use super::relation;
 use super::shared::{self, Role, Shared};
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::id::CommitId;
 use crate::reason::Reason;
-use crate::source::checkout::Checkout;
+use crate::source::checkout::{Checkout, HeadMove};
 
 /// Resolves every file. `last_declared` is asked once, for the paths of all broken exchange files.
 pub fn resolve(
@@ -40,6 +41,12 @@ pub fn resolve(
         has_history: checkout.has_history,
         ..Desired::default()
     };
+    desired.diagnostics.extend(
+        checkout
+            .moved
+            .as_ref()
+            .map(|moved| report_move(moved, checkout)),
+    );
     for unreadable in &checkout.unreadable {
         let text = format!(
             "nothing is removed while this is not read: {}",
@@ -161,4 +168,24 @@ fn settle(draft: Draft<'_>, told: &BTreeMap<String, LastDeclared>, desired: &mut
         blocks,
         diagnostics: draft.diagnostics,
     });
+}
+/// That the branch is not where it can be followed blindly.
+fn report_move(moved: &HeadMove, checkout: &Checkout) -> Diagnostic {
+    let here = checkout.commit.as_ref().map_or("the last", CommitId::short);
+    match moved {
+        HeadMove::WentBack(head) => Diagnostic::warning(
+            Reason::SourceWentBack,
+            format!(
+                "the branch went back to {}, an ancestor of {here}: {here} is kept",
+                head.short()
+            ),
+        )
+        .hint(format!("`natsx-sync reconcile --commit {head}` follows it")),
+        HeadMove::Rewritten => Diagnostic::warning(
+            Reason::HistoryRewritten,
+            format!(
+                "{here} is no descendant of the commit followed before: what it declares is followed, removals need proof from its own history"
+            ),
+        ),
+    }
 }

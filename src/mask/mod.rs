@@ -21,6 +21,19 @@ pub fn masked(text: &str) -> String {
     Masker::default().text(text)
 }
 
+/// An address without what logs in: a password, or a token in a user's place. A user of ssh is no secret. What is no
+/// address stays as it is.
+pub fn masked_address(text: &str) -> String {
+    let ssh = text.strip_prefix("ssh://").unwrap_or_default();
+    let named = ssh
+        .split_once('@')
+        .is_some_and(|(user, _)| !user.contains(':'));
+    if named || !text.contains("://") {
+        return text.to_owned();
+    }
+    masked(text)
+}
+
 /// `text` without the secrets among `values`, and without those of a recognisable shape: for what programs and servers
 /// answer, because they quote what they refuse.
 pub fn masked_of(text: &str, values: &Value) -> String {

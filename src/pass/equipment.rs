@@ -16,8 +16,8 @@ use crate::nats_server::NatsServer;
 use crate::observe::observed::Unreadable;
 use crate::observe::{Kept, Patience, Renderer};
 use crate::pass::repository::{ReadDesired, context};
-use crate::pass::{PassError, Repository};
-use crate::registry::{Embedded, Registry, RegistryAccess};
+use crate::pass::{Knowledge, PassError, Repository};
+use crate::registry::{Registry, RegistryAccess, Serving};
 use crate::source::Revision;
 use crate::state::State;
 
@@ -43,6 +43,15 @@ impl Programs {
     pub const READ: Self = Self::Everything(PATIENT);
 }
 
+/// What the equipment is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To look: nothing is served, and nobody else is kept from anything.
+    Look,
+    /// To change what is found: the embedded registry is served as long as the equipment lasts.
+    Change,
+}
+
 /// What a pass talks to.
 #[derive(Debug)]
 pub struct Equipment {
@@ -54,8 +63,6 @@ pub struct Equipment {
     pub inventory: Arc<Inventory>,
     /// The registry's client.
     pub registry: Registry,
-    /// The embedded registry, while it is served here or found elsewhere.
-    pub embedded: Option<Embedded>,
     /// The chart archives.
     pub charts: Arc<ChartStore>,
     /// Renders exchanges that change.
@@ -70,7 +77,7 @@ pub struct Equipment {
 
 impl Equipment {
     /// Connects everything. A cluster that cannot be reached is an entry, not an error.
-    pub async fn connect(settings: Settings) -> Result<Self, PassError> {
+    pub async fn connect(settings: Settings, purpose: Purpose) -> Result<Self, PassError> {
         let folder = settings.state.clone().ok_or_else(|| {
             PassError::Settings(
                 "no state folder: set `state`, $STATE_DIRECTORY or $HOME".to_owned(),
@@ -79,7 +86,7 @@ impl Equipment {
         let state = State::open(&folder)?;
         let repository = Repository::open(&settings, Some(&folder))?;
         let inventory = Arc::new(Inventory::connect(cluster_access(&settings)).await);
-        let (registry, embedded) = connect_registry(&settings, &state).await?;
+        let registry = connect_registry(&settings, &state, purpose).await?;
         let charts = Arc::new(ChartStore::new(
             folder.join("charts"),
             chart_source(&settings)?,
@@ -99,7 +106,6 @@ impl Equipment {
             repository,
             inventory,
             registry,
-            embedded,
             charts,
             renderer,
             programs: Programs::Changes(SOON),
@@ -142,6 +148,19 @@ impl Equipment {
         self.repository.read(revision, &self.context())
     }
 
+    /// The same, sure of what is gone: for those who may remove it.
+    pub(super) async fn read_settled(
+        &self,
+        revision: &Revision,
+        knowledge: &Knowledge,
+    ) -> Result<ReadDesired, PassError> {
+        let context = self.context();
+        let repository = &self.repository;
+        repository
+            .read_settled(revision, &context, &knowledge.installed)
+            .await
+    }
+
     /// What files are resolved with.
     pub(super) fn context(&self) -> Context {
         context(&self.settings, self.hosts())
@@ -172,25 +191,26 @@ pub fn cluster_access(settings: &Settings) -> Vec<ClusterAccess> {
 async fn connect_registry(
     settings: &Settings,
     state: &State,
-) -> Result<(Registry, Option<Embedded>), PassError> {
-    match &settings.registry {
-        RegistrySettings::Remote(remote) => {
+    purpose: Purpose,
+) -> Result<Registry, PassError> {
+    match (&settings.registry, purpose) {
+        (RegistrySettings::Remote(remote), _) => {
             let access = RegistryAccess {
                 url: remote.url.clone(),
                 token_file: remote.token_file.clone(),
                 ca_file: remote.ca_file.clone(),
             };
-            Ok((Registry::connect(&access)?, None))
+            Ok(Registry::connect(&access)?)
         }
-        RegistrySettings::Embedded => {
+        (RegistrySettings::Embedded, Purpose::Look) => Ok(Registry::look(state.folder())),
+        (RegistrySettings::Embedded, Purpose::Change) => {
             let address = settings.listen.registry;
-            let port = Port::of(address, ListenSettings::default().registry);
-            let embedded =
-                Embedded::open(state.folder(), address, port, settings.instance.as_str()).await?;
-            let access = embedded.access().map_err(|error| {
-                PassError::Settings(format!("registry address {}: {error}", embedded.address))
-            })?;
-            Ok((Registry::connect(&access)?, Some(embedded)))
+            let serving = Serving {
+                address,
+                port: Port::of(address, ListenSettings::default().registry),
+                instance: settings.instance.to_string(),
+            };
+            Ok(Registry::serve(state.folder(), serving).await?)
         }
     }
 }

@@ -9,7 +9,7 @@ mod repository;
 mod sides;
 mod survey;
 
-pub use equipment::{Equipment, Programs, chart_source, cluster_access};
+pub use equipment::{Equipment, Programs, Purpose, chart_source, cluster_access};
 pub use knowledge::Knowledge;
 pub use picture::{survey_snapshot, take_snapshot};
 pub use repository::{Repository, hosts_of, offline_context, read_desired};
@@ -27,11 +27,8 @@ pub enum PassError {
         /// Its error.
         source: crate::source::SourceError,
     },
-    /// The embedded registry.
-    #[error("the embedded registry cannot be used")]
-    Embedded(#[from] crate::registry::EmbeddedError),
-    /// The registry's settings.
-    #[error("the registry's settings cannot be used")]
+    /// The registry, or its settings.
+    #[error("the registry cannot be used")]
     Registry(#[from] crate::registry::RegistryError),
     /// The state folder.
     #[error("the state folder cannot be used")]
@@ -55,7 +52,7 @@ impl PassError {
     pub fn reason(&self) -> Reason {
         match self {
             Self::Source { source } => source.reason(),
-            Self::Embedded(_) | Self::Registry(_) => Reason::RegistryUnreadable,
+            Self::Registry(_) => Reason::RegistryUnreadable,
             Self::State(_) | Self::Journal(_) | Self::Settings(_) => Reason::SettingsInvalid,
         }
     }

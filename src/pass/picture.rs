@@ -67,6 +67,5 @@ pub fn survey_snapshot(
         observed,
         policy,
         plan,
-        moved: read.moved,
     })
 }

@@ -2,17 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
+
+use tokio::task::block_in_place;
 
 use crate::config::Settings;
 use crate::exchange::desired::{ChartRef, Desired};
 use crate::exchange::{Context, LastDeclared, declare, resolve};
-use crate::id::ClusterId;
+use crate::id::{ClusterId, ExchangeId};
 use crate::pass::PassError;
 use crate::source::{
-    Credentials, History, Location, Revision, Source, SourceOptions,
-    checkout::{Checkout, HeadMove},
-    discover,
+    Credentials, History, Location, Revision, Source, SourceOptions, checkout::Checkout, discover,
 };
+
+/// How long apart two listings of a plain folder are that agree on what is gone.
+const SETTLED: Duration = Duration::from_secs(2);
 
 /// The watched repository as the settings name it.
 #[derive(Debug)]
@@ -27,12 +31,10 @@ pub struct ReadDesired {
     pub desired: Desired,
     /// Of the commit; none for a plain folder.
     pub history: Option<History>,
-    /// The head moved other than forward.
-    pub moved: Option<HeadMove>,
 }
 
 impl Repository {
-    /// Opens it. With a state folder a URL is mirrored below it; `in_place` reads a local repository where it is.
+    /// Opens it. With a state folder its history is mirrored there; without one, a local repository is read where it is.
     pub fn open(settings: &Settings, state: Option<&Path>) -> Result<Self, PassError> {
         let source = &settings.source;
         let location = if let Some(text) = &source.url {
@@ -78,6 +80,24 @@ impl Repository {
         self.resolve(&checkout, context)
     }
 
+    /// As [`read`](Self::read). Where a plain folder lacks an exchange that this host installed, it is read again some
+    /// time later: somebody may just be replacing its file.
+    pub async fn read_settled(
+        &self,
+        revision: &Revision,
+        context: &Context,
+        installed: &BTreeMap<ExchangeId, String>,
+    ) -> Result<ReadDesired, PassError> {
+        // Reading git blocks this thread for milliseconds; the others go on.
+        let read = block_in_place(|| self.read(revision, context))?;
+        let declared = &read.desired.exchanges;
+        if self.source.is_git() || installed.keys().all(|id| declared.contains_key(id)) {
+            return Ok(read);
+        }
+        let checkout = self.source.read_settled(revision, SETTLED).await?;
+        block_in_place(|| self.resolve(&checkout, context))
+    }
+
     /// Resolves files that were read.
     pub fn resolve(
         &self,
@@ -99,11 +119,7 @@ impl Repository {
                 .collect(),
         };
         let desired = resolve(checkout, context, &last_declared);
-        Ok(ReadDesired {
-            desired,
-            history,
-            moved: checkout.moved,
-        })
+        Ok(ReadDesired { desired, history })
     }
 }
 
@@ -139,5 +155,36 @@ pub(super) fn context(settings: &Settings, hosts: BTreeMap<ClusterId, String>) -
         hosts,
         allow_values: settings.policy.allow_values.clone(),
         severities: settings.policy.severity.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_file_that_is_just_replaced_is_not_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("exchanges/a.yaml");
+        fs::create_dir(folder.path().join("exchanges")).unwrap();
+        let mut settings = Settings::default();
+        settings.source.url = Some(folder.path().display().to_string());
+        let repository = Repository::open(&settings, None).unwrap();
+        let context = context(&settings, BTreeMap::new());
+        let id: ExchangeId = "c/communication/nats".parse().unwrap();
+        let installed = BTreeMap::from([(id.clone(), "exchanges/a.yaml".to_owned())]);
+        let read = repository.read_settled(&Revision::Head, &context, &installed);
+        let (read, ()) = tokio::join!(read, async {
+            tokio::time::sleep(SETTLED / 4).await;
+            let text = "name: a\nrelease_name: nats\ncluster_id: c\norg_ids: [o]\n";
+            fs::write(&file, text).unwrap();
+        });
+        assert!(read.unwrap().desired.exchanges.contains_key(&id));
+
+        fs::remove_file(&file).unwrap();
+        let read = repository.read_settled(&Revision::Head, &context, &installed);
+        assert!(read.await.unwrap().desired.exchanges.is_empty(), "gone");
     }
 }

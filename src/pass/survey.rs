@@ -20,7 +20,6 @@ use crate::plan::policy::Policy;
 use crate::plan::{plan, to_ask};
 use crate::reason::Reason;
 use crate::source::Revision;
-use crate::source::checkout::HeadMove;
 use crate::state::State;
 
 /// What one look gave.
@@ -34,8 +33,6 @@ pub struct Survey {
     pub policy: Policy,
     /// What follows.
     pub plan: Plan,
-    /// The head moved other than forward.
-    pub moved: Option<HeadMove>,
 }
 
 /// Reads, observes and plans. Fetches nothing and changes nothing.
@@ -47,8 +44,7 @@ pub async fn survey(
     removing: BTreeSet<ExchangeId>,
     now: Timestamp,
 ) -> Result<Survey, PassError> {
-    // Reading git blocks this thread for milliseconds; the others go on.
-    let read = tokio::task::block_in_place(|| equipment.read(revision))?;
+    let read = equipment.read_settled(revision, knowledge).await?;
     let wants = wants(&read.desired);
     let mut observed = look(equipment, &wants, DEADLINE).await;
     let instance = &equipment.settings.instance;
@@ -97,7 +93,6 @@ pub async fn survey(
         observed,
         policy,
         plan,
-        moved: read.moved,
     })
 }
 
@@ -127,11 +122,12 @@ pub(super) async fn look(
 
 impl Survey {
     /// Remembers clusters that were seen for the first time, and what a plain folder declares: before anything is done
-    /// there. For whoever holds the state folder.
+    /// there. Approvals that are over are removed. For whoever holds the state folder.
     pub fn remember(&self, state: &State, now: Timestamp) -> Result<(), PassError> {
         if self.desired.commit.is_none() {
             state.know_declared(&self.desired)?;
         }
+        state.sweep_approvals(now)?;
         Ok(identity::remember(&self.observed.clusters, state, now)?)
     }
 }

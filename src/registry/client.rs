@@ -1,11 +1,14 @@
 //! The client: connecting and reading.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use serde_json::{Value, json};
 use tokio::sync::OwnedMutexGuard;
 
+use super::local::{Local, Serving, query};
 use super::wire::{Answer, Request, Wire};
 use super::{Pace, RegistryAccess, RegistryError, row};
 use crate::id::SystemId;
@@ -15,9 +18,18 @@ use crate::reason::Reason;
 /// A registry, seen from a client; clones share one connection limit and one writer per record.
 #[derive(Clone)]
 pub struct Registry {
-    pub(super) wire: Arc<Wire>,
+    way: Way,
     pub(super) pace: Pace,
     writers: Arc<Mutex<BTreeMap<SystemId, Weak<tokio::sync::Mutex<()>>>>>,
+}
+
+/// How requests get there.
+#[derive(Clone)]
+enum Way {
+    /// To an address that stays.
+    Remote(Arc<Wire>),
+    /// To the state folder of this host.
+    Local(Arc<Local>),
 }
 
 impl std::fmt::Debug for Registry {
@@ -36,11 +48,49 @@ impl Registry {
 
     /// The same with other waits and tries.
     pub fn connect_at(access: &RegistryAccess, pace: Pace) -> Result<Self, RegistryError> {
-        Ok(Self {
-            wire: Arc::new(Wire::new(access, &pace)?),
+        let wire = Wire::new(access, &pace)?;
+        Ok(Self::by(Way::Remote(Arc::new(wire)), pace))
+    }
+
+    /// The registry of a state folder: served by this process, or by the one that serves it already. When that one ends,
+    /// this one takes its place.
+    pub async fn serve(folder: &Path, serving: Serving) -> Result<Self, RegistryError> {
+        let pace = Pace::default();
+        let local = Local::new(folder, pace, Some(serving));
+        local.wire().await?;
+        Ok(Self::by(Way::Local(Arc::new(local)), pace))
+    }
+
+    /// The registry of a state folder, for those who only look: nothing is served, and the store is held for no longer
+    /// than it takes to read it. Writes are refused.
+    pub fn look(folder: &Path) -> Self {
+        let pace = Pace::default();
+        let local = Local::new(folder, pace, None);
+        Self::by(Way::Local(Arc::new(local)), pace)
+    }
+
+    fn by(way: Way, pace: Pace) -> Self {
+        Self {
+            way,
             pace,
             writers: Arc::default(),
-        })
+        }
+    }
+
+    /// Where the registry of this host answers; none for another, and for one that is only looked at.
+    pub async fn address(&self) -> Option<SocketAddr> {
+        match &self.way {
+            Way::Remote(_) => None,
+            Way::Local(local) => local.address().await,
+        }
+    }
+
+    /// Finishes what is under way and no longer serves it, if this process does.
+    pub async fn close(&self) {
+        match &self.way {
+            Way::Remote(_) => {}
+            Way::Local(local) => local.close().await,
+        }
     }
 
     /// Reads every record in one request, or says why it could not.
@@ -75,10 +125,17 @@ impl Registry {
     }
 
     async fn query(&self, filter: &Value) -> Result<Vec<Value>, RegistryError> {
-        match self.wire.send(Request::Query(filter)).await? {
-            Answer::Rows(rows) => Ok(rows),
-            // No query is understood so; an empty list here would pass for absence.
-            Answer::Done | Answer::Absent | Answer::Taken => Err(self.wire.no_list()),
+        match &self.way {
+            Way::Remote(wire) => query(wire, filter).await,
+            Way::Local(local) => local.rows(filter).await,
+        }
+    }
+
+    /// Sends one request, once.
+    pub(super) async fn send(&self, request: Request<'_>) -> Result<Answer, RegistryError> {
+        match &self.way {
+            Way::Remote(wire) => wire.send(request).await,
+            Way::Local(local) => local.wire().await?.send(request).await,
         }
     }
 

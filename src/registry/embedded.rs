@@ -3,13 +3,14 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::RegistryAccess;
+use super::local::{PAUSE, TRIES};
+use super::lock::address_of;
 use super::server::serve;
 use super::store::{Store, StoreError};
 use crate::listen::{Port, bind};
@@ -29,6 +30,9 @@ pub enum EmbeddedError {
         #[source]
         source: io::Error,
     },
+    /// Its address is none a client can ask at.
+    #[error("the registry's address is not usable")]
+    Address(#[from] url::ParseError),
 }
 
 /// An embedded registry: served here, or found at the process that serves it.
@@ -71,12 +75,16 @@ impl Embedded {
     }
 
     /// How a client reaches it.
-    pub fn access(&self) -> Result<RegistryAccess, url::ParseError> {
-        Ok(RegistryAccess {
-            url: Url::parse(&format!("http://{}", self.address))?,
-            token_file: None,
-            ca_file: None,
-        })
+    pub fn access(&self) -> Result<RegistryAccess, EmbeddedError> {
+        access(self.address)
+    }
+
+    /// Whether it is still where it was opened or found.
+    pub(super) fn is_there(&self, state_dir: &Path) -> bool {
+        match &self.served {
+            Some((task, _)) => !task.is_finished(),
+            None => address_of(state_dir) == Some(self.address),
+        }
     }
 
     /// Whether this process serves it.
@@ -104,12 +112,20 @@ impl Drop for Embedded {
     }
 }
 
+/// How a client reaches a registry of this host.
+pub(super) fn access(address: SocketAddr) -> Result<RegistryAccess, EmbeddedError> {
+    Ok(RegistryAccess {
+        url: Url::parse(&format!("http://{address}"))?,
+        token_file: None,
+        ca_file: None,
+    })
+}
+
 enum Found {
     Ours(Store),
     Elsewhere(SocketAddr),
 }
 
-/// Whoever has just taken the lock needs a moment to say where it listens.
 async fn opened(state_dir: &Path) -> Result<Found, StoreError> {
     let mut tries = 0;
     loop {
@@ -121,9 +137,9 @@ async fn opened(state_dir: &Path) -> Result<Found, StoreError> {
             }) => {
                 return Ok(Found::Elsewhere(address));
             }
-            Err(StoreError::Held { .. }) if tries < 20 => {
+            Err(StoreError::Held { .. }) if tries < TRIES => {
                 tries += 1;
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                tokio::time::sleep(PAUSE).await;
             }
             Err(error) => return Err(error),
         }

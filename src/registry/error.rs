@@ -14,6 +14,9 @@ pub enum RegistryError {
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
+    /// The registry of this host cannot be had.
+    #[error("the embedded registry cannot be used")]
+    Embedded(#[from] super::EmbeddedError),
     /// The record's key could never be read back.
     #[error("the record has no usable system_id")]
     Key(#[from] IdError),

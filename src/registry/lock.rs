@@ -5,7 +5,6 @@ use std::io::{self, Read as _, Seek as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::time::Duration;
 
 const FILE: &str = "registry.lock";
 
@@ -38,18 +37,11 @@ impl Lock {
             .truncate(false)
             .mode(0o644)
             .open(state_dir.join(FILE))?;
-        // Somebody who only looks for the address holds it for a moment.
-        for _ in 0..5 {
-            match file.try_lock() {
-                Ok(()) => {
-                    file.set_len(0)?;
-                    return Ok(Some(Self(file)));
-                }
-                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
-                Err(TryLockError::Error(error)) => return Err(error),
-            }
+        if !crate::file::lock(&file)? {
+            return Ok(None);
         }
-        Ok(None)
+        file.set_len(0)?;
+        Ok(Some(Self(file)))
     }
 
     /// Says where the registry answers.

@@ -9,6 +9,7 @@ mod embedded;
 mod error;
 mod filter;
 mod handlers;
+mod local;
 mod lock;
 mod row;
 pub mod server;
@@ -24,6 +25,7 @@ use url::Url;
 pub use client::Registry;
 pub use embedded::{Embedded, EmbeddedError};
 pub use error::RegistryError;
+pub use local::Serving;
 pub use lock::address_of;
 pub(crate) use wire::is_loopback;
 

@@ -14,6 +14,7 @@ use super::lock::{Lock, address_of};
 
 const RECORDS: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("records");
 const COUNTERS: TableDefinition<'static, &str, u64> = TableDefinition::new("counters");
+const FILE: &str = "registry.redb";
 /// The database's default of 1 GiB is for other data than a few thousand short records.
 const CACHE: usize = 8 << 20;
 
@@ -107,7 +108,7 @@ impl Store {
                 address: address_of(state_dir),
             });
         };
-        let path = state_dir.join("registry.redb");
+        let path = state_dir.join(FILE);
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -127,6 +128,11 @@ impl Store {
             database: Arc::new(database),
             lock: Arc::new(lock),
         })
+    }
+
+    /// Whether a state folder has one.
+    pub(super) fn is_in(state_dir: &Path) -> bool {
+        state_dir.join(FILE).exists()
     }
 
     /// Tells other processes where to ask.

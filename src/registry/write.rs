@@ -105,7 +105,7 @@ impl Registry {
             match self.find(id).await?.as_slice() {
                 [] => {
                     *written = Written::Created;
-                    self.wire.send(Request::Create(body)).await?;
+                    self.send(Request::Create(body)).await?;
                 }
                 [one] if one == wanted => return Ok(()),
                 [_] => {
@@ -113,7 +113,7 @@ impl Registry {
                         *written = Written::Updated;
                     }
                     // 404 is said of a change that changed nothing and of one that created: the next query tells.
-                    self.wire.send(Request::Change(id, body)).await?;
+                    self.send(Request::Change(id, body)).await?;
                 }
                 // Which duplicate a DELETE takes is not defined; the one that is left is then made as wanted.
                 [_, surplus @ ..] => {
@@ -131,7 +131,7 @@ impl Registry {
 
     async fn take_away(&self, id: &SystemId, count: usize) -> Result<(), RegistryError> {
         for _ in 0..count {
-            if self.wire.send(Request::Delete(id)).await? == Answer::Absent {
+            if self.send(Request::Delete(id)).await? == Answer::Absent {
                 break;
             }
         }

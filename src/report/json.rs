@@ -8,8 +8,7 @@ use crate::plan::action::{Plan, PlannedExchange};
 
 /// The plan as one JSON document.
 pub fn plan_json(plan: &Plan, header: &Header) -> String {
-    let document = plan_value(plan, header);
-    serde_json::to_string_pretty(&document).unwrap_or_default()
+    format!("{:#}", plan_value(plan, header))
 }
 
 /// The same as a value, to be put into something larger.

@@ -47,10 +47,10 @@ pub struct UnreadableFile {
 }
 
 /// How the head moved other than forward.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HeadMove {
-    /// To an ancestor: the last commit is kept.
-    WentBack,
+    /// To this ancestor: the last commit is kept.
+    WentBack(CommitId),
     /// To another line of history.
     Rewritten,
 }

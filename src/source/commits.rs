@@ -8,7 +8,7 @@ use super::checkout::HeadMove;
 use super::error::SourceError;
 use super::history::History;
 use super::library::{failed, open_exactly};
-use super::mirror::Mirror;
+use super::mirror::{Mirror, Moved};
 use super::open::{Place, Source};
 use crate::id::CommitId;
 
@@ -32,7 +32,11 @@ impl Source {
         {
             let repository = mirror.open()?;
             if let Some(last) = Mirror::last(&repository) {
-                let moved = mirror.moved(&repository)?;
+                let moved = match mirror.moved(&repository)? {
+                    Some(Moved::Back(head)) => Some(HeadMove::WentBack(self.commit_id(head)?)),
+                    Some(Moved::Aside) => Some(HeadMove::Rewritten),
+                    None => None,
+                };
                 return Ok((repository, last, moved));
             }
         }

@@ -23,6 +23,17 @@ pub(super) struct Scratch {
 
 const PREFIX: &str = ".fetch-";
 
+/// What the http client of git reads.
+const PROXIES: [&str; 7] = [
+    "http_proxy",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+];
+
 impl Scratch {
     /// Writes the settings of one fetch.
     pub(super) fn new(state: &Path, remote: &Remote) -> Result<Self, SourceError> {
@@ -75,6 +86,9 @@ impl Scratch {
             "PATH".to_owned(),
             std::env::var_os("PATH").unwrap_or_default(),
         ));
+        // The operator's proxy, and where it is not asked.
+        let proxies = PROXIES.map(|name| Some((name.to_owned(), std::env::var_os(name)?)));
+        env.extend(proxies.into_iter().flatten());
         if remote.url.scheme() == "ssh" {
             env.push(("GIT_SSH_VARIANT".to_owned(), "ssh".into()));
             env.push((
@@ -156,9 +170,6 @@ fn settings(remote: &Remote, login: Option<&Login>) -> Result<SecretString, Sour
             "sslCAInfo",
             &quote("source.ca_file", &file.to_string_lossy())?,
         );
-    }
-    if let Some(proxy) = &remote.proxy {
-        line("proxy", &quote("source.proxy", proxy.as_str())?);
     }
     if let Some(login) = login {
         let origin = quote("source.url", &remote.url.origin().ascii_serialization())?;

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use git2::{Oid, Repository};
 
-use super::checkout::HeadMove;
 use super::error::SourceError;
 use super::library::{failed, init_bare, open_exactly};
 
@@ -14,6 +13,15 @@ pub(super) const FETCHED: &str = "refs/natsx/fetched";
 const LAST: &str = "refs/natsx/last";
 /// The commit followed before the history was rewritten.
 const BEFORE: &str = "refs/natsx/before";
+
+/// How the branch moved other than forward.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Moved {
+    /// To this ancestor of the commit that is followed.
+    Back(Oid),
+    /// To another line of history.
+    Aside,
+}
 
 /// A bare repository of our own.
 #[derive(Debug)]
@@ -123,7 +131,7 @@ impl Mirror {
     }
 
     /// How the branch moved to where it is.
-    pub(super) fn moved(&self, repository: &Repository) -> Result<Option<HeadMove>, SourceError> {
+    pub(super) fn moved(&self, repository: &Repository) -> Result<Option<Moved>, SourceError> {
         let failed = failed(&self.shown, "compare its branch in the mirror");
         let fetched = repository.refname_to_id(FETCHED).map_err(&failed)?;
         match Self::last(repository) {
@@ -133,9 +141,9 @@ impl Mirror {
                         .graph_descendant_of(last, fetched)
                         .map_err(&failed)? =>
             {
-                Ok(Some(HeadMove::WentBack))
+                Ok(Some(Moved::Back(fetched)))
             }
-            _ if repository.refname_to_id(BEFORE).is_ok() => Ok(Some(HeadMove::Rewritten)),
+            _ if repository.refname_to_id(BEFORE).is_ok() => Ok(Some(Moved::Aside)),
             _ => Ok(None),
         }
     }

@@ -18,8 +18,6 @@ pub struct SourceOptions {
     pub folder: String,
     /// What a fetch needs to be let in.
     pub credentials: Credentials,
-    /// The proxy of fetches over https.
-    pub proxy: Option<Url>,
     /// The state folder: `mirror.git` is below it. Without one a URL is mirrored into a temporary
     /// folder, and a local repository is read in place.
     pub state: Option<PathBuf>,
@@ -37,7 +35,6 @@ impl SourceOptions {
             branch: None,
             folder: "exchanges".to_owned(),
             credentials: Credentials::default(),
-            proxy: None,
             state: None,
             git: PathBuf::from("git"),
             limits: Limits::default(),

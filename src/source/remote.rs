@@ -20,7 +20,6 @@ const COMPLAINT: usize = 16 * 1024;
 pub(super) struct Remote {
     pub(super) url: Url,
     pub(super) credentials: Credentials,
-    pub(super) proxy: Option<Url>,
     branch: Option<String>,
     git: PathBuf,
     state: PathBuf,
@@ -52,7 +51,6 @@ impl Remote {
         Ok(Self {
             url,
             credentials,
-            proxy: options.proxy.clone(),
             branch: options.branch.clone(),
             git: find_program(&options.git)?,
             state: state.to_owned(),

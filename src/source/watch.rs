@@ -36,7 +36,7 @@ enum Watcher {
 
 impl Source {
     /// Wakes `activation` after files of the folder, or refs of the local repository, changed. For a URL it never
-    /// does: there a timer and webhooks tell.
+    /// does: there the timer tells.
     pub fn watch(&self, activation: Arc<Notify>) -> Result<Watch, SourceError> {
         let paths = match &self.place {
             Place::Remote(_) => Vec::new(),

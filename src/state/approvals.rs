@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{CommitId, ExchangeId};
-use crate::state::{State, StateError, io, write_json};
+use crate::state::{State, StateError, io, read_json, write_json};
 
 /// One `natsx-sync approve`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,23 +32,53 @@ impl State {
         write_json(&path, approval, 0o600)
     }
 
-    /// Those that have not expired; expired ones are removed.
+    /// Those that have not expired. A damaged one approves nothing.
     pub fn approvals(&self, now: Timestamp) -> Result<Vec<Approval>, StateError> {
-        let folder = self.private("approvals")?;
         let mut approvals = Vec::new();
-        for entry in fs::read_dir(&folder).map_err(io("read", &folder))? {
-            let path = entry.map_err(io("read", &folder))?.path();
-            if path.extension().is_none_or(|extension| extension != "json") {
-                continue;
-            }
-            let bytes = fs::read(&path).map_err(io("read", &path))?;
-            // A damaged approval approves nothing.
-            match serde_json::from_slice::<Approval>(&bytes) {
-                Ok(approval) if approval.expires > now => approvals.push(approval),
-                Ok(_) | Err(_) => fs::remove_file(&path).map_err(io("remove", &path))?,
+        for path in self.approval_files()? {
+            match read_json::<Approval>(&path) {
+                Ok(Some(approval)) if approval.expires > now => approvals.push(approval),
+                Ok(_) => {}
+                Err(error @ StateError::Damaged { .. }) => {
+                    tracing::warn!(%error, "this approval is not understood: approve again");
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(approvals)
+    }
+
+    /// Removes what is over. For whoever holds the folder: those who only look change nothing.
+    pub fn sweep_approvals(&self, now: Timestamp) -> Result<(), StateError> {
+        for path in self.approval_files()? {
+            let over = match read_json::<Approval>(&path) {
+                Ok(approval) => approval.is_some_and(|approval| approval.expires <= now),
+                Err(_) => true,
+            };
+            if over {
+                fs::remove_file(&path).map_err(io("remove", &path))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn approval_files(&self) -> Result<Vec<PathBuf>, StateError> {
+        let folder = self.folder().join("approvals");
+        let entries = match fs::read_dir(&folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(io("read", &folder))?,
+        };
+        let mut files = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(io("read", &folder))?.path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "json")
+            {
+                files.push(path);
+            }
+        }
+        Ok(files)
     }
 }
 
@@ -71,6 +103,9 @@ mod tests {
             .unwrap();
         assert_eq!(state.approvals(given).unwrap().len(), 1);
         assert!(state.approvals(expires).unwrap().is_empty());
-        assert!(state.approvals(given).unwrap().is_empty(), "it was removed");
+        let left = state.approvals(given).unwrap();
+        assert_eq!(left.len(), 1, "who looks removes nothing");
+        state.sweep_approvals(expires).unwrap();
+        assert!(state.approvals(given).unwrap().is_empty());
     }
 }

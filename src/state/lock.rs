@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::file;
 use crate::state::{State, StateError, io};
 
 /// Who holds the folder.
@@ -62,24 +63,14 @@ impl State {
             .truncate(false)
             .open(&path)
             .map_err(io("open", &path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => {
-                let holder = self
-                    .holder()
-                    .map_or_else(|| "unknown".to_owned(), |holder| holder.pid.to_string());
-                return Err(StateError::Locked {
-                    path: self.folder().to_owned(),
-                    holder,
-                });
-            }
-            Err(std::fs::TryLockError::Error(source)) => {
-                return Err(StateError::Io {
-                    what: "lock",
-                    path,
-                    source,
-                });
-            }
+        if !file::lock(&file).map_err(io("lock", &path))? {
+            let holder = self
+                .holder()
+                .map_or_else(|| "unknown".to_owned(), |holder| holder.pid.to_string());
+            return Err(StateError::Locked {
+                path: self.folder().to_owned(),
+                holder,
+            });
         }
         let holder = Holder {
             pid: std::process::id(),
@@ -122,5 +113,20 @@ mod tests {
         drop(lock);
         assert!(state.holder().is_none());
         state.lock(Timestamp::UNIX_EPOCH).unwrap();
+    }
+
+    #[test]
+    fn who_looks_again_and_again_keeps_nobody_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path()).unwrap();
+        drop(state.lock(Timestamp::UNIX_EPOCH).unwrap());
+        let looking = File::open(folder.path().join("lock")).unwrap();
+        looking.try_lock_shared().unwrap();
+        let looked = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(30));
+            drop(looking);
+        });
+        state.lock(Timestamp::UNIX_EPOCH).unwrap();
+        looked.join().unwrap();
     }
 }

@@ -1,12 +1,13 @@
 //! What people hold by command, beside what files say. Git is still where it is wanted; this is a hand on the brake.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 
 use jiff::Timestamp;
 
 use crate::exchange::desired::Suspend;
 use crate::id::ExchangeId;
-use crate::state::{State, StateError, read_json, write_json};
+use crate::state::{State, StateError, io, read_json, write_json};
 
 impl State {
     /// Those in force; a file that cannot be read is an error, for what it holds must not go on.
@@ -24,6 +25,7 @@ impl State {
         suspend: Suspend,
         now: Timestamp,
     ) -> Result<(), StateError> {
+        let _turn = self.suspending()?;
         let mut all = self.suspensions(now)?;
         all.insert(id.clone(), suspend);
         self.write_suspensions(&all)
@@ -31,12 +33,26 @@ impl State {
 
     /// Holds it no longer; whether it was held.
     pub fn resume(&self, id: &ExchangeId, now: Timestamp) -> Result<bool, StateError> {
+        let _turn = self.suspending()?;
         let mut all = self.suspensions(now)?;
         let held = all.remove(id).is_some();
         if held {
             self.write_suspensions(&all)?;
         }
         Ok(held)
+    }
+
+    /// Of two people who brake at the same time, neither undoes what the other did.
+    fn suspending(&self) -> Result<File, StateError> {
+        let path = self.folder().join("suspensions.lock");
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(io("open", &path))?;
+        file.lock().map_err(io("lock", &path))?;
+        Ok(file)
     }
 
     fn write_suspensions(&self, all: &BTreeMap<ExchangeId, Suspend>) -> Result<(), StateError> {
@@ -67,5 +83,26 @@ mod tests {
         assert!(!state.resume(&b, now).unwrap());
         std::fs::write(folder.path().join("suspensions.json"), "{").unwrap();
         assert!(state.suspensions(now).is_err());
+    }
+
+    #[test]
+    fn nobody_loses_a_brake_to_somebody_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path()).unwrap();
+        let now = Timestamp::UNIX_EPOCH;
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                let state = &state;
+                scope.spawn(move || {
+                    let suspend = Suspend {
+                        reason: "storage is moved".to_owned(),
+                        until: None,
+                    };
+                    let id = format!("c/n/r{number}").parse().unwrap();
+                    state.suspend(&id, suspend, now).unwrap();
+                });
+            }
+        });
+        assert_eq!(state.suspensions(now).unwrap().len(), 8);
     }
 }

@@ -38,6 +38,9 @@ pub struct Status {
     /// When the next pass begins unless something sets it off before; none when no daemon wrote this.
     #[serde(default)]
     pub next_pass: Option<Timestamp>,
+    /// What somebody has to look at although passes are made.
+    #[serde(default)]
+    pub attention: Vec<Trouble>,
     /// Why settings that were read again are not in force, if they are not.
     #[serde(default)]
     pub settings: Option<Trouble>,
@@ -60,6 +63,18 @@ impl Trouble {
         let causes = std::iter::successors(error.source(), |cause| cause.source());
         let text = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
         Self { reason, text }
+    }
+
+    /// A finding with what to do about it.
+    pub fn found(found: &Diagnostic) -> Self {
+        let text = match &found.hint {
+            Some(hint) => format!("{}; {hint}", found.text),
+            None => found.text.clone(),
+        };
+        Self {
+            reason: found.reason,
+            text,
+        }
     }
 }
 
@@ -122,6 +137,7 @@ impl Status {
             complete: false,
             trouble: None,
             next_pass: None,
+            attention: Vec::new(),
             settings: None,
             exchanges: Vec::new(),
         }

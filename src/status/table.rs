@@ -20,6 +20,9 @@ pub fn table(status: &Status, now: Timestamp, alive: bool, width: u16) -> String
     if let Some(trouble) = &status.trouble {
         writeln!(text, "! no pass: {} ({})", trouble.text, trouble.reason).ok();
     }
+    for trouble in &status.attention {
+        writeln!(text, "! {} ({})", trouble.text, trouble.reason).ok();
+    }
     if let Some(trouble) = &status.settings {
         writeln!(
             text,

@@ -77,13 +77,16 @@ impl Host {
         command
     }
 
-    /// Starts the daemon and waits until it says that it is ready.
+    /// Starts the daemon and waits for its first pass.
     pub(crate) fn start(&mut self) {
         self.begin();
-        self.until_told("READY=1");
+        let pid = self.daemon.as_ref().unwrap().id();
+        self.until_status("the first pass", |status| {
+            status["pid"] == pid && status["pass"] == 1
+        });
     }
 
-    /// Starts the daemon.
+    /// Starts the daemon and waits until it says that it is ready.
     pub(crate) fn begin(&mut self) {
         let log = fs::File::create(self.path("log")).unwrap();
         let child = self

@@ -10,3 +10,4 @@ mod held;
 mod host;
 mod listen;
 mod reload;
+mod source;

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use natsx_sync::listen::Port;
 use natsx_sync::registry::store::{Store, StoreError};
-use natsx_sync::registry::{Embedded, Registry, RegistryAccess, RegistryError, address_of, server};
+use natsx_sync::registry::{
+    Embedded, Registry, RegistryAccess, RegistryError, Serving, address_of, server,
+};
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -290,6 +292,48 @@ async fn one_process_holds_the_store_and_says_where() {
     assert_eq!(address_of(folder.path()), None);
     let store = Store::open(folder.path()).unwrap();
     assert!(store.get("a").unwrap().is_some(), "kept");
+}
+
+#[tokio::test]
+async fn who_only_looks_keeps_nobody_from_serving() {
+    let folder = tempfile::tempdir().unwrap();
+    let looking = Registry::look(folder.path());
+    assert!(looking.view().await.unwrap().records.is_empty());
+    let made = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(made, 0, "a look makes nothing");
+
+    let served = own(&folder).await;
+    let writing = Registry::connect(&served.access().unwrap()).unwrap();
+    writing.put_record(&record("a")).await.unwrap();
+    assert_eq!(looking.view().await.unwrap().records.len(), 1, "asked");
+    served.close().await.unwrap();
+    assert_eq!(looking.view().await.unwrap().records.len(), 1, "read");
+    assert_eq!(address_of(folder.path()), None);
+    assert!(looking.put_record(&record("b")).await.is_err());
+
+    let served = own(&folder).await;
+    assert!(served.is_ours());
+}
+
+#[tokio::test]
+async fn a_registry_that_was_served_elsewhere_is_served_here_when_that_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let elsewhere = own(&folder).await;
+    let serving = Serving {
+        address: "127.0.0.1:0".parse().unwrap(),
+        port: Port::Exact,
+        instance: "test".to_owned(),
+    };
+    let registry = Registry::serve(folder.path(), serving).await.unwrap();
+    assert_eq!(registry.address().await, Some(elsewhere.address));
+    registry.put_record(&record("a")).await.unwrap();
+
+    elsewhere.close().await.unwrap();
+    assert_eq!(registry.view().await.unwrap().records.len(), 1);
+    registry.put_record(&record("b")).await.unwrap();
+    assert_eq!(address_of(folder.path()), registry.address().await);
+    registry.close().await;
+    assert_eq!(address_of(folder.path()), None);
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use crate::config::Settings;
 use crate::daemon::{Ledger, Session, check, limits};
 use crate::exchange::desired::Desired;
 use crate::id::ExchangeId;
-use crate::pass::{Equipment, Knowledge, Survey, survey};
+use crate::pass::{Equipment, Knowledge, Purpose, Survey, survey};
 use crate::plan::action::Plan;
 use crate::plan::verify;
 use crate::source::Revision;
@@ -30,7 +30,7 @@ impl Stage {
     /// Connects, takes the state folder and fetches.
     pub(super) async fn set(settings: Settings) -> Result<Self, Failure> {
         check(&settings)?;
-        let equipment = Equipment::connect(settings).await?;
+        let equipment = Equipment::connect(settings, Purpose::Change).await?;
         let session = Session::begin(&equipment).map_err(held)?;
         equipment.repository.source.fetch().await?;
         Ok(Self {
@@ -94,9 +94,7 @@ impl Stage {
         self.equipment
             .state
             .write_status(&ledger.status(&BTreeMap::new(), Timestamp::now()))?;
-        if let Some(embedded) = self.equipment.embedded {
-            embedded.close().await.ok();
-        }
+        self.equipment.registry.close().await;
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use crate::cli::{Common, Failure};
 use crate::config::Settings;
 use crate::exchange::desired::{ChartRef, Desired};
 use crate::id::{Digest, Instance};
-use crate::pass::{Equipment, Knowledge, Programs, survey};
+use crate::pass::{Equipment, Knowledge, Programs, Purpose, survey};
 use crate::plan::action::{Action, Plan};
 use crate::report::Header;
 use crate::source::Revision;
@@ -38,7 +38,7 @@ pub(super) async fn plan(
     common: &Common,
     args: &Args,
 ) -> Result<Live, Failure> {
-    let mut equipment = Equipment::connect(settings).await?;
+    let mut equipment = Equipment::connect(settings, Purpose::Look).await?;
     equipment.programs = if args.no_programs {
         Programs::Never
     } else {

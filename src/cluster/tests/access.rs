@@ -86,6 +86,58 @@ async fn helm_gets_the_answer_of_the_credential_program_and_not_the_program() {
     assert_eq!(server_url.trim_end_matches('/'), server.uri());
 }
 
+fn program(script: &str) -> Value {
+    json!({"exec": {
+        "apiVersion": "client.authentication.k8s.io/v1", "command": "sh",
+        "args": ["-c", script], "interactiveMode": "Never",
+    }})
+}
+
+#[tokio::test]
+async fn a_token_that_runs_out_is_renewed_and_one_that_cannot_be_is_told() {
+    let server = MockServer::start().await;
+    for token in ["first", "second"] {
+        Mock::given(path("/api/v1/secrets"))
+            .and(header("authorization", format!("Bearer {token}")))
+            .respond_with(ResponseTemplate::new(200).set_body_json(list(&[], "")))
+            .expect(1)
+            .mount(&server)
+            .await;
+    }
+    let api = |cluster: &Cluster| {
+        kube::Api::<k8s_openapi::api::core::v1::Secret>::all(cluster.client().clone())
+    };
+    let answer = NamedTempFile::new().unwrap();
+    let say = |token: &str| {
+        let status = json!({"token": token, "expirationTimestamp": "2020-01-01T00:00:00Z"});
+        std::fs::write(answer.path(), json!({"status": status}).to_string()).unwrap();
+    };
+    say("first");
+    let script = format!("cat {}", answer.path().display());
+    let file = kubeconfig(&server.uri(), &program(&script));
+    let cluster = Cluster::connect(&access(&file)).await.unwrap();
+    let none = kube::api::ListParams::default();
+    api(&cluster).list(&none).await.unwrap();
+    say("second");
+    api(&cluster).list(&none).await.unwrap();
+    std::fs::write(answer.path(), "half-a-secret").unwrap();
+    let error = cluster.fail(&api(&cluster).list(&none).await.unwrap_err());
+    assert!(matches!(error, ClusterError::Credentials { .. }), "{error}");
+    assert!(!format!("{error:?}").contains("half-a-secret"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_credential_program_that_hangs_is_ended() {
+    let began = std::time::Instant::now();
+    let file = kubeconfig(
+        "https://a",
+        &program("trap '' TERM; sleep 600 & wait; wait"),
+    );
+    let error = Cluster::connect(&access(&file)).await.unwrap_err();
+    assert!(error.to_string().contains("sh does not end"), "{error}");
+    assert!(began.elapsed() < std::time::Duration::from_secs(60));
+}
+
 #[tokio::test]
 async fn a_credential_program_that_fails_is_named_without_its_output() {
     let user = json!({"exec": {

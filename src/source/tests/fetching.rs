@@ -67,7 +67,7 @@ async fn over_http_with_a_login() {
     repository.rewrite_to(&first).unwrap();
     source.fetch().await.unwrap();
     let kept = source.read(&Revision::Head).unwrap();
-    assert_eq!(kept.moved, Some(HeadMove::WentBack));
+    assert_eq!(kept.moved, Some(HeadMove::WentBack(first.parse().unwrap())));
     assert_eq!(kept.commit.unwrap().to_string(), second);
 
     options.branch = Some("nowhere".into());

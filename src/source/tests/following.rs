@@ -60,12 +60,12 @@ async fn a_branch_that_went_back_is_kept_until_it_is_accepted() {
     back(&first);
     assert_eq!(
         look(&source).await,
-        (second.clone(), Some(HeadMove::WentBack))
+        (second.clone(), Some(HeadMove::WentBack(first.clone())))
     );
     // Another process sees the same.
     assert_eq!(
         look(&mirrored(&fixture)).await,
-        (second.clone(), Some(HeadMove::WentBack))
+        (second.clone(), Some(HeadMove::WentBack(first.clone())))
     );
     assert!(matches!(
         source.accept(&second),
@@ -121,12 +121,15 @@ async fn an_interrupted_fetch_does_not_stop_the_next() {
     assert!(main.is_ok());
     assert_eq!(
         look(&source).await,
-        (third.clone(), Some(HeadMove::WentBack))
+        (third.clone(), Some(HeadMove::WentBack(second.clone())))
     );
 
     // A crash between the two renames of a swap.
     fs::rename(&mirror, state.join("mirror.git.old")).unwrap();
-    assert_eq!(look(&source).await, (third, Some(HeadMove::WentBack)));
+    assert_eq!(
+        look(&source).await,
+        (third, Some(HeadMove::WentBack(second)))
+    );
     assert!(source.history(&first).is_ok());
 }
 

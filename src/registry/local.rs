@@ -1,0 +1,152 @@
+//! The registry of a state folder as a client of this host reaches it. Who works there serves it, or asks the process that
+//! does; who only looks asks the same process or, with nobody there, reads the store and lets go of it at once.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use super::embedded::{Embedded, EmbeddedError};
+use super::store::{Store, StoreError};
+use super::wire::{Answer, Request, Wire};
+use super::{Pace, RegistryError};
+use crate::listen::Port;
+
+/// How a process serves the registry when nobody else does.
+#[derive(Debug, Clone)]
+pub struct Serving {
+    /// Where.
+    pub address: SocketAddr,
+    /// What is done when that is taken.
+    pub port: Port,
+    /// Who the registry says it is.
+    pub instance: String,
+}
+
+pub(super) struct Local {
+    folder: PathBuf,
+    pace: Pace,
+    /// None for those who only look.
+    serving: Option<Serving>,
+    reached: Mutex<Option<Reached>>,
+}
+
+struct Reached {
+    embedded: Embedded,
+    wire: Arc<Wire>,
+}
+
+impl Local {
+    pub(super) fn new(folder: &Path, pace: Pace, serving: Option<Serving>) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            pace,
+            serving,
+            reached: Mutex::new(None),
+        }
+    }
+
+    /// The way to whoever serves it. The process that did may have ended: then it is served here from now on.
+    pub(super) async fn wire(&self) -> Result<Arc<Wire>, RegistryError> {
+        let Some(serving) = &self.serving else {
+            return Err(RegistryError::Access {
+                text: "the registry is only looked at".to_owned(),
+                source: None,
+            });
+        };
+        let mut reached = self.reached.lock().await;
+        if let Some(reached) = reached.as_ref()
+            && reached.embedded.is_there(&self.folder)
+        {
+            return Ok(Arc::clone(&reached.wire));
+        }
+        // Its store is to be let go of before it is opened again.
+        drop(reached.take());
+        let Serving {
+            address,
+            port,
+            instance,
+        } = serving;
+        let embedded = Embedded::open(&self.folder, *address, *port, instance).await?;
+        let wire = Arc::new(Wire::new(&embedded.access()?, &self.pace)?);
+        *reached = Some(Reached {
+            embedded,
+            wire: Arc::clone(&wire),
+        });
+        Ok(wire)
+    }
+
+    /// Rows that fit a filter, or more than those.
+    pub(super) async fn rows(&self, filter: &Value) -> Result<Vec<Value>, RegistryError> {
+        if self.serving.is_some() {
+            return query(&*self.wire().await?, filter).await;
+        }
+        let mut tries = 0;
+        loop {
+            let folder = self.folder.clone();
+            let read = tokio::task::spawn_blocking(move || read(&folder)).await;
+            match read.map_err(std::io::Error::other) {
+                Ok(Ok(rows)) => return Ok(rows),
+                Ok(Err(StoreError::Held { address: None, .. })) if tries < TRIES => {
+                    tries += 1;
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Ok(Err(StoreError::Held {
+                    address: Some(address),
+                    ..
+                })) => {
+                    let access = super::embedded::access(address)?;
+                    return query(&Wire::new(&access, &self.pace)?, filter).await;
+                }
+                Ok(Err(error)) => return Err(EmbeddedError::from(error).into()),
+                Err(source) => {
+                    return Err(EmbeddedError::from(StoreError::File {
+                        path: self.folder.clone(),
+                        source,
+                    })
+                    .into());
+                }
+            }
+        }
+    }
+
+    /// Where it answers, if it is served.
+    pub(super) async fn address(&self) -> Option<SocketAddr> {
+        let reached = self.reached.lock().await;
+        reached.as_ref().map(|reached| reached.embedded.address)
+    }
+
+    /// Finishes what is under way and lets go of the store.
+    pub(super) async fn close(&self) {
+        if let Some(reached) = self.reached.lock().await.take() {
+            reached.embedded.close().await.ok();
+        }
+    }
+}
+
+/// How often and after what pause it is tried again while somebody has the store and has not said where it answers: those
+/// who look have it for a moment, and who has just begun to serve it needs one.
+pub(super) const TRIES: usize = 20;
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
+
+/// What the store holds. Where there is none, none is made.
+fn read(folder: &Path) -> Result<Vec<Value>, StoreError> {
+    if !Store::is_in(folder) {
+        return Ok(Vec::new());
+    }
+    let entries = Store::open(folder)?.list("")?;
+    let rows = entries.into_iter();
+    Ok(rows.map(|entry| Value::Object(entry.record)).collect())
+}
+
+/// The rows a server has for a filter.
+pub(super) async fn query(wire: &Wire, filter: &Value) -> Result<Vec<Value>, RegistryError> {
+    match wire.send(Request::Query(filter)).await? {
+        Answer::Rows(rows) => Ok(rows),
+        // No query is understood so; an empty list here would pass for absence.
+        Answer::Done | Answer::Absent | Answer::Taken => Err(wire.no_list()),
+    }
+}

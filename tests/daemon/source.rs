@@ -1,0 +1,106 @@
+//! The daemon and its repository.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::Duration;
+
+use git2::{Repository, RepositoryInitOptions, Signature};
+
+use crate::host::Host;
+
+#[test]
+fn a_repository_that_is_away_keeps_no_daemon_from_starting() {
+    let mut host = Host::new();
+    host.settings(&["one"], "");
+    let settings = fs::read_to_string(host.path("config.yaml")).unwrap();
+    let here = host.path("repository").display().to_string();
+    let away = settings.replace(&here, "http://127.0.0.1:1/exchanges.git");
+    fs::write(host.path("config.yaml"), away).unwrap();
+    host.begin();
+    let status = host.until_status("no pass", |status| !status["trouble"].is_null());
+    assert_eq!(status["trouble"]["reason"], "SourceUnreadable", "{status}");
+    assert_eq!(status["pass"], 0);
+    assert_eq!(host.stop(), 0);
+}
+
+/// Commits the work tree as it stands; the commit.
+fn commit(repository: &Repository) -> String {
+    let mut index = repository.index().unwrap();
+    index
+        .add_all(["exchanges"], git2::IndexAddOption::DEFAULT, None)
+        .unwrap();
+    let tree = repository.find_tree(index.write_tree().unwrap()).unwrap();
+    let who = Signature::now("natsx-sync", "natsx-sync@example.org").unwrap();
+    let head = repository
+        .head()
+        .ok()
+        .map(|head| head.peel_to_commit().unwrap());
+    let parents: Vec<_> = head.iter().collect();
+    let id = repository.commit(Some("HEAD"), &who, &who, "exchanges", &tree, &parents);
+    id.unwrap().to_string()
+}
+
+fn made(folder: &Path) -> Repository {
+    let mut options = RepositoryInitOptions::new();
+    options.initial_head("main").no_reinit(true);
+    Repository::init_opts(folder, &options).unwrap()
+}
+
+#[test]
+fn a_branch_that_went_back_is_told_and_followed_when_somebody_says_so() {
+    let mut host = Host::new();
+    let repository = made(&host.path("repository"));
+    let first = commit(&repository);
+    fs::write(host.path("repository/exchanges/README.md"), "more").unwrap();
+    let second = commit(&repository);
+    host.settings(&["one"], "");
+    host.start();
+
+    let back = git2::Oid::from_str(&first).unwrap();
+    repository
+        .reference("refs/heads/main", back, true, "back")
+        .unwrap();
+    let status = host.until_status("told", |status| {
+        status["attention"][0]["reason"] == "SourceWentBack"
+    });
+    assert_eq!(status["commit"], second, "the last is kept");
+    let shown = host.command(&["status"]).output().unwrap();
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    let way = format!("natsx-sync reconcile --commit {first}");
+    assert!(shown.contains(&way), "{shown}");
+
+    let asked = host
+        .command(&["reconcile", "--commit", &first])
+        .output()
+        .unwrap();
+    assert_eq!(asked.status.code(), Some(0));
+    let status = host.until_status("followed", |status| status["commit"] == first);
+    assert_eq!(status["attention"], serde_json::json!([]));
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn the_proxy_of_the_host_is_asked_for_what_is_fetched() {
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = proxy.local_addr().unwrap();
+    let (told, asked) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let (stream, _) = proxy.accept().unwrap();
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).unwrap();
+        told.send(line).unwrap();
+    });
+    let host = Host::new();
+    host.settings(&["one"], "");
+    let url = "https://git.example.org/x.git";
+    let planned = host
+        .command(&["plan", "--source", url, "--revision", "HEAD"])
+        .env("https_proxy", format!("http://{address}"))
+        .output()
+        .unwrap();
+    assert_eq!(planned.status.code(), Some(1));
+    let line = asked.recv_timeout(Duration::from_secs(20)).unwrap();
+    assert!(line.starts_with("CONNECT git.example.org:443"), "{line}");
+}
