@@ -145,11 +145,12 @@ fn a_secret_of_any_length_is_hidden_whole_in_bounded_time() {
             masker.text(&format!("so {long} it is")),
             "so (sensitive #1) it is"
         );
-        // Cut off by whoever wrote the text.
+        // Cut off by whoever wrote the text; what it has the shape of may take more with it.
         let half: String = long.chars().take(2000).collect();
-        assert_eq!(
-            masker.text(&format!("so {half}: it is")),
-            "so (sensitive #1): it is"
+        let shown = masker.text(&format!("so {half}: it is"));
+        assert!(
+            shown.starts_with("so (sensitive") && shown.len() < 40,
+            "{shown}"
         );
     }
     assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());

@@ -11,13 +11,18 @@ use crate::host::Host;
 
 /// Status code and body.
 fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    get_as("localhost", address, path)
+}
+
+/// The same of whoever believes to talk to `name`.
+fn get_as(name: &str, address: SocketAddr, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream
         .set_read_timeout(Some(Duration::from_secs(10)))
         .unwrap();
     write!(
         stream,
-        "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        "GET {path} HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n"
     )
     .unwrap();
     let mut text = String::new();
@@ -43,6 +48,7 @@ fn it_shows_status_health_and_metrics_under_the_documented_names() {
     assert!(address.ip().is_loopback());
 
     assert_eq!(get(address, "/healthz"), (200, "ok\n".to_owned()));
+    assert_eq!(get_as("evil.example", address, "/healthz").0, 421);
     // The only cluster does not answer: no pass is complete.
     let (code, text) = get(address, "/readyz");
     assert_eq!(code, 503);
