@@ -6,6 +6,7 @@ use super::{Common, Done, Output};
 use crate::cli::options::Format;
 use crate::config::keys::KEYS;
 use crate::config::{Loaded, Origin, Settings};
+use crate::report::json_text;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -24,7 +25,7 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
     }
     let loaded = common.settings()?;
     output.result(&match args.format {
-        Format::Json => serde_json::to_string_pretty(&loaded.settings)?,
+        Format::Json => json_text(&loaded.settings)?,
         Format::Text => table(&loaded)?,
     });
     Ok(0)

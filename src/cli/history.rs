@@ -3,6 +3,7 @@
 use super::named::state;
 use super::{Common, Done, Failure, Output};
 use crate::cli::options::Format;
+use crate::report::json_text;
 use crate::state::journal::{Deed, Journal, deeds};
 
 #[derive(Debug, clap::Args)]
@@ -35,7 +36,7 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
                 "intact": broken.is_none(),
                 "deeds": all,
             });
-            output.result(&serde_json::to_string_pretty(&result)?);
+            output.result(&json_text(&result)?);
         }
         Format::Text => output.result(&table(&all, output.width())),
     }

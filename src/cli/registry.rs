@@ -11,6 +11,7 @@ use crate::config::settings::ListenSettings;
 use crate::listen::Port;
 use crate::observe::observed::Record;
 use crate::registry::{Embedded, Registry, RegistryAccess};
+use crate::report::json_text;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -45,7 +46,7 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
         Verb::Ls { format } => {
             let records = records(common).await?;
             match format {
-                Format::Json => output.result(&serde_json::to_string_pretty(&records)?),
+                Format::Json => output.result(&json_text(&records)?),
                 Format::Text => output.result(&table(&records, output.width())),
             }
             Ok(0)
@@ -66,7 +67,7 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
                 ));
             }
             for record in found {
-                output.result(&serde_json::to_string_pretty(&record)?);
+                output.result(&json_text(&record)?);
             }
             Ok(0)
         }

@@ -7,6 +7,7 @@ use url::Url;
 
 use super::{Common, Done, Failure, Output};
 use crate::cli::options::Format;
+use crate::report::json_text;
 use crate::status::{Phase, StatusEntry};
 
 #[derive(Debug, clap::Args)]
@@ -24,7 +25,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
-    let (alive, status) = super::status::look(common, args.status.as_ref()).await?;
+    let (alive, status) = super::status::look(common, args.status.as_ref(), output).await?;
     let found: Vec<_> = status
         .exchanges
         .iter()
@@ -55,7 +56,7 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
                 map.insert("trouble".to_owned(), trouble.into());
                 map.insert("daemon".to_owned(), alive.into());
             }
-            output.result(&serde_json::to_string_pretty(&result)?);
+            output.result(&json_text(&result)?);
         }
         Format::Text => output.result(&text(entry, trouble, alive, Timestamp::now())),
     }

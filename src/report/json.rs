@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::safe::json_text;
 use super::words::effect_words;
 use super::{FORMAT_VERSION, Header, is_complete, summary};
 use crate::plan::action::{Plan, PlannedExchange};
@@ -9,7 +10,7 @@ use crate::plan::action::{Plan, PlannedExchange};
 /// The plan as one JSON document.
 pub fn plan_json(plan: &Plan, header: &Header) -> String {
     let document = plan_value(plan, header);
-    serde_json::to_string_pretty(&document).unwrap_or_default()
+    json_text(&document).unwrap_or_default()
 }
 
 /// The same as a value, to be put into something larger.
