@@ -10,7 +10,7 @@ use crate::exchange::desired::Desired;
 use crate::health::Health;
 use crate::id::{ClusterId, CommitId, ExchangeId};
 use crate::observe::observed::{Observed, ReleaseKey, ReleaseView};
-use crate::pass::{PassError, Survey};
+use crate::pass::Survey;
 use crate::plan::action::{Action, PlannedExchange};
 use crate::status::{Status, StatusEntry, Trouble};
 
@@ -72,8 +72,8 @@ impl Ledger {
     }
 
     /// A pass could not be made.
-    pub fn take_trouble(&mut self, error: &PassError) {
-        self.status.trouble = Some(Trouble::of(error.reason(), error));
+    pub fn take_trouble(&mut self, trouble: Trouble) {
+        self.status.trouble = Some(trouble);
     }
 
     /// Settings were read again, and are in force or not.

@@ -15,6 +15,7 @@ use crate::id::ExchangeId;
 use crate::pass::{Knowledge, PassError, Survey, survey};
 use crate::plan::{action::Action, verify};
 use crate::source::Revision;
+use crate::status::Trouble;
 
 impl Daemon<'_> {
     pub(super) async fn begin_pass(&mut self) {
@@ -54,8 +55,9 @@ impl Daemon<'_> {
         self.show_pass(&result);
         match result {
             Err(error) => {
-                tracing::error!(reason = %error.reason(), %error, "no pass");
-                self.ledger.take_trouble(&error);
+                let trouble = Trouble::of(error.reason(), &error);
+                tracing::error!(reason = %trouble.reason, text = trouble.text, "no pass");
+                self.ledger.take_trouble(trouble);
             }
             Ok(survey) => {
                 let held = self.hand_over(&survey);
