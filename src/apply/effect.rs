@@ -1,8 +1,10 @@
 //! The words between the step function and the world. Pure.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::order::{Leftover, SavedClaim};
+use crate::mask::masked_of;
 use crate::observe::observed::{ObjectRef, ReleaseStatus, SecretIdentity};
 use crate::reason::Reason;
 
@@ -207,6 +209,26 @@ pub struct Why {
     /// The causes, outermost first, masked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub chain: Vec<String>,
+}
+
+impl Reply {
+    /// The same without the secrets among `values`: programs and servers quote what they refuse.
+    #[must_use]
+    pub fn without_secrets(mut self, values: &Value) -> Self {
+        match &mut self {
+            Self::NotYet(why)
+            | Self::Blocked(why)
+            | Self::Refused(why)
+            | Self::Lost(why)
+            | Self::TimedOut(why) => {
+                for text in std::iter::once(&mut why.text).chain(&mut why.chain) {
+                    *text = masked_of(text, values);
+                }
+            }
+            Self::Done | Self::Release(_) | Self::Saved(_) | Self::Cancelled => {}
+        }
+        self
+    }
 }
 
 impl Why {

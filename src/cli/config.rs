@@ -9,6 +9,7 @@ use crate::cli::options::Format;
 use crate::config::keys::KEYS;
 use crate::config::{Loaded, Origin, Settings};
 use crate::mask::masked_address;
+use crate::report::json_text;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -27,7 +28,7 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
     }
     let loaded = common.settings()?;
     output.result(&match args.format {
-        Format::Json => serde_json::to_string_pretty(&safe(&loaded.settings)?)?,
+        Format::Json => json_text(&safe(&loaded.settings)?)?,
         Format::Text => table(&loaded)?,
     });
     Ok(0)

@@ -6,6 +6,7 @@ use super::named::{NotOne, named, one_of, refused, state};
 use super::{Common, Done, Failure, Output};
 use crate::cli::options::Format;
 use crate::id::ExchangeId;
+use crate::report::json_text;
 use crate::state::State;
 use crate::state::journal::{Deed, Journal, deeds};
 
@@ -40,7 +41,7 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
                 "intact": broken.is_none(),
                 "deeds": all,
             });
-            output.result(&serde_json::to_string_pretty(&result)?);
+            output.result(&json_text(&result)?);
         }
         Format::Text => output.result(&table(&all, output.width())),
     }

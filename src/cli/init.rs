@@ -6,6 +6,9 @@ use anyhow::Context as _;
 
 use super::{Done, Failure, Output};
 
+/// Where editors find the schema of exchange files; nothing else reads it.
+const SCHEMA: &str = ".natsx/exchange.schema.json";
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Where
@@ -29,13 +32,16 @@ pub(super) fn run(args: &Args, output: &Output) -> Done {
         &folder.join("values.yaml"),
         include_str!("../../values.yaml"),
     )?;
+    // Editors that know YAML find the schema by the first line of a file.
+    let schema = serde_json::to_string_pretty(&crate::exchange::schema())?;
+    write(&folder.join(SCHEMA), &format!("{schema}\n"))?;
     let exchange = format!(
-        "# One exchange: one NATS deployment and its record in the registry.\n# `natsx-sync schema` describes every field.\nname: First exchange\nrelease_name: nats-first\ncluster_id: {}\norg_ids: [my-org]\nhelm_values:\n  # Any value of the nats chart; dotted keys and nested maps both work.\n  config.cluster.enabled: false\nmetadata: {{team: me}}\n",
+        "# yaml-language-server: $schema=../{SCHEMA}\n# One exchange: one NATS deployment and its record in the registry.\nname: First exchange\nrelease_name: nats-first\ncluster_id: {}\norg_ids: [my-org]\nhelm_values:\n  # Any value of the nats chart; dotted keys and nested maps both work.\n  config.cluster.enabled: false\nmetadata: {{team: me}}\n",
         args.cluster
     );
     write(&folder.join("exchanges/first.yaml"), &exchange)?;
     output.result(&format!(
-        "wrote {0}/values.yaml and {0}/exchanges/first.yaml\nnext: natsx-sync plan --source {0}\nthen: natsx-sync run --source {0} --kubeconfig {1}=FILE",
+        "wrote {0}/values.yaml, {0}/exchanges/first.yaml and, for editors, {0}/{SCHEMA}\nnext: natsx-sync plan --source {0}\nthen: natsx-sync run --source {0} --kubeconfig {1}=FILE",
         folder.display(),
         args.cluster
     ));

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::config::{ConfigError, Loaded, Overrides, load};
+use crate::config::{ConfigError, Loaded, Overrides, load, state_place};
 
 /// Whether output is coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -105,6 +105,11 @@ impl Common {
     /// The resolved settings.
     pub(crate) fn settings(&self) -> Result<Loaded, ConfigError> {
         self.settings_with(&self.overrides())
+    }
+
+    /// Where the state is, for those who only look: known also where the settings cannot be used.
+    pub(crate) fn state_folder(&self) -> Option<PathBuf> {
+        state_place(&self.overrides(), &|name| std::env::var(name).ok())
     }
 
     /// The resolved settings with more overrides.

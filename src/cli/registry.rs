@@ -14,6 +14,7 @@ use crate::id::ExchangeId;
 use crate::listen::Port;
 use crate::observe::observed::Record;
 use crate::registry::{Embedded, Registry, RegistryAccess};
+use crate::report::json_text;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -48,7 +49,7 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
         Verb::Ls { format } => {
             let records = records(common).await?;
             match format {
-                Format::Json => output.result(&serde_json::to_string_pretty(&records)?),
+                Format::Json => output.result(&json_text(&records)?),
                 Format::Text => output.result(&table(&records, output.width())),
             }
             Ok(0)
@@ -57,7 +58,7 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
             let records = records(common).await?;
             let found = meant(id, &records)?;
             for record in found {
-                output.result(&serde_json::to_string_pretty(&record)?);
+                output.result(&json_text(&record)?);
             }
             Ok(0)
         }

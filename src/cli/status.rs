@@ -10,6 +10,7 @@ use super::named::{one_of, refused};
 use super::{Common, Done, Failure, Output};
 use crate::cli::options::Format;
 use crate::reason::Reason;
+use crate::report::json_text;
 use crate::state::State;
 use crate::status::{Status, table};
 
@@ -46,13 +47,13 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
 }
 
 async fn once(common: &Common, args: &Args, output: &Output) -> Done {
-    let (alive, mut status) = look(common, args.status.as_ref()).await?;
+    let (alive, mut status) = look(common, args.status.as_ref(), output).await?;
     if let Some(wanted) = &args.exchange {
         let entry = one_of(wanted, &status.exchanges).map_err(refused)?.clone();
         status.exchanges = vec![entry];
     }
     match args.format {
-        Format::Json => output.result(&serde_json::to_string_pretty(&status)?),
+        Format::Json => output.result(&json_text(&status)?),
         Format::Text => {
             output.result(&table(&status, Timestamp::now(), alive, output.width()));
         }
@@ -61,11 +62,19 @@ async fn once(common: &Common, args: &Args, output: &Output) -> Done {
 }
 
 /// The status, and whether who wrote it still runs.
-pub(super) async fn look(common: &Common, url: Option<&Url>) -> Result<(bool, Status), Failure> {
+pub(super) async fn look(
+    common: &Common,
+    url: Option<&Url>,
+    output: &Output,
+) -> Result<(bool, Status), Failure> {
     if let Some(url) = url {
         return Ok((true, fetch(url).await?));
     }
     let (state, status) = read(common)?;
+    if let Err(error) = common.settings() {
+        let error = anyhow::Error::from(error);
+        output.say(&format!("note: the settings cannot be used; what is shown rests on the state folder alone. {error:#}"));
+    }
     let holder = state.holder();
     let alive = holder.is_some_and(|holder| holder.pid == status.pid);
     Ok((alive, status))
@@ -89,10 +98,9 @@ pub(super) async fn fetch(url: &Url) -> Result<Status, Failure> {
     })
 }
 
-/// The state folder and the status in it.
+/// The state folder and the status in it; settings that cannot be used do not matter.
 pub(super) fn read(common: &Common) -> Result<(State, Status), Failure> {
-    let loaded = common.settings()?;
-    let folder = loaded.settings.state.ok_or_else(no_state)?;
+    let folder = common.state_folder().ok_or_else(no_state)?;
     if !folder.exists() {
         return Err(no_status(&folder));
     }

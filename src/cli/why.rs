@@ -9,6 +9,7 @@ use super::named::{one_of, refused};
 use super::{Common, Done, Output};
 use crate::cli::options::Format;
 use crate::reason::Reason;
+use crate::report::json_text;
 use crate::status::{Phase, StatusEntry};
 
 #[derive(Debug, clap::Args)]
@@ -26,7 +27,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
-    let (alive, status) = super::status::look(common, args.status.as_ref()).await?;
+    let (alive, status) = super::status::look(common, args.status.as_ref(), output).await?;
     let entry = one_of(&args.exchange, &status.exchanges).map_err(refused)?;
     let trouble = status
         .trouble
@@ -40,7 +41,7 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
                 map.insert("trouble".to_owned(), trouble.into());
                 map.insert("daemon".to_owned(), alive.into());
             }
-            output.result(&serde_json::to_string_pretty(&result)?);
+            output.result(&json_text(&result)?);
         }
         Format::Text => {
             let now = Timestamp::now();

@@ -98,6 +98,27 @@ pub fn load(
     })
 }
 
+/// Where the state is, whether or not the settings can be used as a whole: `--state`, the variable, `state` of a file that
+/// is at least YAML, the usual places.
+pub fn state_place(
+    overrides: &Overrides,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Option<PathBuf> {
+    let key = KEYS.iter().find(|key| key.path == "state");
+    let variable = key.and_then(|key| environment(&key.variable()));
+    let in_file = || {
+        let text = std::fs::read_to_string(file_to_read(overrides, environment)?).ok()?;
+        let tree: Value = serde_yaml::from_str(&text).ok()?;
+        tree.get("state")?.as_str().map(PathBuf::from)
+    };
+    overrides
+        .state
+        .clone()
+        .or_else(|| variable.filter(|text| !text.is_empty()).map(PathBuf::from))
+        .or_else(in_file)
+        .or_else(|| state_folder(environment))
+}
+
 fn file_to_read(
     overrides: &Overrides,
     environment: &dyn Fn(&str) -> Option<String>,

@@ -7,7 +7,7 @@ pub mod settings;
 pub mod units;
 
 pub use changes::need_restart;
-pub use layers::{Loaded, Origin, Overrides, load};
+pub use layers::{Loaded, Origin, Overrides, load, state_place};
 pub use settings::{ClusterSettings, RegistrySettings, Settings};
 
 use std::path::PathBuf;

@@ -116,10 +116,10 @@ pub struct Terms {
 )]
 #[serde(rename_all = "snake_case")]
 pub enum SyncMode {
-    /// Release-level drift is mended.
+    /// Kept as the file says: a release that somebody changes is put back.
     #[default]
     Continuous,
-    /// Objects too.
+    /// As `continuous`, single objects of the release too; at present as `continuous`.
     ContinuousWithDriftDetection,
     /// Installed and registered, then never changed or removed by us.
     OneTime,
@@ -141,13 +141,12 @@ pub enum DeletionPolicy {
 }
 
 /// Holds every action on an exchange.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Suspend {
     /// Why.
     pub reason: String,
     /// Until when (RFC 3339); open when absent.
-    #[schemars(with = "Option<String>")]
     pub until: Option<jiff::Timestamp>,
 }
 

@@ -126,7 +126,7 @@ pub struct Federation {
 #[serde(deny_unknown_fields)]
 pub struct Peer {
     /// An exchange of this repository: `cluster/namespace/release`.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", regex(pattern = super::schema::ID), example = "us-east-cluster/communication/nats-core")]
     pub exchange: Option<ExchangeId>,
     /// A server elsewhere.
     pub url: Option<String>,

@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use crate::cluster::{Cluster, ClusterError, absent_is_none};
 use crate::id::{Namespace, ReleaseName};
+use crate::mask::masked_of;
 use crate::observe::observed::StoredRelease;
 use crate::reason::Reason;
 use shape::Shape;
@@ -37,6 +38,8 @@ pub struct HealthTarget {
     pub stateful_sets: Vec<Value>,
     /// Set when the rendered configuration changed: then every server has to have loaded it.
     pub change: Option<ConfigChange>,
+    /// What it is released with: the secrets among it are hidden in what servers and Kubernetes say.
+    pub values: Value,
 }
 
 impl HealthTarget {
@@ -47,6 +50,7 @@ impl HealthTarget {
             release,
             stateful_sets: stored.stateful_sets.clone(),
             change: None,
+            values: stored.values.clone(),
         }
     }
 }
@@ -113,6 +117,17 @@ impl Health {
         }
     }
 
+    /// The same without the secrets among `values`: a server that refuses its configuration quotes it.
+    fn without_secrets(mut self, values: &Value) -> Self {
+        match &mut self {
+            Self::Waiting { text, .. } | Self::Failed { text, .. } | Self::Unknown { text } => {
+                *text = masked_of(text, values);
+            }
+            Self::Ready | Self::Limited => {}
+        }
+        self
+    }
+
     /// The stable word for it.
     pub fn reason(&self) -> Reason {
         match self {
@@ -125,6 +140,10 @@ impl Health {
 
 /// Asks Kubernetes and, through the API server's pod proxy, every server.
 pub async fn check(cluster: &Cluster, target: &HealthTarget) -> Health {
+    ask(cluster, target).await.without_secrets(&target.values)
+}
+
+async fn ask(cluster: &Cluster, target: &HealthTarget) -> Health {
     let shapes: Option<Vec<Shape>> = target.stateful_sets.iter().map(Shape::read).collect();
     let shapes = match shapes {
         Some(shapes) if !shapes.is_empty() => shapes,

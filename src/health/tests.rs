@@ -30,6 +30,7 @@ fn target(monitor: bool, change: Option<ConfigChange>) -> HealthTarget {
         release: "orders".parse().unwrap(),
         stateful_sets: vec![stored_set(monitor)],
         change,
+        values: json!({"config": {"merge": {"authorization": {"password": "hunter2-word"}}}}),
     }
 }
 
@@ -162,7 +163,7 @@ async fn a_refused_reload_is_found_in_the_log() {
     Mock::given(path("/api/v1/namespaces/shop/pods/orders-1/log"))
         .and(query_param("container", "nats"))
         .respond_with(ResponseTemplate::new(200).set_body_string(
-            "[7] [ERR] Failed to reload server configuration: nats.conf:3: bad size\n",
+            "[7] [ERR] Failed to reload server configuration: nats.conf:3: bad size in hunter2-word\n",
         ))
         .mount(&server)
         .await;
@@ -178,4 +179,5 @@ async fn a_refused_reload_is_found_in_the_log() {
     };
     assert_eq!(*reason, Reason::ReloadRefused);
     assert!(text.contains("orders-1: Failed to reload"), "{text}");
+    assert!(text.contains("bad size in (sensitive"), "{text}");
 }

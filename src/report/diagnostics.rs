@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use owo_colors::{OwoColorize as _, Style as Ink};
 use serde_json::json;
 
-use super::safe::wrapped;
+use super::safe::{json_text, wrapped};
 use super::{FORMAT_VERSION, safe};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::mask::masked_findings;
@@ -14,7 +14,7 @@ use crate::mask::masked_findings;
 pub fn diagnostics_json(findings: &[Diagnostic]) -> String {
     let document =
         json!({"format_version": FORMAT_VERSION, "diagnostics": masked_findings(findings)});
-    serde_json::to_string_pretty(&document).unwrap_or_default()
+    json_text(&document).unwrap_or_default()
 }
 
 /// Findings for a terminal: place, severity, reason, sentence, source line, hint.

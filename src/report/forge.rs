@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::safe;
+use super::safe::json_text;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::mask::masked_findings;
 use crate::reason::Reason;
@@ -22,17 +23,15 @@ fn annotation(finding: &Diagnostic) -> String {
     };
     let mut properties = Vec::new();
     if let Some(file) = &finding.file {
-        properties.push(format!("file={}", property(file)));
+        properties.push(format!("file={}", property(&safe(file))));
     }
     for (name, number) in [("line", finding.line), ("col", finding.column)] {
         properties.extend(number.map(|number| format!("{name}={number}")));
     }
     properties.push(format!("title={}", finding.reason));
-    let hint = finding
-        .hint
-        .as_ref()
-        .map_or_else(String::new, |hint| format!("\n{hint}"));
-    let message = data(&format!("{}{hint}", finding.text));
+    let lines = std::iter::once(&finding.text).chain(&finding.hint);
+    let message: Vec<String> = lines.map(|line| data(&safe(line))).collect();
+    let message = message.join("%0A");
     format!("::{word} {}::{message}\n", properties.join(","))
 }
 
@@ -70,7 +69,7 @@ pub fn diagnostics_sarif(findings: &[Diagnostic]) -> String {
             "results": results,
         }],
     });
-    serde_json::to_string_pretty(&document).unwrap_or_default()
+    json_text(&document).unwrap_or_default()
 }
 
 fn rule(reason: Reason) -> Value {
@@ -143,7 +142,7 @@ mod tests {
     fn annotations_are_escaped_by_githubs_rules() {
         assert_eq!(
             diagnostics_github(&[finding()]),
-            "::error file=exchanges/a%2Cb%3Ac d.yaml,line=3,col=7,title=UnknownField::50%25 of%0A::error::it%0Awrite this\n"
+            "::error file=exchanges/a%2Cb%3Ac d.yaml,line=3,col=7,title=UnknownField::50%25 of\\n\\u{3a}:error::it%0Awrite this\n"
         );
     }
 

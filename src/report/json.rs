@@ -2,13 +2,15 @@
 
 use serde_json::{Value, json};
 
+use super::safe::json_text;
 use super::words::effect_words;
 use super::{FORMAT_VERSION, Header, is_complete, summary};
 use crate::plan::action::{Plan, PlannedExchange};
 
 /// The plan as one JSON document.
 pub fn plan_json(plan: &Plan, header: &Header) -> String {
-    format!("{:#}", plan_value(plan, header))
+    let document = plan_value(plan, header);
+    json_text(&document).unwrap_or_default()
 }
 
 /// The same as a value, to be put into something larger.

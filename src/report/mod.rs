@@ -29,7 +29,7 @@ pub use exit::{Category, code_of, exit_code};
 pub use forge::{diagnostics_github, diagnostics_sarif};
 pub use json::plan_json;
 pub use markdown::{Comment, plan_markdown};
-pub use safe::safe;
+pub use safe::{json_text, safe};
 pub use table::{UNBOUNDED, table};
 pub use terminal::{Style, plan_text};
 

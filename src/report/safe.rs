@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
+
 /// Shows what would steer a terminal, turn the direction of text, or be taken for a command by a CI system that reads
 /// the output, as an escape, so that a file cannot forge lines of a plan.
 pub fn safe(text: &str) -> String {
@@ -18,6 +20,24 @@ pub fn safe(text: &str) -> String {
         before = sign;
     }
     out
+}
+
+/// A document for programs: the same after parsing, but nothing in it steers a terminal or a CI system that shows it.
+pub fn json_text(document: &impl Serialize) -> Result<String, serde_json::Error> {
+    let text = serde_json::to_string_pretty(document)?;
+    let mut out = String::with_capacity(text.len());
+    for (at, sign) in text.char_indices() {
+        let rest = text.get(at..).unwrap_or_default();
+        // Signs like these stand in texts only; line breaks do not, they are the document's own.
+        if (is_hostile(sign) && sign != '\n') || is_command(rest) {
+            for unit in sign.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}").ok();
+            }
+        } else {
+            out.push(sign);
+        }
+    }
+    Ok(out)
 }
 
 /// `##[error]`, `##vso[…]`.

@@ -68,6 +68,19 @@ fn json_adds_up_and_keeps_secrets() {
 }
 
 #[test]
+fn documents_steer_nobody_and_stay_exact() {
+    let text = "a\u{1b}[2J\u{7f}\u{9b}31m\u{202e}b\u{e0041} ##[error]x ##vso[task]y é 日本 # ## \n";
+    let document = json!({text: [text, {"x": text}]});
+    let shown = json_text(&document).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&shown).unwrap(), document);
+    assert!(!shown.contains(|sign: char| (sign.is_control() && sign != '\n') || sign > '\u{ff00}'));
+    for hostile in ["##[", "##vso", "\u{202e}"] {
+        assert!(!shown.contains(hostile), "{shown}");
+    }
+    assert!(shown.contains("é 日本 # ##"), "{shown}");
+}
+
+#[test]
 fn codes_follow_their_precedence() {
     use Category::{Changes, Done, Failed, Guarded, Incomplete, Stale};
     assert_eq!(

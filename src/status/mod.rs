@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Diagnostic;
 use crate::id::{CommitId, ExchangeId, SystemId};
+use crate::mask::masked;
 use crate::plan::action::Action;
 use crate::reason::Reason;
 
@@ -58,10 +59,11 @@ pub struct Trouble {
 }
 
 impl Trouble {
-    /// An error with what led to it.
+    /// An error with what led to it, without what has the shape of a secret.
     pub fn of(reason: Reason, error: &dyn std::error::Error) -> Self {
         let causes = std::iter::successors(error.source(), |cause| cause.source());
         let text = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
+        let text = masked(&text);
         Self { reason, text }
     }
 

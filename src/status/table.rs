@@ -31,6 +31,14 @@ pub fn table(status: &Status, now: Timestamp, alive: bool, width: u16) -> String
         )
         .ok();
     }
+    if status.pass == 0 {
+        text.push_str(match (alive, &status.trouble) {
+            (true, None) => "the first pass is running; nothing is known of any exchange yet\n",
+            (true, Some(_)) => "no pass was made yet; nothing is known of any exchange\n",
+            (false, _) => "it ended before its first pass; nothing is known of any exchange\n",
+        });
+        return text;
+    }
     let rows = status.exchanges.iter().map(|entry| {
         let id = entry
             .id
@@ -93,5 +101,33 @@ fn age(since: Timestamp, now: Timestamp) -> String {
         60..3600 => format!("{}m", seconds / 60),
         3600..86_400 => format!("{}h", seconds / 3600),
         _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reason::Reason;
+    use crate::status::Trouble;
+
+    #[test]
+    fn before_the_first_pass_nothing_is_counted() {
+        let now: Timestamp = "2026-01-01T12:00:00Z".parse().unwrap();
+        let mut status = Status::new(1, now);
+        let first = table(&status, now, true, 80);
+        assert_eq!(
+            first,
+            "the first pass is running; nothing is known of any exchange yet\n"
+        );
+        status.trouble = Some(Trouble {
+            reason: Reason::SourceUnreadable,
+            text: "no answer".to_owned(),
+        });
+        let troubled = table(&status, now, true, 80);
+        assert!(troubled.starts_with("! no pass: no answer (SourceUnreadable)\nno pass was made"));
+        assert!(table(&status, now, false, 80).contains("ended before its first pass"));
+        status.pass = 1;
+        status.trouble = None;
+        assert!(table(&status, now, true, 80).contains("0 of 0 ready at no commit, pass 1"));
     }
 }

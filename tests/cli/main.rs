@@ -315,6 +315,14 @@ fn init_makes_what_plan_accepts() {
     let plan = natsx(folder.path(), &["plan", "--source", "mine"]);
     assert_eq!(plan.status.code(), Some(0), "{}", text(&plan.stderr));
     assert!(text(&plan.stdout).contains("1 to install"));
+    let exchange = fs::read_to_string(folder.path().join("mine/exchanges/first.yaml")).unwrap();
+    let (first, _) = exchange.split_once('\n').unwrap();
+    let place = first
+        .strip_prefix("# yaml-language-server: $schema=")
+        .unwrap();
+    let schema = fs::read(folder.path().join("mine/exchanges").join(place)).unwrap();
+    let printed = natsx(folder.path(), &["schema"]).stdout;
+    assert_eq!(text(&schema), text(&printed), "what the file points to");
     let again = natsx(folder.path(), &["init", "mine"]);
     assert_eq!(again.status.code(), Some(1), "nothing is overwritten");
 }
@@ -351,4 +359,29 @@ fn a_result_that_cannot_be_written_is_an_error_and_a_pager_that_closed_is_none()
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     assert_eq!(plan(writer.into()).status.code(), Some(0));
+}
+
+#[test]
+fn status_works_while_the_settings_do_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |path: &str| folder.path().join(path);
+    fs::create_dir(at("state")).unwrap();
+    let status = serde_json::json!({
+        "format_version": "1.0", "written_at": "2026-01-01T00:00:00Z", "pid": 1, "pass": 0,
+        "commit": null, "trouble": null, "exchanges": [],
+    });
+    fs::write(at("state/status.json"), status.to_string()).unwrap();
+    fs::write(at("bad.yaml"), "state: state\nsorce: {}\n").unwrap();
+    let done = natsx(folder.path(), &["--config", "bad.yaml", "status"]);
+    assert_eq!(done.status.code(), Some(0), "{}", text_of(&done));
+    let (shown, told) = (text(&done.stdout), text(&done.stderr));
+    assert!(shown.contains("ended before its first pass"), "{shown}");
+    assert!(
+        told.starts_with("note: the settings cannot be used"),
+        "{told}"
+    );
+    assert!(
+        told.contains("sorce") && told.contains("bad.yaml"),
+        "{told}"
+    );
 }

@@ -173,9 +173,16 @@ impl<E: Effects> Pilot<E> {
 
     async fn once(&self, effect: &Effect) -> Reply {
         let shared = &self.shared;
-        let work = shared
-            .effects
-            .perform(&self.subject, effect, &shared.cancel);
+        let desired = self.subject.desired.as_deref();
+        let values = desired.map_or(&Value::Null, |desired| &desired.values);
+        let work = async {
+            let reply = shared
+                .effects
+                .perform(&self.subject, effect, &shared.cancel)
+                .await;
+            // From here it goes into journal, status, log and registry.
+            reply.without_secrets(values)
+        };
         if !effect.starts_helm() {
             return work.await;
         }

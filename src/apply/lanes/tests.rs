@@ -8,6 +8,9 @@ use crate::id::ClusterId;
 use crate::observe::observed::{ReleaseStatus, SecretIdentity};
 use crate::plan::action::{self, ChartChange, Figures, Precondition, StepKind};
 
+/// A secret among the values of every exchange.
+const CANARY: &str = "hunter2-word";
+
 /// Where a fault strikes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Fault {
@@ -45,7 +48,9 @@ impl Fake {
         let mut records = lock(&self.records);
         match effect {
             Effect::Install { .. } | Effect::Upgrade { .. } if *lock(&self.refuse) => {
-                return Reply::Refused(Why::new(Reason::HelmFailed, "no"));
+                let mut why = Why::new(Reason::HelmFailed, format!("no {CANARY} here"));
+                why.chain = vec![format!("because of {CANARY}")];
+                return Reply::Refused(why);
             }
             Effect::Install { .. } => {
                 assert!(!releases.contains_key(&id), "installed twice");
@@ -174,7 +179,7 @@ fn wanted(id: &ExchangeId) -> DesiredExchange {
             name: "nats".to_owned(),
             version: "1.0.0".to_owned(),
         },
-        values: serde_json::json!({}),
+        values: serde_json::json!({"config": {"password": CANARY}}),
         provenance: BTreeMap::new(),
         digest: Digest::of(id.to_string().as_bytes()),
         blobs: std::collections::BTreeMap::new(),
@@ -523,4 +528,27 @@ async fn one_pass_answers_for_every_exchange() {
     let first = serde_json::to_value(&outcomes[&ids[0]]).unwrap();
     assert_eq!(first["result"], "done");
     assert_eq!(first["steps"][4]["step"], "helm_install");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_quotes_a_secret_gets_neither_into_the_journal_nor_further() {
+    let scene = Scene::new();
+    *lock(&scene.fake.refuse) = true;
+    let (lanes, mut told) = scene.lanes(limits());
+    let (plan, desired) = plan(&scene.fake, &[id("east/ns/a")], true);
+    lanes.submit(&plan, &desired, 1, Retry::Everything);
+    lanes.idle().await;
+    let mut said = String::new();
+    while let Ok(progress) = told.try_recv() {
+        said += &format!("{progress:?}\n");
+    }
+    for entry in std::fs::read_dir(scene.folder.path()).unwrap() {
+        let path = entry.unwrap().path();
+        said += &std::fs::read_to_string(path).unwrap_or_default();
+    }
+    assert!(
+        said.contains("no (sensitive #1) here") && !said.contains(CANARY),
+        "{said}"
+    );
+    assert!(said.matches("because of (sensitive").count() >= 2, "{said}");
 }

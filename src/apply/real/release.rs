@@ -79,7 +79,6 @@ impl At<'_> {
                 .dry_run_stateful_set(namespace, stateful_set)
                 .await;
             if let DryRun::Refused { reason, text } = answer.map_err(cluster_reply)? {
-                let text = crate::mask::masked_of(&text, &desired.values);
                 return Err(Reply::Blocked(Why::new(reason, text)));
             }
         }
@@ -180,10 +179,7 @@ impl At<'_> {
     }
 
     fn helm_reply(&self, error: &HelmError) -> Reply {
-        let mut why = Why::from_error(error.reason(), error);
-        if let Some(desired) = &self.subject.desired {
-            why.text = crate::mask::masked_of(&why.text, &desired.values);
-        }
+        let why = Why::from_error(error.reason(), error);
         match error {
             HelmError::Cancelled => Reply::Cancelled,
             HelmError::Missing { .. }

@@ -9,7 +9,7 @@ use crate::cli::{Failure, Output};
 use crate::id::ExchangeId;
 use crate::pass::Survey;
 use crate::report::exit::category_of;
-use crate::report::{Category, code_of};
+use crate::report::{Category, code_of, json_text};
 use crate::saved::Stale;
 
 /// The plan's own code, and what applying adds to it.
@@ -59,7 +59,7 @@ pub(super) fn show(
         if let (Some(stale), Some(result)) = (stale, result.as_object_mut()) {
             result.insert("stale".to_owned(), serde_json::to_value(stale)?);
         }
-        output.result(&serde_json::to_string_pretty(&result)?);
+        output.result(&json_text(&result)?);
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ mod examples;
 mod layering;
 mod lints;
 mod relations;
+mod schema;
 
 use std::collections::BTreeMap;
 
