@@ -153,10 +153,19 @@ impl Digest {
 
     /// SHA-256 of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
+        Self::of_parts(&[bytes])
+    }
+
+    /// SHA-256 of `parts`, one after the other.
+    pub fn of_parts(parts: &[&[u8]]) -> Self {
         use fmt::Write as _;
         use sha2::Digest as _;
+        let mut hash = sha2::Sha256::new();
+        for part in parts {
+            hash.update(part);
+        }
         let mut text = String::with_capacity(64);
-        for byte in sha2::Sha256::digest(bytes) {
+        for byte in hash.finalize() {
             write!(text, "{byte:02x}").expect("writing to a string cannot fail");
         }
         Self(text)

@@ -1,7 +1,7 @@
 //! Files of ours that travel between hosts: JSON with a kind, a version and a checksum, so that a file that was cut off,
 //! edited or made by something else is known before anything rests on it. The checksum is no signature.
 
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 
@@ -109,13 +109,17 @@ pub fn seal(kind: Kind, content: &impl Serialize) -> Result<String, serde_json::
             content,
         })
     };
-    let mut text = write(&checksum(write("")?.as_bytes()))?;
+    let mut text = write(Digest::of(write("")?.as_bytes()).as_str())?;
     text.push('\n');
     Ok(text)
 }
 
 /// Reads a file that [`seal`] made; `file` is its name.
-pub fn open<T: DeserializeOwned>(kind: Kind, file: &str, bytes: &[u8]) -> Result<T, SealError> {
+pub fn open<'b, T: Deserialize<'b>>(
+    kind: Kind,
+    file: &str,
+    bytes: &'b [u8],
+) -> Result<T, SealError> {
     let foreign = |text: &str| SealError::Foreign {
         file: file.to_owned(),
         kind,
@@ -149,15 +153,15 @@ pub fn open<T: DeserializeOwned>(kind: Kind, file: &str, bytes: &[u8]) -> Result
     let edited = || SealError::Edited {
         file: file.to_owned(),
     };
-    let (empty, claimed) = without_checksum(bytes.trim_ascii_end()).ok_or_else(edited)?;
-    if claimed != checksum(&empty).as_bytes() {
+    let (parts, claimed) = without_checksum(bytes.trim_ascii_end()).ok_or_else(edited)?;
+    if claimed != Digest::of_parts(&parts).as_str().as_bytes() {
         return Err(edited());
     }
     serde_json::from_slice(bytes).map_err(|_| edited())
 }
 
-/// The text as it was when it had no checksum, and the checksum. Only at the top is a line indented so.
-fn without_checksum(bytes: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+/// The two parts of the text as it was when it had no checksum, and the checksum. Only at the top is a line indented so.
+fn without_checksum(bytes: &[u8]) -> Option<([&[u8]; 2], &[u8])> {
     const MARK: &[u8] = b"\n  \"checksum\": \"";
     let at = bytes
         .windows(MARK.len())
@@ -165,15 +169,11 @@ fn without_checksum(bytes: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let (before, rest) = bytes.split_at_checked(at + MARK.len())?;
     let end = rest.iter().position(|byte| *byte == b'"')?;
     let (claimed, after) = rest.split_at_checked(end)?;
-    Some(([before, after].concat(), claimed))
+    Some(([before, after], claimed))
 }
 
 fn major(version: &str) -> &str {
     version.split('.').next().unwrap_or(version)
-}
-
-fn checksum(text: &[u8]) -> String {
-    Digest::of(text).to_string()
 }
 
 #[cfg(test)]

@@ -193,7 +193,7 @@ impl<E: Effects> Lanes<E> {
             begun.push(Subject {
                 id: id.clone(),
                 entry: Arc::new(entry.clone()),
-                desired: wanted.cloned().map(Arc::new),
+                desired: wanted.cloned(),
                 commit: plan.commit.clone(),
                 pass,
             });

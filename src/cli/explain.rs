@@ -1,6 +1,7 @@
 //! `explain`: the story of a reason, or which layer set each value of an exchange.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -47,7 +48,7 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
     }
     let settings = super::plan::offline_settings(common)?;
     let desired = read_desired(&settings, &revision(common, Revision::Files))?;
-    let exchange = match one_of(subject, desired.exchanges.values()) {
+    let exchange = match one_of(subject, desired.exchanges.values().map(Arc::as_ref)) {
         Ok(exchange) => exchange,
         Err(NotOne::Nothing { .. }) => return no_exchange(subject, &desired, output),
         Err(error) => return Err(refused(error)),

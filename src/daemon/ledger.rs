@@ -332,5 +332,5 @@ fn wanted_of<'a>(
     desired: &'a Desired,
     id: &ExchangeId,
 ) -> Option<&'a crate::exchange::desired::DesiredExchange> {
-    desired.exchanges.get(id)
+    desired.exchanges.get(id).map(AsRef::as_ref)
 }

@@ -23,7 +23,8 @@ pub fn declare(path: &str, bytes: &[u8]) -> Option<(ExchangeId, Terms)> {
         return None;
     }
     let mut findings = Findings::of(&file);
-    let declared = parse(&document.root?, false, &mut findings);
+    let root = document.root?;
+    let declared = parse(&root, false, &mut findings);
     let sound = findings
         .list
         .iter()

@@ -1,6 +1,7 @@
 //! What git says, resolved: one value per exchange, ready to be compared.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -19,8 +20,8 @@ pub struct Desired {
     pub dirty: bool,
     /// Removals can be proved from git (else from the journal).
     pub has_history: bool,
-    /// The exchanges that can be planned.
-    pub exchanges: BTreeMap<ExchangeId, DesiredExchange>,
+    /// The exchanges that can be planned; shared, because most of them are the same at another commit.
+    pub exchanges: BTreeMap<ExchangeId, Arc<DesiredExchange>>,
     /// Files with errors.
     pub broken: Vec<BrokenFile>,
     /// Something could not be read or attributed, or a shared values file is broken: nothing is

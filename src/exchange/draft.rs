@@ -1,6 +1,7 @@
 //! One exchange file on its way to an exchange.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -18,10 +19,17 @@ use crate::reason::Reason;
 use crate::source::checkout::{Checkout, SourceFile};
 use crate::yaml::{self, Data, Document, Node, Place};
 
+/// The fields that [`super::relation`] compares between files.
+const RELATED: [&str; 3] = ["release_name", "system_id", "depends_on"];
+
 /// What became of a file.
+#[derive(Clone)]
 pub(super) struct Draft<'a> {
     pub(super) file: &'a SourceFile,
-    root: Option<Node>,
+    /// Where the document begins.
+    begins: Place,
+    /// Where the fields stand that other files can contradict; the tree itself would be most of what a draft holds.
+    places: Vec<(&'static str, Place)>,
     /// What it names, even where it is broken.
     pub(super) id: Option<ExchangeId>,
     pub(super) depends_on: Vec<(ExchangeId, Place)>,
@@ -29,7 +37,7 @@ pub(super) struct Draft<'a> {
     /// Broken shared files it uses.
     pub(super) waits_for: Vec<Layer>,
     /// There while no error was found.
-    pub(super) exchange: Option<DesiredExchange>,
+    pub(super) exchange: Option<Arc<DesiredExchange>>,
 }
 
 impl<'a> Draft<'a> {
@@ -60,9 +68,12 @@ impl<'a> Draft<'a> {
             declared = parse(root, broken, &mut findings);
             credential::refuse(&Tree::of(root, index), &mut findings);
         }
+        let root = document.root.as_ref();
+        let place = |field: &'static str| Some((field, root?.get(field)?.place));
         let mut draft = Self {
             file,
-            root: document.root,
+            begins: root.map_or(Place::START, |root| root.place),
+            places: RELATED.into_iter().filter_map(place).collect(),
             id: declared.id.clone(),
             depends_on: declared.depends_on.clone(),
             diagnostics: Vec::new(),
@@ -81,20 +92,15 @@ impl<'a> Draft<'a> {
     fn expand(
         &self,
         index: usize,
-        declared: &Declared,
+        declared: &Declared<'_>,
         context: &Context,
         findings: &mut Findings<'_>,
     ) -> Tree {
-        let line = self.root.as_ref().map_or(Place::START, |root| root.place);
         let nothing = Node {
-            place: line,
+            place: self.begins,
             data: Data::Map(Vec::new()),
         };
-        let tree = expand(
-            declared.values.as_ref().unwrap_or(&nothing),
-            index,
-            findings,
-        );
+        let tree = expand(declared.values.unwrap_or(&nothing), index, findings);
         privilege::refuse(&tree, context, findings);
         tree
     }
@@ -102,7 +108,7 @@ impl<'a> Draft<'a> {
     /// The shared files below this one, in order.
     fn layers<'s>(
         &mut self,
-        declared: &Declared,
+        declared: &Declared<'_>,
         library: &'s BTreeMap<Layer, Shared<'s>>,
     ) -> Vec<&'s Shared<'s>> {
         let mut stack: Vec<&Shared<'_>> = Vec::new();
@@ -134,7 +140,7 @@ impl<'a> Draft<'a> {
 
     fn compose(
         &mut self,
-        declared: Declared,
+        declared: Declared<'_>,
         own: &Tree,
         layers: &[&Shared<'_>],
         checkout: &Checkout,
@@ -179,12 +185,12 @@ impl<'a> Draft<'a> {
             .filter_map(|shared| Some((shared.path.clone(), shared.blob?.to_owned())))
             .chain([(OWN_FILE.to_owned(), self.file.blob.clone())])
             .collect();
-        self.exchange = Some(DesiredExchange {
+        self.exchange = Some(Arc::new(DesiredExchange {
             system_id: declared.system_id.clone().unwrap_or_else(|| id.system_id()),
             adopts_record: declared.system_id.is_some(),
             name: declared.name,
             file: self.file.path.clone(),
-            line: self.root.as_ref().map_or(1, |root| root.place.line),
+            line: self.begins.line,
             org_ids: declared.org_ids,
             metadata: declared.metadata,
             public_url: declared.public_url.or_else(|| context.public_url(&id)),
@@ -196,9 +202,17 @@ impl<'a> Draft<'a> {
             blobs,
             depends_on: declared.depends_on.into_iter().map(|(id, _)| id).collect(),
             terms: declared.terms,
-            diagnostics: Vec::new(),
+            diagnostics: self.diagnostics.clone(),
             id,
-        });
+        }));
+    }
+
+    /// What another checkout makes of the same text beside the same shared files.
+    pub(super) fn again(&self, file: &'a SourceFile) -> Self {
+        Self {
+            file,
+            ..self.clone()
+        }
     }
 
     /// Whether nothing found so far is an error.
@@ -210,9 +224,8 @@ impl<'a> Draft<'a> {
 
     /// Adds an error that only other files show, at one of the fields.
     pub(super) fn refuse(&mut self, error: Diagnostic, field: &str) {
-        let root = self.root.as_ref();
-        let entry = root.and_then(|root| root.entry(field));
-        let place = entry.map_or(Place::START, |entry| entry.node.place);
+        let place = self.places.iter().find(|(name, _)| *name == field);
+        let place = place.map_or(Place::START, |(_, place)| *place);
         self.diagnostics.push(point(error, self.file, place));
         self.exchange = None;
     }

@@ -33,6 +33,6 @@ pub use desired::LastDeclared;
 pub use digest::{canonical_json, digest};
 pub use lint::{EXAMPLES, Example, LINTS};
 pub use quantity::quantity;
-pub use resolve::resolve;
+pub use resolve::{resolve, resolve_both};
 pub use schema::schema;
 pub use severity::{Level, Severities};

@@ -14,7 +14,7 @@ use crate::yaml::{Data, Node, Place};
 
 /// What a file declares, as far as it could be read.
 #[derive(Debug, Default)]
-pub(super) struct Declared {
+pub(super) struct Declared<'n> {
     /// The identity, even where other fields are wrong.
     pub(super) id: Option<ExchangeId>,
     pub(super) name: String,
@@ -26,14 +26,14 @@ pub(super) struct Declared {
     pub(super) terms: Terms,
     pub(super) public_url: Option<String>,
     pub(super) system_id: Option<SystemId>,
-    pub(super) values: Option<Node>,
+    pub(super) values: Option<&'n Node>,
 }
 
 /// The namespace of files that name none, as in the original deployment API.
 const NAMESPACE: &str = "communication";
 
 /// Reads the fields below `root`.
-pub(super) fn parse(root: &Node, torn: bool, findings: &mut Findings<'_>) -> Declared {
+pub(super) fn parse<'n>(root: &'n Node, torn: bool, findings: &mut Findings<'_>) -> Declared<'n> {
     if !matches!(root.data, Data::Map(_)) {
         findings.error(
             Reason::InvalidValue,
@@ -313,10 +313,10 @@ fn public_url(fields: &mut Fields<'_, '_, '_>) -> Option<String> {
     None
 }
 
-fn values(fields: &mut Fields<'_, '_, '_>) -> Option<Node> {
+fn values<'n>(fields: &mut Fields<'n, '_, '_>) -> Option<&'n Node> {
     let node = fields.get("helm_values")?;
     if matches!(node.data, Data::Map(_)) {
-        return Some(node.clone());
+        return Some(node);
     }
     let hint = "write chart values below it, as in `config.jetstream.enabled: true`";
     fields.wrong("helm_values", node, "a map", hint);

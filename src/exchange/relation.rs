@@ -89,7 +89,14 @@ fn refuse_same_record(drafts: &mut [Draft<'_>]) {
 fn refuse_same_objects(drafts: &mut [Draft<'_>]) {
     refuse_groups(
         drafts,
-        |draft| draft.exchange.iter().flat_map(services).collect(),
+        |draft| {
+            draft
+                .exchange
+                .as_deref()
+                .into_iter()
+                .flat_map(services)
+                .collect()
+        },
         |(_, _, name), others| {
             Diagnostic::error(
                 Reason::ObjectCollision,

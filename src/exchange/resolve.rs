@@ -1,6 +1,7 @@
 //! A checkout to the desired state. One broken file never hides the others.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::context::Context;
 use super::desired::{BrokenFile, Desired, LastDeclared, Layer};
@@ -19,13 +20,77 @@ pub fn resolve(
     last_declared: &dyn Fn(&[String]) -> BTreeMap<String, LastDeclared>,
 ) -> Desired {
     let shelf = shared::read_all(checkout, context);
-    let mut drafts: Vec<Draft<'_>> = checkout
-        .files
-        .iter()
-        .enumerate()
+    let drafts = read(checkout, context, &shelf, &Known::new());
+    relate(checkout, &shelf, drafts, last_declared)
+}
+
+/// Resolves a head and its base, of which nothing is asked that history knows. What the two have in common is read once.
+pub fn resolve_both(
+    head: &Checkout,
+    base: &Checkout,
+    context: &Context,
+    last_declared: &dyn Fn(&[String]) -> BTreeMap<String, LastDeclared>,
+) -> (Desired, Desired) {
+    let (shelf, old_shelf) = (
+        shared::read_all(head, context),
+        shared::read_all(base, context),
+    );
+    let drafts = read(head, context, &shelf, &Known::new());
+    let known: Known<'_, '_> = if are_same(&shelf, &old_shelf) {
+        let each = drafts.iter();
+        each.map(|draft| ((draft.file.path.as_str(), draft.file.blob.as_str()), draft))
+            .collect()
+    } else {
+        Known::new()
+    };
+    let old = read(base, context, &old_shelf, &known);
+    (
+        relate(head, &shelf, drafts, last_declared),
+        relate(base, &old_shelf, old, &|_| BTreeMap::new()),
+    )
+}
+
+/// Files that were read already beside the same shared files, by path and blob.
+type Known<'k, 'a> = BTreeMap<(&'k str, &'k str), &'k Draft<'a>>;
+
+/// Whether exchanges find the same below them.
+fn are_same(one: &BTreeMap<Layer, Shared<'_>>, other: &BTreeMap<Layer, Shared<'_>>) -> bool {
+    let part = |(layer, shared): (&Layer, &Shared<'_>)| {
+        (
+            layer.clone(),
+            shared.path.clone(),
+            shared.blob.map(str::to_owned),
+        )
+    };
+    one.iter().map(part).eq(other.iter().map(part))
+}
+
+/// Reads every exchange file as far as it can be read alone.
+fn read<'a>(
+    checkout: &'a Checkout,
+    context: &Context,
+    shelf: &BTreeMap<Layer, Shared<'_>>,
+    known: &Known<'_, 'a>,
+) -> Vec<Draft<'a>> {
+    let files = checkout.files.iter().enumerate();
+    files
         .filter(|(_, file)| shared::role(&file.path, &checkout.folder) == Role::Exchange)
-        .filter_map(|(index, _)| Draft::read(index, checkout, context, &shelf))
-        .collect();
+        .filter_map(
+            |(index, file)| match known.get(&(file.path.as_str(), file.blob.as_str())) {
+                Some(draft) => Some(draft.again(file)),
+                None => Draft::read(index, checkout, context, shelf),
+            },
+        )
+        .collect()
+}
+
+/// What the files declare together.
+fn relate(
+    checkout: &Checkout,
+    shelf: &BTreeMap<Layer, Shared<'_>>,
+    mut drafts: Vec<Draft<'_>>,
+    last_declared: &dyn Fn(&[String]) -> BTreeMap<String, LastDeclared>,
+) -> Desired {
     // Which of two files is told about the other does not depend on how they were listed.
     drafts.sort_by(|one, other| one.file.path.cmp(&other.file.path));
     relation::check(&mut drafts);
@@ -56,7 +121,7 @@ pub fn resolve(
             .incomplete
             .push(Diagnostic::error(Reason::SourceIncomplete, text).in_file(&unreadable.path));
     }
-    report_shared(&shelf, &drafts, &mut desired);
+    report_shared(shelf, &drafts, &mut desired);
     let broken: Vec<String> = drafts
         .iter()
         .filter(|draft| !draft.is_sound())
@@ -127,16 +192,22 @@ fn report_shared(shelf: &BTreeMap<Layer, Shared<'_>>, drafts: &[Draft<'_>], desi
 }
 
 fn settle(draft: Draft<'_>, told: &BTreeMap<String, LastDeclared>, desired: &mut Desired) {
+    if draft.is_sound() {
+        if let Some(mut exchange) = draft.exchange {
+            // Only what other files show makes a copy of it.
+            if exchange.diagnostics != draft.diagnostics {
+                Arc::make_mut(&mut exchange)
+                    .diagnostics
+                    .clone_from(&draft.diagnostics);
+            }
+            desired.exchanges.insert(exchange.id.clone(), exchange);
+        }
+        desired.diagnostics.extend(draft.diagnostics);
+        return;
+    }
     desired
         .diagnostics
         .extend(draft.diagnostics.iter().cloned());
-    if draft.is_sound() {
-        if let Some(mut exchange) = draft.exchange {
-            exchange.diagnostics = draft.diagnostics;
-            desired.exchanges.insert(exchange.id.clone(), exchange);
-        }
-        return;
-    }
     let path = &draft.file.path;
     let mut blocks: BTreeSet<_> = draft.id.iter().cloned().collect();
     let last = told.get(path).unwrap_or(&LastDeclared::NotFound);

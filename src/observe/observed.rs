@@ -113,6 +113,14 @@ pub struct ReleaseView {
     pub last_deployed: Option<u32>,
 }
 
+impl ReleaseView {
+    /// Whether the labels tell that it holds what has this label of a digest: we released it so, and nobody changed it.
+    pub fn is_settled(&self, digest: &str) -> bool {
+        let as_stamped = |stamp: &Stamp| stamp.revision == self.revision && stamp.digest == digest;
+        self.status == ReleaseStatus::Deployed && self.stamp.as_ref().is_some_and(as_stamped)
+    }
+}
+
 /// Helm's words for the state of a revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -36,6 +36,9 @@ pub enum PassError {
     /// Its journal.
     #[error("the journal cannot be used")]
     Journal(#[from] crate::state::journal::JournalError),
+    /// A snapshot.
+    #[error(transparent)]
+    Snapshot(#[from] crate::sealed::SealError),
     /// Settings that cannot be met.
     #[error("{0}")]
     Settings(String),
@@ -53,7 +56,9 @@ impl PassError {
         match self {
             Self::Source { source } => source.reason(),
             Self::Registry(_) => Reason::RegistryUnreadable,
-            Self::State(_) | Self::Journal(_) | Self::Settings(_) => Reason::SettingsInvalid,
+            Self::State(_) | Self::Journal(_) | Self::Snapshot(_) | Self::Settings(_) => {
+                Reason::SettingsInvalid
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{Equipment, PassError, Repository, Survey, proofs};
 use crate::id::ExchangeId;
 use crate::observe::observed::Observed;
 use crate::plan::plan;
-use crate::snapshot::{Ground, Snapshot};
+use crate::snapshot::{Ground, Recorded, Snapshot};
 use crate::source::Revision;
 
 /// How long one cluster may take: every release of ours is decoded, because any of them may be asked for.
@@ -47,13 +47,13 @@ pub async fn take_snapshot(
 pub fn survey_snapshot(
     repository: &Repository,
     revision: &Revision,
-    snapshot: Snapshot,
+    snapshot: Recorded<'_>,
     allow_delete: &BTreeSet<ExchangeId>,
 ) -> Result<Survey, PassError> {
     let read = repository.read(revision, &snapshot.context())?;
     let policy = snapshot.policy(allow_delete);
-    let taken_at = snapshot.taken_at;
-    let mut observed = snapshot.into_observed();
+    let taken_at = snapshot.taken_at();
+    let mut observed = snapshot.into_observed(&read.desired)?;
     proofs::prove(
         &mut observed,
         &read.desired,

@@ -8,7 +8,7 @@ use tokio::task::block_in_place;
 
 use crate::config::Settings;
 use crate::exchange::desired::{ChartRef, Desired};
-use crate::exchange::{Context, LastDeclared, declare, resolve};
+use crate::exchange::{Context, LastDeclared, declare, resolve, resolve_both};
 use crate::id::{ClusterId, ExchangeId};
 use crate::pass::PassError;
 use crate::source::{
@@ -104,22 +104,44 @@ impl Repository {
         checkout: &Checkout,
         context: &Context,
     ) -> Result<ReadDesired, PassError> {
-        let history = match &checkout.commit {
+        let history = self.history(checkout)?;
+        let desired = resolve(checkout, context, &|broken| {
+            last_declared(history.as_ref(), broken)
+        });
+        Ok(ReadDesired { desired, history })
+    }
+
+    /// Resolves files that were read, and those of an earlier commit.
+    pub(super) fn resolve_both(
+        &self,
+        head: &Checkout,
+        base: &Checkout,
+        context: &Context,
+    ) -> Result<(Desired, Desired), PassError> {
+        let history = self.history(head)?;
+        Ok(resolve_both(head, base, context, &|broken| {
+            last_declared(history.as_ref(), broken)
+        }))
+    }
+
+    fn history(&self, checkout: &Checkout) -> Result<Option<History>, PassError> {
+        Ok(match &checkout.commit {
             Some(commit) if checkout.has_history => Some(self.source.history(commit)?),
             _ => None,
-        };
-        let last_declared = |broken: &[String]| match &history {
-            Some(history) => history.last_declared(broken, &|path, bytes| {
-                declare(path, bytes).map(|(id, _)| id)
-            }),
-            // A plain folder has no history: what a broken file declared before is not known.
-            None => broken
-                .iter()
-                .map(|path| (path.clone(), LastDeclared::NotFound))
-                .collect(),
-        };
-        let desired = resolve(checkout, context, &last_declared);
-        Ok(ReadDesired { desired, history })
+        })
+    }
+}
+
+fn last_declared(history: Option<&History>, broken: &[String]) -> BTreeMap<String, LastDeclared> {
+    match history {
+        Some(history) => history.last_declared(broken, &|path, bytes| {
+            declare(path, bytes).map(|(id, _)| id)
+        }),
+        // A plain folder has no history: what a broken file declared before is not known.
+        None => broken
+            .iter()
+            .map(|path| (path.clone(), LastDeclared::NotFound))
+            .collect(),
     }
 }
 

@@ -36,22 +36,15 @@ pub fn read_sides(
     let context = context(settings, hosts_of(settings));
     let checkout = repository.source.read(revision)?;
     let against = repository.source.base(&checkout, asked)?;
-    let head = || repository.resolve(&checkout, &context);
     match against {
         Base::Nothing(why) => Ok(Sides {
-            head: head()?.desired,
+            head: repository.resolve(&checkout, &context)?.desired,
             base: None,
             against: format!("nothing, so everything is shown as new: {why}"),
         }),
         Base::Commit { commit, text } => {
             let old = repository.source.read_base(&commit, &checkout)?;
-            // The two sides know nothing of each other.
-            let (head, base) = std::thread::scope(|scope| {
-                let base = scope.spawn(|| declared(&old, &context));
-                (head(), base.join())
-            });
-            let head = head?.desired;
-            let mut base = base.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let (head, mut base) = repository.resolve_both(&checkout, &old, &context)?;
             if !base.broken.is_empty() {
                 mend(&mut base, &head, &repository, &commit, &checkout, &context)?;
             }

@@ -145,7 +145,7 @@ async fn render(
     };
     let wanted: Vec<&DesiredExchange> = plan
         .to_render(installs)
-        .filter_map(|id| desired.exchanges.get(id))
+        .filter_map(|id| desired.exchanges.get(id).map(AsRef::as_ref))
         .collect();
     let parallel = equipment.settings.helm.concurrency.resolve();
     equipment

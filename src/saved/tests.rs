@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::*;
@@ -157,7 +159,7 @@ fn another_archive_of_the_same_chart_spoils_what_would_get_it() {
 fn it_is_read_as_it_was_written_and_keeps_no_value() {
     let (mut desired, world) = upgrade();
     let one = desired.exchanges.get_mut(&id("orders")).unwrap();
-    one.values = json!({"config": {"merge": {"authorization": {"password": "canary-1"}, "note": "canary-2"}}});
+    Arc::make_mut(one).values = json!({"config": {"merge": {"authorization": {"password": "canary-1"}, "note": "canary-2"}}});
     let saved = save(&desired, &world);
     let text = saved.to_text().unwrap();
     assert!(!text.contains("canary"), "{text}");

@@ -1,6 +1,7 @@
 //! A picture of the world without secrets, so that plans can be made where no cluster may be asked: in a pull request.
 //! Pure but for `fetch`.
 
+mod clusters;
 mod fetch;
 mod mask;
 #[cfg(test)]
@@ -10,14 +11,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 pub use fetch::{FetchError, fetch};
 
-use crate::exchange::desired::ChartRef;
+use crate::exchange::desired::{ChartRef, Desired};
 use crate::exchange::{Context, Severities};
 use crate::id::{ClusterId, ExchangeId, Instance};
-use crate::observe::observed::{ClusterView, Hidden, Observed, RegistryView, Unreadable};
+use crate::observe::observed::{
+    ClusterView, Hidden, Observed, RegistryView, ReleaseKey, ReleaseView, Unreadable,
+};
 use crate::plan::policy::Policy;
 use crate::sealed::{self, Kind, SealError};
 
@@ -26,7 +30,7 @@ const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// What was seen, and what of the operator's settings a plan depends on.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Snapshot {
+pub struct Snapshot<C = Seen<ClusterView>> {
     /// Who took it.
     pub tool_version: String,
     /// When it was seen.
@@ -36,11 +40,20 @@ pub struct Snapshot {
     /// The operator's settings that plans depend on.
     pub settings: Ground,
     /// Every cluster of the inventory.
-    pub clusters: BTreeMap<ClusterId, Seen<ClusterView>>,
+    pub clusters: BTreeMap<ClusterId, C>,
     /// The registry.
     pub registry: Seen<RegistryView>,
     /// What is left out.
     pub hidden: Hidden,
+}
+
+/// A snapshot as it is read: the clusters, which are most of it, are left in the file until it is known what a plan needs
+/// of them.
+#[derive(Debug)]
+pub struct Recorded<'b> {
+    file: &'b str,
+    bytes: &'b [u8],
+    rest: Snapshot<IgnoredAny>,
 }
 
 /// Settings that plans depend on.
@@ -139,18 +152,40 @@ impl Snapshot {
         sealed::seal(Kind::Snapshot, self)
     }
 
-    /// Reads a file.
-    pub fn read(file: &str, bytes: &[u8]) -> Result<Self, SealError> {
-        sealed::open(Kind::Snapshot, file, bytes)
+    /// What could not be read, and why.
+    pub fn unreadable(&self) -> impl Iterator<Item = (&str, &Unreadable)> {
+        let clusters = self.clusters.iter().filter_map(|(id, seen)| match seen {
+            Seen::View(_) => None,
+            Seen::Unreadable(why) => Some((id.as_str(), why)),
+        });
+        let registry = match &self.registry {
+            Seen::View(_) => None,
+            Seen::Unreadable(why) => Some(("registry", why)),
+        };
+        clusters.chain(registry)
+    }
+}
+
+impl<'b> Recorded<'b> {
+    /// Reads a file; `file` is its name.
+    pub fn read(file: &'b str, bytes: &'b [u8]) -> Result<Self, SealError> {
+        let rest = sealed::open(Kind::Snapshot, file, bytes)?;
+        Ok(Self { file, bytes, rest })
+    }
+
+    /// When it was seen.
+    pub fn taken_at(&self) -> Timestamp {
+        self.rest.taken_at
     }
 
     /// Refuses one that is older than `most`.
-    pub fn check_age(&self, file: &str, most: Duration, now: Timestamp) -> Result<(), AgeError> {
-        let age = now.duration_since(self.taken_at);
+    pub fn check_age(&self, most: Duration, now: Timestamp) -> Result<(), AgeError> {
+        let file = self.file;
+        let age = now.duration_since(self.taken_at());
         if age < -SKEW {
             return Err(AgeError::Ahead {
                 file: file.to_owned(),
-                taken_at: self.taken_at,
+                taken_at: self.taken_at(),
             });
         }
         if age.is_positive() && age.unsigned_abs() > most {
@@ -165,57 +200,56 @@ impl Snapshot {
 
     /// When it was taken, as the end of a sentence.
     pub fn age(&self, now: Timestamp) -> String {
-        let age = now.duration_since(self.taken_at).as_secs().unsigned_abs();
+        let age = now.duration_since(self.taken_at()).as_secs().unsigned_abs();
         let age = humantime::format_duration(Duration::from_secs(age));
-        format!("at {:.0}, {age} ago", self.taken_at)
-    }
-
-    /// What could not be read, and why.
-    pub fn unreadable(&self) -> impl Iterator<Item = (&str, &Unreadable)> {
-        let clusters = self.clusters.iter().filter_map(|(id, seen)| match seen {
-            Seen::View(_) => None,
-            Seen::Unreadable(why) => Some((id.as_str(), why)),
-        });
-        let registry = match &self.registry {
-            Seen::View(_) => None,
-            Seen::Unreadable(why) => Some(("registry", why)),
-        };
-        clusters.chain(registry)
+        format!("at {:.0}, {age} ago", self.taken_at())
     }
 
     /// What files are resolved with.
     pub fn context(&self) -> Context {
         Context {
-            chart: self.settings.chart.clone(),
-            hosts: self.settings.hosts.clone(),
-            allow_values: self.settings.allow_values.clone(),
-            severities: self.settings.severities.clone(),
+            chart: self.rest.settings.chart.clone(),
+            hosts: self.rest.settings.hosts.clone(),
+            allow_values: self.rest.settings.allow_values.clone(),
+            severities: self.rest.settings.severities.clone(),
         }
     }
 
     /// What is allowed.
     pub fn policy(&self, allow_delete: &BTreeSet<ExchangeId>) -> Policy {
         Policy {
-            instance: self.instance.clone(),
-            prune: self.settings.prune,
-            max_delete_percent: self.settings.max_delete,
+            instance: self.rest.instance.clone(),
+            prune: self.rest.settings.prune,
+            max_delete_percent: self.rest.settings.max_delete,
             allow_delete: allow_delete.clone(),
-            helm_timeout: Duration::from_secs(self.settings.helm_timeout),
+            helm_timeout: Duration::from_secs(self.rest.settings.helm_timeout),
             ..Policy::default()
         }
     }
 
-    /// What clusters and registry said; what git knows of it is asked anew.
-    pub fn into_observed(self) -> Observed {
-        let clusters = self.clusters.into_iter();
-        Observed {
-            clusters: clusters.map(|(id, seen)| (id, seen.into())).collect(),
-            registry: self.registry.into(),
+    /// What clusters and registry said; what git knows of it is asked anew. What a release holds is left out, as in a live
+    /// view, where its labels tell that it is what is desired.
+    pub fn into_observed(self, desired: &Desired) -> Result<Observed, SealError> {
+        let settled = |cluster: &ClusterId, key: &ReleaseKey, release: &ReleaseView| {
+            let id = ExchangeId {
+                cluster: cluster.clone(),
+                namespace: key.namespace.clone(),
+                release: key.release.clone(),
+            };
+            let wanted = desired.exchanges.get(&id);
+            wanted.is_some_and(|wanted| release.is_settled(wanted.digest.label()))
+        };
+        let clusters = clusters::read(self.bytes, &settled).map_err(|_| SealError::Edited {
+            file: self.file.to_owned(),
+        })?;
+        Ok(Observed {
+            clusters,
+            registry: self.rest.registry.into(),
             proofs: BTreeMap::new(),
             ancestry: BTreeMap::new(),
             renders: BTreeMap::new(),
             stored: BTreeMap::new(),
-            hidden: self.hidden,
-        }
+            hidden: self.rest.hidden,
+        })
     }
 }

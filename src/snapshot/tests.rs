@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::exchange::desired::{Desired, DesiredExchange};
+use crate::exchange::desired::DesiredExchange;
 use crate::plan::action::{Action, Plan, PlannedExchange, ValueOp};
 use crate::plan::plan;
 use crate::plan::tests::changes::{CHANGES, upgrade};
@@ -28,20 +28,20 @@ fn picture(world: &Observed) -> Snapshot {
 }
 
 /// As it is after a journey through a file; what git knows is the same.
-fn seen_again(world: &Observed) -> (Observed, Policy) {
+fn seen_again(desired: &Desired, world: &Observed) -> (Observed, Policy) {
     let text = picture(world).to_text().unwrap();
-    let snapshot = Snapshot::read("world.json", text.as_bytes()).unwrap();
+    let snapshot = Recorded::read("world.json", text.as_bytes()).unwrap();
     let policy = snapshot.policy(&BTreeSet::new());
     let again = Observed {
         proofs: world.proofs.clone(),
         ancestry: world.ancestry.clone(),
-        ..snapshot.into_observed()
+        ..snapshot.into_observed(desired).unwrap()
     };
     (again, policy)
 }
 
 fn plans(desired: &Desired, world: &Observed) -> (Plan, Plan) {
-    let (again, policy) = seen_again(world);
+    let (again, policy) = seen_again(desired, world);
     let live = plan(desired, world, &Policy::default(), now());
     (live, plan(desired, &again, &policy, now()))
 }
@@ -240,9 +240,10 @@ fn a_file_keeps_its_form() {
 
 #[test]
 fn an_old_picture_is_refused_and_so_is_one_of_tomorrow() {
-    let snapshot = picture(&observed([]));
+    let text = picture(&observed([])).to_text().unwrap();
+    let snapshot = Recorded::read("world.json", text.as_bytes()).unwrap();
     let hour = Duration::from_secs(3600);
-    let at = |time: &str| snapshot.check_age("world.json", hour, time.parse().unwrap());
+    let at = |time: &str| snapshot.check_age(hour, time.parse().unwrap());
     assert_eq!(at("2026-01-01T12:59:59Z"), Ok(()));
     assert_eq!(at("2026-01-01T11:56:00Z"), Ok(()));
     let old = at("2026-01-01T13:00:01Z").unwrap_err().to_string();

@@ -1,5 +1,7 @@
 //! Secrets of every shape in every place: none may be found in any face.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use natsx_sync::diagnostic::Diagnostic;
@@ -113,7 +115,7 @@ fn release(world: &mut Observed) -> &mut ReleaseView {
 }
 
 fn wanted(desired: &mut Desired) -> &mut natsx_sync::exchange::desired::DesiredExchange {
-    desired.exchanges.values_mut().next().unwrap()
+    Arc::make_mut(desired.exchanges.values_mut().next().unwrap())
 }
 
 /// The places a secret may stand in. What is not refused by its file comes from releases, records and answers.

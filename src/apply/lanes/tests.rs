@@ -164,6 +164,10 @@ fn id(text: &str) -> ExchangeId {
     text.parse().unwrap()
 }
 
+fn wanted_in<'d>(desired: &'d mut Desired, id: &ExchangeId) -> &'d mut DesiredExchange {
+    Arc::make_mut(desired.exchanges.get_mut(id).unwrap())
+}
+
 fn wanted(id: &ExchangeId) -> DesiredExchange {
     DesiredExchange {
         id: id.clone(),
@@ -232,7 +236,7 @@ fn plan(fake: &Fake, ids: &[ExchangeId], present: bool) -> (Plan, Desired) {
             fingerprint: String::new(),
         });
         if present {
-            desired.exchanges.insert(id.clone(), wanted(id));
+            desired.exchanges.insert(id.clone(), wanted(id).into());
         }
     }
     (plan, desired)
@@ -352,7 +356,7 @@ async fn a_wait_ends_with_its_time_or_with_a_newer_plan() {
         while !matches!(told.recv().await.unwrap(), Progress::Waiting(..)) {}
         assert_eq!(lanes.in_flight()[&ids[0]].step, "wait_ready");
         if newer {
-            desired.exchanges.get_mut(&ids[0]).unwrap().digest = Digest::of(b"newer");
+            wanted_in(&mut desired, &ids[0]).digest = Digest::of(b"newer");
             lanes.submit(&plan, &desired, 2, Retry::Everything);
         }
         lanes.idle().await;
@@ -379,7 +383,7 @@ async fn a_failed_dependency_holds_its_dependants() {
     let ids = [id("east/ns/a"), id("east/ns/b")];
     let (lanes, mut told) = scene.lanes(limits());
     let (plan, mut desired) = plan(&scene.fake, &ids, true);
-    desired.exchanges.get_mut(&ids[0]).unwrap().depends_on = vec![ids[1].clone()];
+    wanted_in(&mut desired, &ids[0]).depends_on = vec![ids[1].clone()];
     lanes.submit(&plan, &desired, 1, Retry::Everything);
     lanes.idle().await;
     let mut results = BTreeMap::new();
@@ -408,7 +412,7 @@ async fn dependants_wait_for_what_is_held_or_unwell_and_go_on_after_it() {
     let ids = [id("east/ns/a"), id("east/ns/b")];
     let (lanes, mut told) = scene.lanes(limits());
     let (wished, mut desired) = plan(&scene.fake, &ids, true);
-    desired.exchanges.get_mut(&ids[0]).unwrap().depends_on = vec![ids[1].clone()];
+    wanted_in(&mut desired, &ids[0]).depends_on = vec![ids[1].clone()];
     let with = |action| {
         let mut plan = wished.clone();
         plan.exchanges[1].action = action;

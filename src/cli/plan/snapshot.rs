@@ -10,7 +10,7 @@ use crate::config::Settings;
 use crate::pass::{Repository, survey_snapshot};
 use crate::plan::action::Plan;
 use crate::report::{Header, Truth};
-use crate::snapshot::{Snapshot, fetch};
+use crate::snapshot::{Recorded, fetch};
 use crate::source::Revision;
 
 pub(super) async fn plan(
@@ -24,9 +24,9 @@ pub(super) async fn plan(
     } else {
         (place.to_owned(), file::read(Path::new(place))?)
     };
-    let snapshot = Snapshot::read(&shown, &bytes)?;
+    let snapshot = Recorded::read(&shown, &bytes)?;
     snapshot
-        .check_age(&shown, args.max_age, Timestamp::now())
+        .check_age(args.max_age, Timestamp::now())
         .map_err(|error| Failure::new(4, error))?;
     let against = format!("the world as it was {}", snapshot.age(Timestamp::now()));
     let repository = Repository::open(settings, None)?;

@@ -13,7 +13,13 @@ fn values(base: &str, profile: &str, own: &str) -> Value {
         ("exchanges/a.yaml", &file),
     ]);
     assert!(desired.broken.is_empty(), "{:#?}", desired.broken);
-    desired.exchanges.into_values().next().unwrap().values
+    desired
+        .exchanges
+        .into_values()
+        .next()
+        .unwrap()
+        .values
+        .clone()
 }
 
 #[test]

@@ -160,6 +160,7 @@ fn public_urls_are_those_of_the_original() {
             .next()
             .unwrap()
             .public_url
+            .clone()
     };
     assert_eq!(
         urls("", "east").as_deref(),

@@ -1,5 +1,7 @@
 //! Every kind of change, and whether it matters to the plan of one exchange.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::world::*;
@@ -32,11 +34,11 @@ pub(crate) const CHANGES: [(&str, Option<&str>, Change); 20] = [
     }),
     ("another file", None, |desired, _| {
         let other = desired.exchanges.get_mut(&id("other")).unwrap();
-        other.blobs.clear();
+        Arc::make_mut(other).blobs.clear();
     }),
     ("one more file", None, |desired, _| {
         let more = exchange("more", json!({}));
-        desired.exchanges.insert(more.id.clone(), more);
+        desired.exchanges.insert(more.id.clone(), more.into());
     }),
     ("the chart", Some("chart"), |desired, _| {
         wanted(desired).chart.version = "2.14.3".to_owned();
@@ -110,7 +112,7 @@ fn secret() -> SecretKey {
 }
 
 fn wanted(desired: &mut Desired) -> &mut DesiredExchange {
-    desired.exchanges.get_mut(&id("orders")).unwrap()
+    Arc::make_mut(desired.exchanges.get_mut(&id("orders")).unwrap())
 }
 
 fn record(world: &mut Observed) -> &mut Record {

@@ -104,7 +104,7 @@ pub(crate) fn build(fates: &[Fate]) -> (Desired, Observed) {
             };
             wanted
                 .exchanges
-                .insert(one.id.clone(), exchange_of(one.id.clone(), values));
+                .insert(one.id.clone(), exchange_of(one.id.clone(), values).into());
         }
     }
     (wanted, world)
@@ -125,7 +125,7 @@ fn apply(plan: &Plan, wanted: &Desired, world: &mut Observed) {
         .filter(|entry| entry.action.is_change())
     {
         let id = entry.id.clone().unwrap();
-        let one: Option<&DesiredExchange> = wanted.exchanges.get(&id);
+        let one: Option<&DesiredExchange> = wanted.exchanges.get(&id).map(AsRef::as_ref);
         let view = world
             .clusters
             .get_mut(&id.cluster)

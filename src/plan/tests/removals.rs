@@ -1,5 +1,7 @@
 //! What nothing declares any more.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::world::*;
@@ -124,7 +126,7 @@ fn orphaned_records_go_unless_used() {
     view(&mut world).releases.remove(&key(&gone.id));
     assert_eq!(say(&wanted, &world), "deregister RecordOrphaned");
     for other in wanted.exchanges.values_mut() {
-        other.system_id = gone.system_id.clone();
+        Arc::make_mut(other).system_id = gone.system_id.clone();
     }
     assert_eq!(say(&wanted, &world), "none FileRemoved");
 }

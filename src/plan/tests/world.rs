@@ -61,7 +61,7 @@ pub(crate) fn desired(exchanges: impl IntoIterator<Item = DesiredExchange>) -> D
         has_history: true,
         exchanges: exchanges
             .into_iter()
-            .map(|one| (one.id.clone(), one))
+            .map(|one| (one.id.clone(), one.into()))
             .collect(),
         ..Desired::default()
     }

@@ -31,12 +31,15 @@ pub(super) struct Servers {
 
 impl Servers {
     pub(super) fn start() -> Result<Self> {
-        let fleet = Fleet::up(&FleetOptions {
+        let up = Fleet::up(&FleetOptions {
             name: FLEET.to_owned(),
             clusters: 2,
             nodes: false,
-        })?;
-        Ok(Self { fleet })
+        });
+        if up.is_err() {
+            Fleet::down(FLEET)?;
+        }
+        Ok(Self { fleet: up? })
     }
 
     /// The server that stands for a cluster of the inventory.
