@@ -16,6 +16,9 @@ use crate::reason::Reason;
 const PATIENCE: SignedDuration = SignedDuration::from_mins(3);
 /// When a load that may have been of either configuration was of the wanted one: another would have followed.
 const SETTLED: SignedDuration = SignedDuration::from_secs(100);
+/// How long what stood in between may still reach a server after it was put back: the kubelet may have handed it to the
+/// pod just before, and whoever watches the file is a moment behind (the chart's reloader: about a second).
+const ON_ITS_WAY: SignedDuration = SignedDuration::from_secs(5);
 /// What Kubernetes' times are cut off to.
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 const REFUSAL: &str = "Failed to reload";
@@ -33,6 +36,7 @@ pub(super) async fn check(
         .iter()
         .filter(|server| match loaded(server, change) {
             Loaded::Yes => false,
+            Loaded::Before => since <= ON_ITS_WAY,
             Loaded::No => true,
             Loaded::Perhaps => since <= SETTLED,
         })
@@ -68,6 +72,8 @@ pub(super) async fn check(
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Loaded {
     Yes,
+    /// It has had it since before the change: what stood in between never reached it, and may be on its way.
+    Before,
     No,
     /// It loaded something in the very second of a change: what was there before, or what came.
     Perhaps,
@@ -77,23 +83,30 @@ enum Loaded {
 /// whole seconds, cut off: what it says happened at a second happened within it.
 fn loaded(server: &Server, change: &ConfigChange) -> Loaded {
     let plain = |digest: &str| digest.trim_start_matches("sha256:").to_owned();
+    let since_start = server.started.is_some_and(|started| started > change.at);
+    let after = |at: Timestamp| at >= change.at + SECOND;
     if let (Some(wanted), Some(found)) = (change.digests.get(&server.pod), &server.config_digest) {
-        return if plain(wanted) == plain(found) {
+        return if plain(wanted) != plain(found) {
+            Loaded::No
+        } else if since_start || server.config_loaded.is_some_and(after) {
             Loaded::Yes
         } else {
-            Loaded::No
+            Loaded::Before
         };
     }
-    if server.started.is_some_and(|started| started > change.at) {
+    if since_start {
         return Loaded::Yes;
     }
     let Some(at) = server.config_loaded else {
         return Loaded::No;
     };
+    if after(at) {
+        return Loaded::Yes;
+    }
     let second = |second: Timestamp| second <= at && at < second + SECOND;
     let within = |held: &InForce| held.from + SECOND <= at && at < held.until;
-    if at >= change.at + SECOND || change.before.iter().any(within) {
-        return Loaded::Yes;
+    if change.before.iter().any(within) {
+        return Loaded::Before;
     }
     let edge = |held: &InForce| second(held.from) || second(held.until);
     if second(change.at) || change.before.iter().any(edge) {
@@ -178,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_put_back_before_a_server_saw_the_change_is_loaded_still() {
+    fn what_was_put_back_before_a_server_saw_the_change_was_loaded_before() {
         let (before, earlier) = (at(40)..at(90), at(2)..at(4));
         let put_back = ConfigChange {
             before: [earlier, before]
@@ -191,8 +204,8 @@ mod tests {
         };
         let found = |started, loaded_at| loaded(&server(started, loaded_at, None), &put_back);
         // Nothing of a second change and a second return reached it either.
-        assert_eq!(found(1, 3), Loaded::Yes);
-        assert_eq!(found(10, 60), Loaded::Yes);
+        assert_eq!(found(1, 3), Loaded::Before);
+        assert_eq!(found(10, 60), Loaded::Before);
         // It saw what stood between.
         assert_eq!(found(10, 95), Loaded::No);
         // It has not even loaded what was there before.
@@ -220,13 +233,15 @@ mod tests {
         assert_eq!(found(100_900), Loaded::Perhaps);
         assert_eq!(found(101_000), Loaded::Yes);
         assert_eq!(found(40_500), Loaded::Perhaps);
-        assert_eq!(found(41_000), Loaded::Yes);
+        assert_eq!(found(41_000), Loaded::Before);
     }
 
     #[test]
     fn a_known_digest_outweighs_the_clock() {
         let wanted = change(Some("sha256:aa"));
-        assert_eq!(loaded(&server(50, 60, Some("aa")), &wanted), Loaded::Yes);
+        assert_eq!(loaded(&server(50, 60, Some("aa")), &wanted), Loaded::Before);
+        assert_eq!(loaded(&server(50, 101, Some("aa")), &wanted), Loaded::Yes);
+        assert_eq!(loaded(&server(101, 60, Some("aa")), &wanted), Loaded::Yes);
         assert_eq!(
             loaded(&server(50, 130, Some("sha256:bb")), &wanted),
             Loaded::No
