@@ -1,7 +1,6 @@
 //! Findings where forges show them: at the line of a change.
 
-use std::fmt::Write as _;
-
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::safe;
@@ -115,17 +114,15 @@ fn location(file: &str, finding: &Diagnostic) -> Value {
     json!({"physicalLocation": place})
 }
 
-/// A path as a relative reference.
+/// A path as a relative reference (RFC 3986 2.3, 3.3).
 fn uri(path: &str) -> String {
-    let mut out = String::new();
-    for byte in path.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            write!(out, "%{byte:02X}").ok();
-        }
-    }
-    out
+    const WITHIN_A_PATH: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'~')
+        .remove(b'/');
+    utf8_percent_encode(path, WITHIN_A_PATH).to_string()
 }
 
 #[cfg(test)]
