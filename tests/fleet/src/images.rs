@@ -14,7 +14,8 @@ use crate::tools::{NATS_NEW, NATS_OLD, Tools};
 /// The image every pod's sandbox is made of.
 pub const PAUSE: &str = "registry.k8s.io/pause:3.6";
 
-/// Watches files and tells the server: what the chart's reloader does, in a few lines.
+/// Watches files and tells the server: what the chart's reloader does, in a few lines. It starts no program while nothing
+/// changes: many pods share this host.
 const RELOADER: &str = r#"#!/bin/sh
 pid= files=
 while [ $# -gt 0 ]; do
@@ -24,13 +25,25 @@ while [ $# -gt 0 ]; do
     *) shift ;;
   esac
 done
-sum() { cat $files 2>/dev/null | md5sum; }
-last=$(sum)
+look() {
+  for file in $files; do
+    mkdir -p "/tmp/looked${file%/*}"
+    touch -r "$file" "/tmp/looked$file"
+  done
+  cat $files 2>/dev/null | md5sum
+}
+last=$(look)
 trap 'exit 0' TERM
+mkfifo /tmp/never
 while :; do
-  sleep 1 & wait $!
-  now=$(sum)
-  if [ "$now" != "$last" ] && [ -s "$pid" ]; then
+  read -r -t 1 nothing <> /tmp/never
+  newer=
+  for file in $files; do
+    [ "$file" -nt "/tmp/looked$file" ] && newer=yes
+  done
+  [ -n "$newer" ] && [ -s "$pid" ] || continue
+  now=$(look)
+  if [ "$now" != "$last" ]; then
     last=$now
     kill -HUP "$(cat "$pid")" && echo "configuration changed: server told"
   fi
@@ -55,7 +68,7 @@ int main(void) {
 
 /// Makes the archive of all images, once per set of programs.
 pub fn archive(cache: &Cache, tools: &Tools) -> Result<PathBuf> {
-    let target = cache.images().join("images-2.tar");
+    let target = cache.images().join("images-3.tar");
     if target.exists() {
         return Ok(target);
     }
@@ -64,8 +77,8 @@ pub fn archive(cache: &Cache, tools: &Tools) -> Result<PathBuf> {
     let shell = |extra: Vec<Entry>| -> Result<Vec<Entry>> {
         let mut entries = vec![Entry::file("bin/busybox", std::fs::read("/bin/busybox")?)];
         for name in [
-            "sh", "ls", "cat", "sleep", "kill", "md5sum", "mkdir", "ln", "echo", "httpd",
-            "nslookup", "wget", "rm", "ps", "true",
+            "sh", "ls", "cat", "sleep", "kill", "md5sum", "mkdir", "mkfifo", "touch", "ln", "echo",
+            "httpd", "nslookup", "wget", "rm", "ps", "true",
         ] {
             entries.push(Entry::link(&format!("bin/{name}"), "busybox"));
         }

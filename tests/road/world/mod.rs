@@ -5,6 +5,7 @@ mod cluster;
 mod daemon;
 mod front;
 mod hold;
+mod leave;
 mod run;
 mod template;
 
@@ -83,14 +84,7 @@ impl World {
 
     /// The same with an inventory of its own.
     pub(crate) fn settings_with(&self, url: &str, clusters: &str, more: &str) {
-        // An instance of its own: nothing of another test is ever ours.
-        let instance = self
-            .repository
-            .path()
-            .file_stem()
-            .unwrap()
-            .to_string_lossy()
-            .into_owned();
+        let instance = self.instance();
         let text = format!(
             "source:\n  url: {url}\n  interval: 1s\nclusters:\n{clusters}instance: {instance}\nchart: {{repository: {}}}\nhelm: {{path: {}}}\nhealth: {{timeout: 2m, interval: 2s}}\nlisten: {{registry: '127.0.0.1:0'}}\nstate: {}\n{more}",
             self.fleet.chart().display(),
@@ -98,6 +92,12 @@ impl World {
             self.state().display(),
         );
         fs::write(self.path("config.yaml"), text).unwrap();
+    }
+
+    /// An instance of its own: nothing of another test is ever ours.
+    fn instance(&self) -> String {
+        let name = self.repository.path().file_stem().unwrap();
+        name.to_string_lossy().into_owned()
     }
 
     /// Puts a helm in place that writes down each start, and the process it was.
