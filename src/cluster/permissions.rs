@@ -214,14 +214,16 @@ mod tests {
         let asked = questions(Some(&BTreeSet::from(["a".parse().unwrap()])));
         let denied = asked
             .into_iter()
-            .filter(|question| question.resource == "pods/proxy" || question.resource == "leases")
+            .filter(|question| {
+                question.resource == "pods/proxy" || question.resource == "statefulsets"
+            })
             .collect();
         let rules = rules(denied);
         assert_eq!(rules.len(), 2);
         assert_eq!(rules[0].to_string(), "get pods/proxy in namespace a");
         assert_eq!(
             rules[1].to_string(),
-            "create, get, patch, update leases.coordination.k8s.io in namespace a"
+            "create, delete, get, list, patch, update statefulsets.apps in namespace a"
         );
     }
 

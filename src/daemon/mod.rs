@@ -7,6 +7,7 @@ mod passes;
 mod record;
 mod reload;
 mod requests;
+mod service;
 mod session;
 mod standing;
 mod telling;

@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use sd_notify::NotifyState;
 use tokio::time::Instant;
 
-use super::telling::notify;
 use super::watch::{Daemon, SOON};
 use crate::apply::effect::Why;
 use crate::apply::{Outcome, OutcomeResult, Progress, Verdict};
@@ -88,7 +87,7 @@ impl Daemon<'_> {
                 self.ask_health();
             }
         }
-        notify(&[NotifyState::Watchdog]);
+        self.service.tell(vec![NotifyState::Watchdog]);
         self.status_changed();
     }
 

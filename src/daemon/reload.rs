@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use sd_notify::NotifyState;
 
-use super::telling::notify;
 use super::watch::Daemon;
 use super::{limits, session};
 use crate::config::{Settings, need_restart};
@@ -18,7 +17,7 @@ impl Daemon<'_> {
         let mut states = vec![NotifyState::Reloading];
         // The service manager tells this reload from the next by its time.
         states.extend(NotifyState::monotonic_usec_now().ok());
-        notify(&states);
+        self.service.tell(states);
         self.reload_asked = true;
         self.activate(std::time::Duration::ZERO);
     }
@@ -40,7 +39,7 @@ impl Daemon<'_> {
         self.options.board.metrics.settings(trouble.is_some());
         self.ledger.take_settings(trouble);
         self.status_changed();
-        notify(&[NotifyState::Ready]);
+        self.service.tell(vec![NotifyState::Ready]);
     }
 
     async fn read_again(&mut self) -> Result<(), Trouble> {

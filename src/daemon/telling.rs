@@ -1,4 +1,4 @@
-//! Tells others how it stands: the status file, the board and the service manager.
+//! Tells others how it stands: the status file and the board.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +56,7 @@ impl Daemon<'_> {
         self.options
             .board
             .show(|seen| seen.beat = std::time::Instant::now());
-        notify(&[NotifyState::Watchdog]);
+        self.service.tell(vec![NotifyState::Watchdog]);
     }
 
     /// Shows that nothing may follow from a pass.
@@ -115,9 +115,4 @@ pub(super) async fn due(at: Option<Instant>) {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
     }
-}
-
-pub(super) fn notify(states: &[NotifyState<'_>]) {
-    // Not under systemd: nobody to tell.
-    sd_notify::notify(states).ok();
 }

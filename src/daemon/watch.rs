@@ -16,7 +16,8 @@ use super::health::Answer;
 use super::holds::Holds;
 use super::record::Stated;
 use super::requests::Again;
-use super::telling::{due, notify};
+use super::service::Service;
+use super::telling::due;
 use super::{Ledger, Session, limits};
 use crate::apply::{Lanes, World};
 use crate::config::{ConfigError, Settings};
@@ -63,6 +64,7 @@ pub(super) struct Daemon<'a> {
     pub(super) owner: &'a dyn Owner,
     pub(super) shown: String,
     pub(super) holds: Holds,
+    pub(super) service: Service,
     pub(super) reload_asked: bool,
     pub(super) status_due: Option<Instant>,
 }
@@ -125,13 +127,14 @@ pub async fn run(
         owner,
         shown: String::new(),
         holds: Holds::new(),
+        service: Service::new(),
         reload_asked: false,
         status_due: None,
     };
     let mut requests = tokio::time::interval(REQUESTS);
     daemon.write_status();
     // Not after the first pass: a repository that is away at boot, or long in coming, is no reason to be killed.
-    notify(&[NotifyState::Ready]);
+    daemon.service.tell(vec![NotifyState::Ready]);
     loop {
         tokio::select! {
             _ = term.recv() => break,
@@ -159,7 +162,7 @@ pub async fn run(
         }
     }
     tracing::info!("told to stop: what runs is ended in an orderly way");
-    notify(&[NotifyState::Stopping]);
+    daemon.service.tell(vec![NotifyState::Stopping]);
     stop.cancel();
     if tokio::time::timeout(DRAIN, daemon.lanes.idle())
         .await
