@@ -62,7 +62,7 @@ pub struct Common {
     /// A commit, branch or tag of it, instead of the files as they stand
     #[arg(long, global = true, value_name = "REV")]
     pub revision: Option<String>,
-    /// A cluster to serve: its cluster_id and its kubeconfig; without ID the context's name (can be repeated)
+    /// A cluster to serve: its id and its kubeconfig; without ID the context's name (can be repeated)
     #[arg(long, global = true, value_name = "[ID=]FILE")]
     pub kubeconfig: Vec<String>,
     /// The state folder

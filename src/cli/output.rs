@@ -62,23 +62,13 @@ impl Output {
         if let Err(error) = written
             && error.kind() != std::io::ErrorKind::BrokenPipe
         {
-            self.lose(&error);
+            lose(&error);
         }
     }
 
     /// Whether a result could not be written.
     pub fn lost(&self) -> bool {
         LOST.load(Ordering::Relaxed)
-    }
-
-    fn lose(&self, error: &std::io::Error) {
-        if !LOST.swap(true, Ordering::Relaxed) {
-            writeln!(
-                std::io::stderr(),
-                "error: the result could not be written: {error}"
-            )
-            .ok();
-        }
     }
 
     /// Makes place for a result that replaces the last one, on a terminal.
@@ -115,5 +105,15 @@ impl Output {
     /// Whether a person is at the other end of both streams.
     pub fn interactive(&self) -> bool {
         std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    }
+}
+
+fn lose(error: &std::io::Error) {
+    if !LOST.swap(true, Ordering::Relaxed) {
+        writeln!(
+            std::io::stderr(),
+            "error: the result could not be written: {error}"
+        )
+        .ok();
     }
 }

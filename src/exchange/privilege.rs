@@ -29,7 +29,7 @@ const POD_KEYS: &[&str] = &[
     "serviceAccountName",
 ];
 /// What makes another object of an object. Any `merge` or `patch` of the chart can say so: a Service becomes a
-/// ClusterRoleBinding, or one of another namespace.
+/// `ClusterRoleBinding`, or one of another namespace.
 const OBJECT_KEYS: &[&str] = &[
     "aggregationRule",
     "apiVersion",

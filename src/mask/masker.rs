@@ -64,7 +64,7 @@ impl Secrets {
             for mut spelling in spelling::spellings(secret) {
                 if spelling.len() >= SHORTEST {
                     let word = spelling.len() < SHORT;
-                    let rest = spelling.split_off(spelling.floor_char_boundary(LOOKED_FOR));
+                    let rest = spelling.split_off(boundary(&spelling, LOOKED_FOR));
                     let needle = needles.entry(spelling).or_insert(Needle {
                         word,
                         endings: Vec::new(),
@@ -107,7 +107,7 @@ impl Needle {
         let mut best = (0, None);
         for (ending, number) in &self.endings {
             let same = ending.bytes().zip(rest.bytes()).take_while(|(a, b)| a == b);
-            let same = rest.floor_char_boundary(same.count());
+            let same = boundary(rest, same.count());
             if best.1.is_none() || same > best.0 {
                 best = (same, Some(*number));
             }
@@ -298,4 +298,11 @@ fn walk(path: &[String], value: &Value, visit: &mut impl FnMut(&[String], &Value
         }
     }
     inner(&mut path.to_vec(), value, visit);
+}
+
+/// The last boundary of a character that is not beyond `at`.
+fn boundary(text: &str, at: usize) -> usize {
+    let upto = 0..=at.min(text.len());
+    let last = upto.rev().find(|at| text.is_char_boundary(*at));
+    last.unwrap_or_default()
 }

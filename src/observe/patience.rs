@@ -74,6 +74,7 @@ impl Patience {
     }
 
     /// The same, with everybody waited for again.
+    #[must_use]
     pub fn renewed(&self) -> Self {
         Self {
             pause: self.pause,

@@ -33,7 +33,8 @@ impl Default for Remembered<'_> {
 /// The commits stamped on what carries our mark.
 #[derive(Debug, Default)]
 struct Marks {
-    release: Option<Option<CommitId>>,
+    has_release: bool,
+    release: Option<CommitId>,
     records: BTreeSet<CommitId>,
 }
 
@@ -41,14 +42,15 @@ impl Marks {
     /// Where there is a release its own stamp alone says whether it is of this history: it may have been taken over
     /// since the record was written, and records are easier to write than releases.
     fn proving(&self) -> BTreeSet<&CommitId> {
-        match &self.release {
-            Some(stamped) => stamped.iter().collect(),
-            None => self.records.iter().collect(),
+        if self.has_release {
+            self.release.iter().collect()
+        } else {
+            self.records.iter().collect()
         }
     }
 
     fn all(&self) -> impl Iterator<Item = &CommitId> {
-        self.release.iter().flatten().chain(&self.records)
+        self.release.iter().chain(&self.records)
     }
 }
 
@@ -144,7 +146,9 @@ fn marked(observed: &Observed, instance: &Instance) -> BTreeMap<ExchangeId, Mark
                 namespace: key.namespace.clone(),
                 release: key.release.clone(),
             };
-            ours.entry(id).or_default().release = Some(stamp.commit.clone());
+            let marks = ours.entry(id).or_default();
+            marks.has_release = true;
+            marks.release.clone_from(&stamp.commit);
         }
     }
     if let Ok(registry) = &observed.registry {

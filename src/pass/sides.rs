@@ -1,6 +1,7 @@
 //! The two sides of an offline plan: what git says now, and what it said at the base.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::PassError;
 use super::repository::{Repository, context, hosts_of};
@@ -89,7 +90,9 @@ fn mend(
             });
             for exchange in declared {
                 let id = exchange.id.clone();
-                base.exchanges.entry(id).or_insert_with(|| exchange.clone());
+                base.exchanges
+                    .entry(id)
+                    .or_insert_with(|| Arc::clone(exchange));
             }
         }
         open.retain(|broken| !is_good(broken));

@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
@@ -544,7 +545,7 @@ async fn what_quotes_a_secret_gets_neither_into_the_journal_nor_further() {
     lanes.idle().await;
     let mut said = String::new();
     while let Ok(progress) = told.try_recv() {
-        said += &format!("{progress:?}\n");
+        writeln!(said, "{progress:?}").unwrap();
     }
     for entry in std::fs::read_dir(scene.folder.path()).unwrap() {
         let path = entry.unwrap().path();

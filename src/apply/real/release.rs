@@ -61,7 +61,7 @@ impl At<'_> {
             .render(self.helm()?, desired, &chart, self.cancel)
             .await
             .map_err(|error| match error {
-                RenderError::Helm(error) => self.helm_reply(&error),
+                RenderError::Helm(error) => helm_reply(&error),
                 RenderError::Manifest(error) => {
                     Reply::Blocked(Why::new(Reason::RenderFailed, error.to_string()))
                 }
@@ -162,7 +162,7 @@ impl At<'_> {
         // Nothing was begun: the same again is safe, but not for the step function to look up.
         let text = text.map_err(|error| Reply::Refused(Why::from_error(error.reason(), &error)))?;
         let folder = Kubeconfig::write(&world.runtime, &text);
-        let kubeconfig = folder.map_err(|error| self.helm_reply(&error))?;
+        let kubeconfig = folder.map_err(|error| helm_reply(&error))?;
         let folders = world.folders(&self.subject.id.cluster);
         let target = self.target(kubeconfig.path(), &folders);
         let values = match verb {
@@ -174,23 +174,7 @@ impl At<'_> {
         let helm = self.helm()?;
         match helm.run_verb(verb, &target, values, self.cancel).await {
             Ok(_) => Ok(Reply::Done),
-            Err(error) => Err(self.helm_reply(&error)),
-        }
-    }
-
-    fn helm_reply(&self, error: &HelmError) -> Reply {
-        let why = Why::from_error(error.reason(), error);
-        match error {
-            HelmError::Cancelled => Reply::Cancelled,
-            HelmError::Missing { .. }
-            | HelmError::Version { .. }
-            | HelmError::Folder { .. }
-            | HelmError::TooLong(_)
-            | HelmError::NotText => Reply::Blocked(why),
-            HelmError::Refused { verb, .. } if *verb == "template" => Reply::Blocked(why),
-            HelmError::TimedOut(_) | HelmError::Killed => Reply::Lost(why),
-            HelmError::Refused { .. } if error.is_retryable() => Reply::Lost(why),
-            HelmError::Start(_) | HelmError::Refused { .. } => Reply::Refused(why),
+            Err(error) => Err(helm_reply(&error)),
         }
     }
 
@@ -255,5 +239,21 @@ impl At<'_> {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         change(held.entry(self.subject.id.clone()).or_default());
+    }
+}
+
+fn helm_reply(error: &HelmError) -> Reply {
+    let why = Why::from_error(error.reason(), error);
+    match error {
+        HelmError::Cancelled => Reply::Cancelled,
+        HelmError::Missing { .. }
+        | HelmError::Version { .. }
+        | HelmError::Folder { .. }
+        | HelmError::TooLong(_)
+        | HelmError::NotText => Reply::Blocked(why),
+        HelmError::Refused { verb, .. } if *verb == "template" => Reply::Blocked(why),
+        HelmError::TimedOut(_) | HelmError::Killed => Reply::Lost(why),
+        HelmError::Refused { .. } if error.is_retryable() => Reply::Lost(why),
+        HelmError::Start(_) | HelmError::Refused { .. } => Reply::Refused(why),
     }
 }

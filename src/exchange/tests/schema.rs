@@ -360,8 +360,11 @@ fn each_field_takes_for_the_schema_what_it_takes_for_the_reader() {
             let kept = usual
                 .lines()
                 .filter(|line| !line.starts_with(&format!("{field}:")));
-            let text = kept.map(|line| format!("{line}\n")).collect::<String>()
-                + &format!("{field}: {value}\n");
+            let changed = format!("{field}: {value}");
+            let text = kept
+                .chain([changed.as_str(), ""])
+                .collect::<Vec<_>>()
+                .join("\n");
             let reads = !has_wrong_shape(&refused(&text));
             let document = document(&text).unwrap();
             let fits = validator.is_valid(&document);
