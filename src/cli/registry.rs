@@ -1,4 +1,4 @@
-//! `registry serve|ls|get`
+//! `registry serve|reset|ls|get`
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -13,6 +13,7 @@ use crate::config::settings::ListenSettings;
 use crate::id::ExchangeId;
 use crate::listen::Port;
 use crate::observe::observed::Record;
+use crate::registry::store::{Store, StoreError};
 use crate::registry::{Embedded, Registry, RegistryAccess};
 use crate::report::json_text;
 
@@ -30,6 +31,11 @@ enum Verb {
         #[arg(long, value_name = "ADDRESS")]
         listen: Option<SocketAddr>,
     },
+    /// Set a damaged store aside, to begin an empty registry
+    #[command(
+        long_about = "Set a damaged store aside, to begin an empty registry.\n\nThe file is renamed, never removed. natsx-sync then registers the exchanges of the repository anew; records that others wrote are lost. A registry that can be read is left alone."
+    )]
+    Reset,
     /// List the records
     Ls {
         /// Form of the result
@@ -46,6 +52,7 @@ enum Verb {
 pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
     match &args.verb {
         Verb::Serve { listen } => serve(common, *listen, output).await,
+        Verb::Reset => reset(common, output),
         Verb::Ls { format } => {
             let records = records(common).await?;
             match format {
@@ -131,6 +138,31 @@ async fn serve(common: &Common, listen: Option<SocketAddr>, output: &Output) -> 
     }
     embedded.close().await?;
     Ok(0)
+}
+
+fn reset(common: &Common, output: &Output) -> Done {
+    let settings = common.settings()?.settings;
+    if !matches!(settings.registry, RegistrySettings::Embedded) {
+        let text = "the settings name another registry, which is not ours to reset";
+        return Err(Failure::new(1, anyhow::anyhow!(text)));
+    }
+    let folder = settings.state.ok_or_else(super::status::no_state)?;
+    match Store::open(&folder) {
+        Ok(_) => {
+            let folder = folder.display();
+            let text = format!("the registry of {folder} can be read, and is left as it is");
+            Err(Failure::new(1, anyhow::anyhow!(text)))
+        }
+        Err(StoreError::Unsound { .. } | StoreError::Gone { .. }) => {
+            let aside = Store::set_aside(&folder)?;
+            drop(Store::open(&folder)?);
+            let kept = aside.map(|aside| format!("; the old one is {}", aside.display()));
+            output.say(&format!("an empty registry{}", kept.unwrap_or_default()));
+            Ok(0)
+        }
+        Err(error @ StoreError::Held { .. }) => Err(Failure::new(6, error)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn records(common: &Common) -> Result<Vec<Record>, Failure> {

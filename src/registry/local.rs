@@ -134,11 +134,10 @@ pub(super) const PAUSE: Duration = Duration::from_millis(100);
 
 /// What the store holds. Where there is none, none is made.
 fn read(folder: &Path) -> Result<Vec<Value>, StoreError> {
-    if !Store::is_in(folder) {
+    let Some(store) = Store::look(folder)? else {
         return Ok(Vec::new());
-    }
-    let entries = Store::open(folder)?.list("")?;
-    let rows = entries.into_iter();
+    };
+    let rows = store.list("")?.into_iter();
     Ok(rows.map(|entry| Value::Object(entry.record)).collect())
 }
 

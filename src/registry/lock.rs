@@ -1,9 +1,10 @@
 //! Who has the embedded registry open: `registry.lock`, held for as long as the store is, with the address to ask at.
+//! It is never empty again once there was a store, so that a store that is gone is not taken for one that never was.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::io::{self, Read as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 const FILE: &str = "registry.lock";
@@ -23,9 +24,21 @@ pub fn address_of(state_dir: &Path) -> Option<SocketAddr> {
     }
 }
 
+/// Whether there is or was a store in this folder.
+pub(super) fn has_opened(state_dir: &Path) -> bool {
+    let data = state_dir.join(FILE).metadata();
+    data.is_ok_and(|data| data.len() > 0)
+}
+
 /// The held lock; the system lets go of it when the process ends, however it ends.
 #[derive(Debug)]
-pub(super) struct Lock(File);
+pub(super) struct Lock {
+    file: File,
+    opened: bool,
+}
+
+/// What the file says of a store that was opened and answers nowhere.
+const NOWHERE: &str = "-";
 
 impl Lock {
     /// Takes the lock; none when somebody else holds it.
@@ -40,8 +53,38 @@ impl Lock {
         if !crate::file::lock(&file)? {
             return Ok(None);
         }
-        file.set_len(0)?;
-        Ok(Some(Self(file)))
+        let opened = file.metadata()?.len() > 0;
+        let lock = Self { file, opened };
+        if opened {
+            // Who held it before no longer answers.
+            lock.write(NOWHERE)?;
+        }
+        Ok(Some(lock))
+    }
+
+    /// Whether there was a store in this folder when the lock was taken.
+    pub(super) fn has_opened(&self) -> bool {
+        self.opened
+    }
+
+    /// Remembers that there is a store.
+    pub(super) fn mark_opened(&self) -> io::Result<()> {
+        if self.opened {
+            return Ok(());
+        }
+        self.write(NOWHERE)
+    }
+
+    /// Forgets that there was one.
+    pub(super) fn forget(&mut self) -> io::Result<()> {
+        self.opened = false;
+        self.file.set_len(0)
+    }
+
+    /// Never empty on the way.
+    fn write(&self, text: &str) -> io::Result<()> {
+        self.file.write_all_at(format!("{text}\n").as_bytes(), 0)?;
+        self.file.set_len(text.len() as u64 + 1)
     }
 
     /// Says where the registry answers.
@@ -53,9 +96,6 @@ impl Lock {
                 IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
             });
         }
-        let mut file = &self.0;
-        file.set_len(0)?;
-        file.rewind()?;
-        writeln!(file, "{address}")
+        self.write(&address.to_string())
     }
 }

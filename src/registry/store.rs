@@ -1,8 +1,8 @@
 //! The embedded store: one record per key, each with the number of its last change.
 
-use std::fs::OpenOptions;
+mod file;
+
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,13 +10,10 @@ use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition}
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::lock::{Lock, address_of};
+use super::lock::{Lock, address_of, has_opened};
 
 const RECORDS: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("records");
 const COUNTERS: TableDefinition<'static, &str, u64> = TableDefinition::new("counters");
-const FILE: &str = "registry.redb";
-/// The database's default of 1 GiB is for other data than a few thousand short records.
-const CACHE: usize = 8 << 20;
 
 /// Why the store cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +34,26 @@ pub enum StoreError {
         /// The cause.
         #[source]
         source: std::io::Error,
+    },
+    /// The file is not what was written; every record counts as unread until a person decides.
+    #[error(
+        "{} is damaged ({text}), and what was registered cannot be read from it: put back a copy, or set it aside with `natsx-sync registry reset` to begin an empty registry",
+        path.display()
+    )]
+    Unsound {
+        /// The file.
+        path: PathBuf,
+        /// How.
+        text: String,
+    },
+    /// There was a file and it is gone; every record counts as unread until a person decides.
+    #[error(
+        "{} is gone, and with it what was registered: put back a copy, or begin an empty registry with `natsx-sync registry reset`",
+        path.display()
+    )]
+    Gone {
+        /// The file.
+        path: PathBuf,
     },
     /// The database refuses.
     #[error("the registry's database failed")]
@@ -99,40 +116,42 @@ pub struct Store {
 impl Store {
     /// Opens the store of a state folder, or says who has it open.
     pub fn open(state_dir: &Path) -> Result<Self, StoreError> {
-        let file_error = |path: PathBuf| move |source| StoreError::File { path, source };
         std::fs::create_dir_all(state_dir).map_err(file_error(state_dir.to_owned()))?;
-        let lock = Lock::take(state_dir).map_err(file_error(state_dir.join("registry.lock")))?;
-        let Some(lock) = lock else {
-            return Err(StoreError::Held {
-                path: state_dir.to_owned(),
-                address: address_of(state_dir),
-            });
-        };
-        let path = state_dir.join(FILE);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(file_error(path))?;
-        let database = Database::builder()
-            .set_cache_size(CACHE)
-            .create_file(file)?;
-        let transaction = database.begin_write()?;
-        transaction.open_table(RECORDS)?;
-        transaction.open_table(COUNTERS)?;
-        transaction.commit()?;
+        let lock = taken(state_dir)?;
+        let path = state_dir.join(file::NAME);
+        if !path.exists() {
+            if lock.has_opened() {
+                return Err(StoreError::Gone { path });
+            }
+            file::make(state_dir)?;
+        }
+        let database = file::open(state_dir)?;
+        let marked = lock.mark_opened();
+        marked.map_err(file_error(state_dir.join("registry.lock")))?;
         Ok(Self {
             database: Arc::new(database),
             lock: Arc::new(lock),
         })
     }
 
-    /// Whether a state folder has one.
-    pub(super) fn is_in(state_dir: &Path) -> bool {
-        state_dir.join(FILE).exists()
+    /// The same for those who only look: where there never was a store, none is made.
+    pub(super) fn look(state_dir: &Path) -> Result<Option<Self>, StoreError> {
+        if state_dir.join(file::NAME).exists() || has_opened(state_dir) {
+            Self::open(state_dir).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// Sets the store of a state folder aside, so that the next one who opens it begins an empty one: for a person who
+    /// gave its records up. Where it is now; none when there was no file.
+    pub fn set_aside(state_dir: &Path) -> Result<Option<PathBuf>, StoreError> {
+        let mut lock = taken(state_dir)?;
+        let there = state_dir.join(file::NAME).exists();
+        let aside = there.then(|| file::set_aside(state_dir)).transpose()?;
+        let forgotten = lock.forget();
+        forgotten.map_err(file_error(state_dir.join("registry.lock")))?;
+        Ok(aside)
     }
 
     /// Tells other processes where to ask.
@@ -256,9 +275,24 @@ enum Next {
     Store(Map<String, Value>),
 }
 
+fn taken(state_dir: &Path) -> Result<Lock, StoreError> {
+    let lock = Lock::take(state_dir).map_err(file_error(state_dir.join("registry.lock")))?;
+    lock.ok_or_else(|| StoreError::Held {
+        path: state_dir.to_owned(),
+        address: address_of(state_dir),
+    })
+}
+
+fn file_error(path: PathBuf) -> impl FnOnce(std::io::Error) -> StoreError {
+    move |source| StoreError::File { path, source }
+}
+
 fn decode(id: &str, bytes: &[u8]) -> Result<Entry, StoreError> {
     serde_json::from_slice(bytes).map_err(|source| StoreError::Damaged {
         system_id: id.to_owned(),
         source,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+use std::fs;
+
+use serde_json::json;
+
+use super::*;
+
+const RECORDS_MADE: usize = 60;
+
+fn filled(folder: &Path) -> PathBuf {
+    let store = Store::open(folder).unwrap();
+    for number in 0..RECORDS_MADE {
+        let Value::Object(record) = json!({"name": "x".repeat(300), "number": number}) else {
+            panic!("no object")
+        };
+        store.create(&format!("id{number}"), record).unwrap();
+    }
+    folder.join(file::NAME)
+}
+
+/// What a store that may be damaged is taken for: as it was, or not at all.
+fn is_refused(folder: &Path, path: &Path) -> bool {
+    match Store::open(folder) {
+        Ok(store) => {
+            assert_eq!(store.list("").unwrap().len(), RECORDS_MADE);
+            false
+        }
+        Err(error) => {
+            let text = error.to_string();
+            assert!(matches!(error, StoreError::Unsound { .. }), "{error:?}");
+            assert!(text.contains(&path.display().to_string()), "{text}");
+            assert!(text.contains("registry reset"), "{text}");
+            true
+        }
+    }
+}
+
+#[test]
+fn a_store_that_was_cut_off_is_refused_and_never_empty() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = filled(folder.path());
+    let whole = fs::read(&path).unwrap();
+    for length in (0..whole.len()).step_by(4096 * 3 + 1) {
+        fs::write(&path, &whole[..length]).unwrap();
+        assert!(is_refused(folder.path(), &path), "{length}");
+    }
+    fs::write(&path, whole).unwrap();
+    assert!(
+        !is_refused(folder.path(), &path),
+        "a copy put back is taken"
+    );
+}
+
+#[test]
+fn a_changed_byte_is_found_before_a_record_is_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = filled(folder.path());
+    let whole = fs::read(&path).unwrap();
+    let mut refused = 0;
+    for at in (0..320).step_by(7).chain((320..whole.len()).step_by(4999)) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0xff;
+        fs::write(&path, bytes).unwrap();
+        refused += usize::from(is_refused(folder.path(), &path));
+    }
+    assert!(refused > 20, "{refused}: free space only was hit");
+}
+
+#[test]
+fn a_store_that_is_gone_is_not_begun_anew_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(Store::look(folder.path()).unwrap().is_none());
+    let path = filled(folder.path());
+    fs::remove_file(&path).unwrap();
+    for _ in 0..2 {
+        let opened = Store::open(folder.path());
+        assert!(matches!(opened, Err(StoreError::Gone { .. })));
+        let looked = Store::look(folder.path());
+        assert!(matches!(looked, Err(StoreError::Gone { .. })));
+    }
+    assert_eq!(Store::set_aside(folder.path()).unwrap(), None);
+    assert!(Store::look(folder.path()).unwrap().is_none());
+    assert_eq!(Store::open(folder.path()).unwrap().list("").unwrap(), []);
+}
+
+#[test]
+fn what_is_set_aside_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = filled(folder.path());
+    for number in ["1", "2"] {
+        fs::write(&path, number).unwrap();
+        let aside = Store::set_aside(folder.path()).unwrap().unwrap();
+        assert_eq!(aside, folder.path().join(format!("registry.redb.{number}")));
+        assert_eq!(fs::read_to_string(aside).unwrap(), number);
+        assert_eq!(Store::open(folder.path()).unwrap().list("").unwrap(), []);
+    }
+}
