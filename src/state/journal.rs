@@ -35,80 +35,90 @@ const KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
 /// The journal of a state folder. Its owner holds the folder's lock.
 #[derive(Debug)]
 pub struct Journal {
-    folder: PathBuf,
-    longest: u64,
-    inner: Mutex<Inner>,
+    writer: Mutex<Writer>,
+    /// Apart from the writer: who only asks does not wait for the disk.
+    memories: Mutex<Memories>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct Writer {
+    folder: PathBuf,
+    longest: u64,
     file: File,
     number: u32,
     length: u64,
+    end: End,
+}
+
+/// The last line.
+#[derive(Debug, Clone)]
+struct End {
     seq: u64,
-    prev: Digest,
-    memories: Memories,
+    hash: Digest,
 }
 
 impl Journal {
-    /// Opens the journal in `folder`: cuts a torn last line, checks the chain of the newest file.
+    /// Opens the journal in `folder`: cuts a torn last line, checks the chain of what has to be read.
     pub fn open(folder: &Path) -> Result<Self, JournalError> {
         Self::open_with(folder, LONGEST)
     }
 
     fn open_with(folder: &Path, longest: u64) -> Result<Self, JournalError> {
         file::sweep(folder, KEPT)?;
-        let newest = file::numbers(folder)?.pop();
+        let numbers = file::numbers(folder)?;
+        let newest = numbers.last().copied();
+        let mut length = match newest {
+            Some(number) => file::mend(&file::path(folder, number))?,
+            None => 0,
+        };
         let mut memories = Memories::default();
-        let (mut seq, mut prev, mut length) = (0, entry::beginning(), 0);
-        if let Some(number) = newest {
-            let path = file::path(folder, number);
-            length = file::mend(&path)?;
-            for (entry, hash) in file::read(&path)? {
-                memories.take(&entry);
-                seq = entry.seq;
-                prev = hash;
-            }
+        let mut end = End {
+            seq: 0,
+            hash: entry::beginning(),
+        };
+        for (entry, hash) in file::since_state(folder, &numbers)? {
+            memories.take(&entry);
+            end = End {
+                seq: entry.seq,
+                hash,
+            };
         }
         let number = newest.unwrap_or(1);
-        let inner = Inner {
+        if length == 0 {
+            (length, end) = begin(folder, number, &memories, &end)?;
+        }
+        let writer = Writer {
+            folder: folder.to_owned(),
+            longest,
             file: file::append_to(&file::path(folder, number))?,
             number,
             length,
-            seq,
-            prev,
-            memories,
+            end,
         };
-        let journal = Self {
-            folder: folder.to_owned(),
-            longest,
-            inner: Mutex::new(inner),
-        };
-        if length == 0 {
-            let mut inner = journal.inner();
-            inner.remember(&journal.folder)?;
-            drop(inner);
-        }
-        Ok(journal)
+        Ok(Self {
+            writer: Mutex::new(writer),
+            memories: Mutex::new(memories),
+        })
     }
 
     /// Writes a line and waits until it is on the disk.
     pub fn append(&self, line: Line) -> Result<u64, JournalError> {
-        let mut inner = self.inner();
-        if inner.length >= self.longest {
-            inner.number += 1;
-            let path = file::path(&self.folder, inner.number);
-            inner.file = file::append_to(&path)?;
-            inner.length = 0;
-            inner.remember(&self.folder)?;
-            file::sweep(&self.folder, KEPT)?;
+        // A panic elsewhere leaves at worst a torn line, which the next open cuts.
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if writer.length >= writer.longest {
+            writer.turn_over(&self.known())?;
+            file::sweep(&writer.folder, KEPT)?;
         }
-        inner.write(&self.folder, line)
+        let entry = writer.write(line)?;
+        // Before the next line is written, so that they are taken in order.
+        self.known().take(&entry);
+        drop(writer);
+        Ok(entry.seq)
     }
 
     /// What is known of an exchange.
     pub fn memory(&self, id: &ExchangeId) -> Memory {
-        self.inner().memories.get(id)
+        self.known().get(id)
     }
 
     /// The last install of an exchange, if it is still there.
@@ -118,21 +128,18 @@ impl Journal {
 
     /// What was begun and has no outcome: phase `unknown`, reason `Interrupted`, until its cluster was observed.
     pub fn open_intents(&self) -> BTreeMap<ExchangeId, Open> {
-        self.inner().memories.each(|memory| memory.open.clone())
+        self.known().each(|memory| memory.open.clone())
     }
 
     /// Exchanges whose release this host acted on.
     pub fn journalled(&self) -> BTreeSet<ExchangeId> {
-        let all = self
-            .inner()
-            .memories
-            .each(|memory| memory.acted.then_some(()));
+        let all = self.known().each(|memory| memory.acted.then_some(()));
         all.into_keys().collect()
     }
 
     /// What was refused and is not tried again by itself.
     pub fn refusals(&self) -> BTreeMap<ExchangeId, Refused> {
-        self.inner().memories.each(|memory| memory.refused.clone())
+        self.known().each(|memory| memory.refused.clone())
     }
 
     /// Every line of the files kept, oldest first; a break of the chain is an error.
@@ -177,31 +184,45 @@ impl Journal {
         memories.each(|memory| Some(memory.clone()))
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
-        // A panic elsewhere leaves at worst a torn line, which the next open cuts.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> MutexGuard<'_, Memories> {
+        self.memories.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Inner {
-    /// The `state` line that begins each file.
-    fn remember(&mut self, folder: &Path) -> Result<(), JournalError> {
-        let line = Line {
-            pass: 0,
-            commit: None,
-            id: None,
-            step: memory::STATE.to_owned(),
-            phase: Phase::Done,
-            detail: json!(self.memories),
-        };
-        self.write(folder, line).map(|_| ())
+impl Writer {
+    /// Goes on in a new file. Until that is whole under its name, the one before stays the one written to.
+    fn turn_over(&mut self, memories: &Memories) -> Result<(), JournalError> {
+        let number = self.number + 1;
+        let (length, end) = begin(&self.folder, number, memories, &self.end)?;
+        self.file = file::append_to(&file::path(&self.folder, number))?;
+        (self.number, self.length, self.end) = (number, length, end);
+        Ok(())
     }
 
-    fn write(&mut self, folder: &Path, line: Line) -> Result<u64, JournalError> {
-        let path = || file::path(folder, self.number);
+    fn write(&mut self, line: Line) -> Result<Entry, JournalError> {
+        let path = file::path(&self.folder, self.number);
+        let (entry, text, end) = self.end.next(line, &path)?;
+        let written = self
+            .file
+            .write_all(&text)
+            .and_then(|()| self.file.sync_data());
+        if let Err(source) = written {
+            // A half line would make everything behind it unreadable.
+            self.file.set_len(self.length).ok();
+            return Err(JournalError::File { path, source });
+        }
+        self.length += text.len() as u64;
+        self.end = end;
+        Ok(entry)
+    }
+}
+
+impl End {
+    /// The line after this one, and how it stands in the file.
+    fn next(&self, line: Line, path: &Path) -> Result<(Entry, Vec<u8>, Self), JournalError> {
         let entry = Entry {
             seq: self.seq + 1,
-            prev: self.prev.clone(),
+            prev: self.hash.clone(),
             time: Timestamp::now(),
             pass: line.pass,
             commit: line.commit,
@@ -211,30 +232,39 @@ impl Inner {
             detail: line.detail,
         };
         let mut text = serde_json::to_vec(&entry).map_err(|source| JournalError::Line {
-            path: path(),
+            path: path.to_owned(),
             number: self.seq,
             source,
         })?;
-        let hash = Digest::of(&text);
+        let end = Self {
+            seq: entry.seq,
+            hash: Digest::of(&text),
+        };
         text.push(b'\n');
-        let written = self
-            .file
-            .write_all(&text)
-            .and_then(|()| self.file.sync_data());
-        if let Err(source) = written {
-            // A half line would make everything behind it unreadable.
-            self.file.set_len(self.length).ok();
-            return Err(JournalError::File {
-                path: path(),
-                source,
-            });
-        }
-        self.length += text.len() as u64;
-        self.seq = entry.seq;
-        self.prev = hash;
-        self.memories.take(&entry);
-        Ok(entry.seq)
+        Ok((entry, text, end))
     }
+}
+
+/// Makes a file with the `state` line that begins each, both at once; its length and its end.
+fn begin(
+    folder: &Path,
+    number: u32,
+    memories: &Memories,
+    end: &End,
+) -> Result<(u64, End), JournalError> {
+    let path = file::path(folder, number);
+    let line = Line {
+        pass: 0,
+        commit: None,
+        id: None,
+        step: memory::STATE.to_owned(),
+        phase: Phase::Done,
+        detail: json!(memories),
+    };
+    let (_, text, end) = end.next(line, &path)?;
+    crate::file::replace(&path, &text, 0o600)
+        .map_err(|source| JournalError::file(&path, source))?;
+    Ok((text.len() as u64, end))
 }
 
 #[cfg(test)]

@@ -31,6 +31,16 @@ pub enum JournalError {
         /// The line that does not fit.
         seq: u64,
     },
+    /// The files that said what was done before are gone.
+    #[error(
+        "{path} begins in the middle, at line {seq}, and what was done before is not known: put the missing files back, or move the journal away to begin a new one"
+    )]
+    Beginning {
+        /// The folder.
+        path: PathBuf,
+        /// The first line there is.
+        seq: u64,
+    },
 }
 
 impl JournalError {

@@ -5,6 +5,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use super::memory::STATE;
 use super::{Entry, JournalError};
 use crate::id::Digest;
 
@@ -61,6 +62,35 @@ pub(super) fn mend(path: &Path) -> Result<u64, JournalError> {
         file.sync_all().map_err(failed)?;
     }
     Ok(whole as u64)
+}
+
+/// Every line since the newest `state` line that begins a file. A file that was begun without one, because the disk was
+/// full or the power went, stands on the files before it.
+pub(super) fn since_state(folder: &Path, numbers: &[u32]) -> Result<Vec<Hashed>, JournalError> {
+    let mut lines: Vec<Hashed> = Vec::new();
+    for number in numbers.iter().rev() {
+        let path = path(folder, *number);
+        let mut earlier = read(&path)?;
+        if let (Some((_, hash)), Some((next, _))) = (earlier.last(), lines.first())
+            && next.prev != *hash
+        {
+            let seq = next.seq;
+            return Err(JournalError::Chain { path, seq });
+        }
+        earlier.append(&mut lines);
+        lines = earlier;
+        if lines.first().is_some_and(|(first, _)| first.step == STATE) {
+            return Ok(lines);
+        }
+    }
+    match lines.first() {
+        // What stood before it is gone, and nobody knows what it was.
+        Some((first, _)) => Err(JournalError::Beginning {
+            path: folder.to_owned(),
+            seq: first.seq,
+        }),
+        None => Ok(lines),
+    }
 }
 
 /// The lines of a file, each with its hash; a torn last one is passed over.

@@ -258,3 +258,91 @@ fn a_changed_line_is_found_and_what_stands_before_it_is_still_told() {
         "the changed line itself still fits"
     );
 }
+
+#[test]
+fn a_new_file_that_was_cut_off_before_its_state_stands_on_the_one_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open_with(folder.path(), 2000).unwrap();
+    let install = json!({"file": "f"});
+    journal
+        .append(line("a", "helm_install", Phase::Done, install))
+        .unwrap();
+    while file::numbers(folder.path()).unwrap().len() < 2 {
+        journal
+            .append(line("b", "register", Phase::Done, Value::Null))
+            .unwrap();
+    }
+    drop(journal);
+    let second = file::path(folder.path(), 2);
+    let text = std::fs::read_to_string(&second).unwrap();
+    let (state, _) = text.split_once('\n').unwrap();
+    for cut in [0, 1, state.len() / 2, state.len()] {
+        std::fs::write(&second, &state.as_bytes()[..cut]).unwrap();
+        let journal = Journal::open_with(folder.path(), 2000).unwrap();
+        assert_eq!(journal.installed(&id("a")).unwrap().file, "f", "{cut}");
+        drop(journal);
+        // Mended: it has its state again and follows on the one before.
+        Journal::entries(folder.path()).unwrap();
+        std::fs::rename(file::path(folder.path(), 1), folder.path().join("away")).unwrap();
+        let journal = Journal::open_with(folder.path(), 2000).unwrap();
+        assert_eq!(journal.installed(&id("a")).unwrap().file, "f", "{cut}");
+        std::fs::rename(folder.path().join("away"), file::path(folder.path(), 1)).unwrap();
+    }
+}
+
+#[test]
+fn a_file_without_a_state_line_is_read_with_the_one_before_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path()).unwrap();
+    for name in ["a", "b"] {
+        let install = json!({"file": name});
+        journal
+            .append(line(name, "helm_install", Phase::Done, install))
+            .unwrap();
+    }
+    drop(journal);
+    let (first, second) = (file::path(folder.path(), 1), file::path(folder.path(), 2));
+    let text = std::fs::read_to_string(&first).unwrap();
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    std::fs::write(&first, lines[..2].concat()).unwrap();
+    std::fs::write(&second, lines[2]).unwrap();
+    let journal = Journal::open(folder.path()).unwrap();
+    for name in ["a", "b"] {
+        assert_eq!(journal.installed(&id(name)).unwrap().file, name);
+    }
+    drop(journal);
+    std::fs::write(&first, lines[0]).unwrap();
+    assert!(matches!(
+        Journal::open(folder.path()),
+        Err(JournalError::Chain { .. })
+    ));
+    std::fs::remove_file(&first).unwrap();
+    assert!(matches!(
+        Journal::open(folder.path()),
+        Err(JournalError::Beginning { .. })
+    ));
+}
+
+#[test]
+fn a_new_file_that_cannot_be_made_leaves_the_old_one_in_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open_with(folder.path(), 300).unwrap();
+    let register = || line("a", "register", Phase::Done, Value::Null);
+    journal.append(register()).unwrap();
+    journal.append(register()).unwrap();
+    let number = *file::numbers(folder.path()).unwrap().last().unwrap();
+    // Something that no file can replace stands where the next one is to be.
+    let next = file::path(folder.path(), number + 1);
+    std::fs::create_dir(&next).unwrap();
+    let mut refused = 0;
+    for _ in 0..4 {
+        refused += usize::from(journal.append(register()).is_err());
+    }
+    assert!(refused > 0);
+    std::fs::remove_dir(&next).unwrap();
+    journal.append(register()).unwrap();
+    drop(journal);
+    Journal::entries(folder.path()).unwrap();
+    let lines = std::fs::read_to_string(&next).unwrap();
+    assert!(lines.lines().next().unwrap().contains(r#""step":"state""#));
+}
