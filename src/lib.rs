@@ -15,6 +15,7 @@ pub mod cli;
 pub mod cluster;
 pub mod command;
 pub mod config;
+pub mod control;
 pub mod daemon;
 pub mod diagnostic;
 pub mod exchange;

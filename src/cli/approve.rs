@@ -7,6 +7,7 @@ use anyhow::anyhow;
 use jiff::Timestamp;
 
 use super::named::{named, state};
+use super::reconcile::tell;
 use super::{Common, Done, Failure, Output};
 use crate::cluster::Cluster;
 use crate::id::{ClusterId, ExchangeId};
@@ -14,7 +15,6 @@ use crate::pass::cluster_access;
 use crate::state::State;
 use crate::state::approvals::Approval;
 use crate::state::clusters::KnownCluster;
-use crate::state::requests::Request;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -75,7 +75,7 @@ fn approve_removals(
         expires: now.checked_add(expires)?,
     };
     state.approve(&approval)?;
-    state.request(&Request::Look, now)?;
+    tell(&state, output);
     let commit = approval
         .commit
         .as_ref()
@@ -113,7 +113,7 @@ async fn approve_cluster(common: &Common, id: &ClusterId, output: &Output) -> Re
     }
     let text = format!("{id} is from now on the cluster {uid} at {host}");
     state.know_cluster(id, &KnownCluster { uid, since: now })?;
-    state.request(&Request::Look, now)?;
+    tell(&state, output);
     output.result(&match known {
         Some(known) => format!("{text}; it was {}", known.uid),
         None => text,

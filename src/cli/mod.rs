@@ -132,7 +132,7 @@ pub fn run(cli: Cli) -> u8 {
         Command::Apply(args) => block_on(apply::run(&common, &args, &output)),
         Command::Run(args) => block_on(run::run(&common, &args, &output, &telemetry)),
         Command::Status(args) => block_on(status::run(&common, &args, &output)),
-        Command::Reconcile(args) => reconcile::run(&common, &args, &output),
+        Command::Reconcile(args) => block_on(reconcile::run(&common, &args, &output)),
         Command::Wait(args) => block_on(wait::run(&common, &args, &output)),
         Command::Registry(args) => block_on(registry::run(&common, &args, &output)),
         Command::Doctor(args) => block_on(doctor::run(&common, &args, &output)),

@@ -1,53 +1,79 @@
 //! `reconcile`: asks the running daemon to look again now.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::named::{named, state};
-use super::{Common, Done, Failure, Output};
-use crate::id::CommitId;
+use super::{Common, Done, Output, wait};
+use crate::control::{ControlError, Request, ask, told};
+use crate::id::{CommitId, ExchangeId};
 use crate::pass::Repository;
 use crate::state::State;
-use crate::state::requests::Request;
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  natsx-sync reconcile                        look now, and try again what was refused\n  natsx-sync reconcile nats-orders --wait     and ask its servers, until it is ready or cannot be"
+)]
 pub(super) struct Args {
-    /// Forget refusals of this exchange only
+    /// Try only this exchange again, and ask its servers: its id, any unambiguous ending of it, or its file
     #[arg(value_name = "X")]
     exchange: Option<String>,
     /// Accept this commit although it is no descendant of the last
     #[arg(long, value_name = "REV")]
     commit: Option<CommitId>,
+    /// Wait until the pass that serves this is over and X (without X: all) is ready; exit codes as of `wait`
+    #[arg(long)]
+    wait: bool,
+    /// How long to wait
+    #[arg(long, requires = "wait", default_value = "10m", value_parser = humantime::parse_duration, value_name = "DURATION")]
+    timeout: Duration,
 }
 
-pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
+pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
     let state = state(common)?;
     let id = match &args.exchange {
-        None => None,
-        Some(wanted) => Some(named(&state, wanted)?),
+        // Without a daemon that is what has to be said, not what it knew.
+        Some(wanted) if state.holder().is_some() => Some(named(&state, wanted)?),
+        Some(_) | None => None,
     };
-    let Some(holder) = state.holder() else {
-        if let Some(commit) = &args.commit {
+    let asked = ask(&state, &requests(args.commit.as_ref(), id.as_ref()));
+    let acknowledged = match (asked, &args.commit) {
+        (Err(ControlError::Nobody { .. }), Some(commit)) if args.exchange.is_none() => {
             return accept(common, &state, commit, output);
         }
-        return Err(Failure::from(anyhow::anyhow!(
-            "no daemon runs in {}; use `natsx-sync apply`",
-            state.folder().display()
-        )));
+        (asked, _) => asked?,
     };
-    let accept = args.commit.clone().map(Request::Accept);
-    let retry = match id {
-        Some(id) => Some(Request::Retry(id)),
-        None if accept.is_none() => Some(Request::RetryAll),
-        None => None,
-    };
-    for request in accept.into_iter().chain(retry) {
-        state.request(&request, Timestamp::now())?;
+    let (pid, pass) = (acknowledged.pid, acknowledged.pass);
+    if !args.wait {
+        output.say(&format!(
+            "asked process {pid}: pass {pass} serves it; `natsx-sync status` shows what it does"
+        ));
+        return Ok(0);
     }
-    output.say(&format!(
-        "asked process {}; `natsx-sync status` shows what it does",
-        holder.pid
-    ));
-    Ok(0)
+    output.progress(&format!("asked process {pid}: pass {pass} serves it"));
+    let wanted = id.as_ref().map(ToString::to_string);
+    let args = wait::Args::served(wanted, acknowledged, args.timeout);
+    wait::run(common, &args, output).await
+}
+
+fn requests(commit: Option<&CommitId>, id: Option<&ExchangeId>) -> Vec<Request> {
+    let retry = match (id, commit) {
+        (Some(id), _) => Some(Request::Retry(id.clone())),
+        (None, None) => Some(Request::RetryAll),
+        (None, Some(_)) => None,
+    };
+    let accept = commit.cloned().map(Request::Accept);
+    accept.into_iter().chain(retry).collect()
+}
+
+/// Tells the daemon, if one runs, that something beside the repository was changed.
+pub(super) fn tell(state: &State, output: &Output) {
+    if let Err(error) = told(state) {
+        output.say(&format!(
+            "note: the daemon sees this at its next pass only: {error}"
+        ));
+    }
 }
 
 /// Nobody is there to be asked: it is done here.

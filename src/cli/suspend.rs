@@ -5,9 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::named::{named, state};
+use super::reconcile::tell;
 use super::{Common, Done, Failure, Output};
 use crate::exchange::desired::Suspend;
-use crate::state::requests::Request;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -45,7 +45,7 @@ pub(super) fn suspend(common: &Common, args: &SuspendArgs, output: &Output) -> D
         until,
     };
     state.suspend(&id, suspend, now)?;
-    state.request(&Request::Look, now)?;
+    tell(&state, output);
     let end = until.map_or_else(
         || format!("until `natsx-sync resume {id}`"),
         |until| format!("until {until:.0}"),
@@ -68,7 +68,7 @@ pub(super) fn resume(common: &Common, args: &ResumeArgs, output: &Output) -> Don
             ),
         ));
     }
-    state.request(&Request::Look, now)?;
+    tell(&state, output);
     output.result(&format!("{id} is no longer suspended by command"));
     Ok(0)
 }

@@ -9,6 +9,7 @@ use anyhow::anyhow;
 use url::Url;
 
 use super::{Common, Done, Failure, Output};
+use crate::control::Acknowledged;
 use crate::state::State;
 use crate::status::Status;
 use road::Road;
@@ -39,6 +40,27 @@ pub(super) struct Args {
     /// How long
     #[arg(long, default_value = "10m", value_parser = humantime::parse_duration, value_name = "DURATION")]
     timeout: Duration,
+    /// The pass that has to be over, and whose it is
+    #[arg(skip)]
+    served: Option<Acknowledged>,
+}
+
+impl Args {
+    /// For the pass that serves a request, and for one exchange or all.
+    pub(super) fn served(
+        exchange: Option<String>,
+        served: Acknowledged,
+        timeout: Duration,
+    ) -> Self {
+        Self {
+            exchanges: exchange.into_iter().collect(),
+            commit: None,
+            wanted: "ready".to_owned(),
+            status: None,
+            timeout,
+            served: Some(served),
+        }
+    }
 }
 
 pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {

@@ -31,6 +31,28 @@ impl Daemon<'_> {
         }
     }
 
+    /// The loop came round: those that are as wanted are asked at their interval.
+    pub(super) fn come_round(&mut self) {
+        if self.asked.elapsed() > self.equipment.settings.health.interval {
+            self.ask_health_of(self.ledger.settled());
+        }
+        self.beat();
+    }
+
+    /// One that somebody named, beside the round that may be under way. What it said before counts no more. One in
+    /// flight is asked there.
+    pub(super) fn ask_health_again(&mut self, id: &ExchangeId) {
+        if self.lanes.is_flying(id) || !self.ledger.settled().contains(id) {
+            return;
+        }
+        if let Some(Ok(cluster)) = self.equipment.inventory.get(&id.cluster) {
+            self.ledger.doubt_health(id);
+            self.status_changed();
+            let target = vec![(id.clone(), cluster)];
+            tokio::spawn(ask(target, 1, self.answers.clone()));
+        }
+    }
+
     pub(super) fn ask_health_of(&mut self, ids: Vec<ExchangeId>) {
         if self
             .asking

@@ -52,6 +52,11 @@ impl Ledger {
         }
     }
 
+    /// A pass is over, made or not.
+    pub fn count_try(&mut self) {
+        self.status.tried = self.status.tried.saturating_add(1);
+    }
+
     /// A pass was made; `held` is what was not begun, and why.
     pub fn take_pass(&mut self, survey: Survey, held: BTreeMap<ExchangeId, Outcome>) {
         self.status.pass = self.status.pass.saturating_add(1);
@@ -131,6 +136,14 @@ impl Ledger {
         self.health.insert(id, condition);
     }
 
+    /// What it last said counts no more: it is being asked.
+    pub(super) fn doubt_health(&mut self, id: &ExchangeId) {
+        if let Some(condition) = self.health.get_mut(id) {
+            let text = "health is being asked".to_owned();
+            condition.health = Health::Unknown { text };
+        }
+    }
+
     /// When failures are tried again.
     pub fn take_retries(&mut self, retries: BTreeMap<ExchangeId, Timestamp>) {
         self.retries = retries;
@@ -171,6 +184,11 @@ impl Ledger {
     /// How many passes were made.
     pub fn passes(&self) -> u64 {
         self.status.pass
+    }
+
+    /// How many passes are over, made or not.
+    pub fn tries(&self) -> u64 {
+        self.status.tried
     }
 
     /// The commit of the last pass.

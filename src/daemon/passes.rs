@@ -35,6 +35,7 @@ impl Daemon<'_> {
             .map(|(id, _)| id)
             .collect();
         self.began = Instant::now();
+        self.serving.join(std::mem::take(&mut self.again));
         self.pass = Some(tokio::spawn(async move {
             equipment.renew_clusters().await;
             equipment.repository.source.fetch().await?;
@@ -54,6 +55,7 @@ impl Daemon<'_> {
     }
 
     pub(super) fn take_pass(&mut self, result: Result<Survey, PassError>) {
+        self.ledger.count_try();
         self.show_pass(&result);
         match result {
             Err(error) => {
@@ -126,7 +128,7 @@ impl Daemon<'_> {
             &survey.policy,
         )
         .map_err(|broken| refusal(&broken))?;
-        let again = std::mem::take(&mut self.again);
+        let again = std::mem::take(&mut self.serving);
         Ok(self.lanes.submit(
             &survey.plan,
             &survey.desired,

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::watch::Daemon;
 use crate::apply::Retry;
+use crate::control::{Answer, Asked, Request};
 use crate::id::ExchangeId;
-use crate::state::requests::Request;
+use crate::status::Trouble;
 
-/// Whose refusals the next pass forgets.
+/// Whose refusals a pass forgets.
 #[derive(Debug, Default)]
 pub(super) struct Again {
     everything: bool,
@@ -24,27 +25,33 @@ impl Again {
             Retry::Only(&self.these)
         }
     }
+
+    /// What was asked since.
+    pub(super) fn join(&mut self, more: Self) {
+        self.everything |= more.everything;
+        self.these.extend(more.these);
+    }
 }
 
 impl Daemon<'_> {
-    pub(super) fn take_requests(&mut self) {
-        match self.equipment.state.take_requests() {
-            Ok(requests) => requests
-                .into_iter()
-                .for_each(|request| self.take_request(request)),
-            Err(error) => tracing::warn!(%error, "requests cannot be read"),
-        }
-        if self.asked.elapsed() > self.equipment.settings.health.interval {
-            self.ask_health_of(self.ledger.settled());
-        }
-        self.beat();
+    /// Takes a request, and answers when it will be served.
+    pub(super) fn take_request(&mut self, asked: Asked) {
+        let Asked { request, answer } = asked;
+        tracing::debug!(?request, "asked");
+        let said = match self.serve(request) {
+            Ok(()) => Answer::Pass(self.serving_pass()),
+            Err(trouble) => Answer::Refused(format!("{}: {}", trouble.reason, trouble.text)),
+        };
+        // Whoever asked may be gone; what was asked is done all the same.
+        answer.send(said).ok();
     }
 
-    fn take_request(&mut self, request: Request) {
+    fn serve(&mut self, request: Request) -> Result<(), Trouble> {
         match request {
             Request::Look => {}
             Request::Retry(id) => {
                 self.lanes.forgive();
+                self.ask_health_again(&id);
                 self.again.these.insert(id);
             }
             Request::RetryAll => {
@@ -52,12 +59,18 @@ impl Daemon<'_> {
                 self.again.everything = true;
             }
             Request::Accept(commit) => {
-                if let Err(error) = self.equipment.repository.source.accept(&commit) {
-                    tracing::error!(%error, "the commit is not accepted");
-                }
+                let accepted = self.equipment.repository.source.accept(&commit);
+                accepted.map_err(|error| Trouble::of(error.reason(), &error))?;
             }
         }
         self.activate(Duration::ZERO);
+        Ok(())
+    }
+
+    /// The first pass that begins from now on: one that runs may have looked already.
+    fn serving_pass(&self) -> u64 {
+        let running = u64::from(self.pass.is_some());
+        self.ledger.tries() + running + 1
     }
 }
 
@@ -72,8 +85,14 @@ mod tests {
         let id: ExchangeId = "c/n/r".parse().unwrap();
         let mut again = Again::default();
         again.these.insert(id.clone());
-        assert_eq!(again.retry(), Retry::Only(&BTreeSet::from([id])));
-        again.everything = true;
+        let these = BTreeSet::from([id]);
+        assert_eq!(again.retry(), Retry::Only(&these));
+        let everything = Again {
+            everything: true,
+            these: BTreeSet::new(),
+        };
+        again.join(everything);
+        again.join(Again::default());
         assert_eq!(again.retry(), Retry::Everything);
     }
 }

@@ -21,15 +21,17 @@ use super::telling::due;
 use super::{Ledger, Session, limits};
 use crate::apply::{Lanes, World};
 use crate::config::{ConfigError, Settings};
+use crate::control::{Asked, Control};
 use crate::id::ExchangeId;
 use crate::listen::Board;
 use crate::observe::Patience;
 use crate::pass::{Equipment, PassError, Survey};
 use crate::source::{Revision, SourceError, Watch};
+use crate::state::State;
 use crate::status::Trouble;
 
-/// How often requests are looked for; what a person notices as "at once".
-const REQUESTS: Duration = Duration::from_millis(500);
+/// How often the loop comes round when nothing happens.
+const BEAT: Duration = Duration::from_secs(1);
 /// How soon after something ended the next pass is made, so that several ends share one.
 pub(super) const SOON: Duration = Duration::from_millis(300);
 /// How long what runs may take to end when we are told to stop; the unit's `TimeoutStopSec` is longer.
@@ -54,7 +56,10 @@ pub(super) struct Daemon<'a> {
     pub(super) next: Instant,
     pub(super) pass: Option<JoinHandle<Result<Survey, PassError>>>,
     pub(super) began: Instant,
+    /// Asked for; the next pass that begins serves it.
     pub(super) again: Again,
+    /// Served by the pass that runs.
+    pub(super) serving: Again,
     pub(super) asked: Instant,
     pub(super) answers: mpsc::UnboundedSender<Answer>,
     pub(super) stating: BTreeSet<ExchangeId>,
@@ -118,6 +123,7 @@ pub async fn run(
         pass: None,
         began: Instant::now(),
         again: Again::default(),
+        serving: Again::default(),
         asked: Instant::now(),
         answers,
         stating: BTreeSet::new(),
@@ -131,7 +137,8 @@ pub async fn run(
         reload_asked: false,
         status_due: None,
     };
-    let mut requests = tokio::time::interval(REQUESTS);
+    let (_control, mut requests) = listen(&daemon.equipment.state);
+    let mut beat = tokio::time::interval(BEAT);
     daemon.write_status();
     // Not after the first pass: a repository that is away at boot, or long in coming, is no reason to be killed.
     daemon.service.tell(vec![NotifyState::Ready]);
@@ -156,7 +163,8 @@ pub async fn run(
                 daemon.activate(SOON);
             }
             () = answers_again.notified() => daemon.activate(SOON),
-            _ = requests.tick() => daemon.take_requests(),
+            Some(asked) = requests.recv() => daemon.take_request(asked),
+            _ = beat.tick() => daemon.come_round(),
             result = finished(&mut daemon.pass) => daemon.take_pass(result),
             () = tokio::time::sleep_until(daemon.next), if daemon.pass.is_none() => daemon.begin_pass().await,
         }
@@ -176,6 +184,17 @@ pub async fn run(
     daemon.write_status();
     daemon.tell_unfinished();
     Ok(())
+}
+
+/// Without the socket nobody can ask, and the interval is all there is.
+fn listen(state: &State) -> (Option<Control>, mpsc::Receiver<Asked>) {
+    match Control::open(state.folder()) {
+        Ok((control, requests)) => (Some(control), requests),
+        Err(error) => {
+            tracing::warn!(%error, "no socket for requests: `reconcile` finds nobody to ask");
+            (None, mpsc::channel(1).1)
+        }
+    }
 }
 
 fn unwatched(error: &SourceError) {

@@ -6,7 +6,6 @@ pub mod clusters;
 pub mod declared;
 pub mod journal;
 pub mod lock;
-pub mod requests;
 pub mod suspensions;
 
 use std::fs;

@@ -29,6 +29,9 @@ pub struct Status {
     pub pid: u32,
     /// How many passes that process has made.
     pub pass: u64,
+    /// How many it has tried, those that could not be made among them; `reconcile` is told this number.
+    #[serde(default)]
+    pub tried: u64,
     /// The commit of the last pass; none for a plain folder or before the first.
     pub commit: Option<CommitId>,
     /// Whether that pass could read all of clusters, registry and repository.
@@ -135,6 +138,7 @@ impl Status {
             written_at: now,
             pid,
             pass: 0,
+            tried: 0,
             commit: None,
             complete: false,
             trouble: None,

@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use git2::{Repository, RepositoryInitOptions, Signature};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -167,4 +168,28 @@ pub(crate) fn reason<'a>(status: &'a Value, id: &str) -> &'a str {
         .find(|entry| entry.pointer("/id").is_some_and(|one| one == id))
         .and_then(|entry| entry.pointer("/reason")?.as_str())
         .unwrap_or_default()
+}
+
+/// Commits the work tree as it stands; the commit.
+pub(crate) fn commit(repository: &Repository) -> String {
+    let mut index = repository.index().unwrap();
+    index
+        .add_all(["exchanges"], git2::IndexAddOption::DEFAULT, None)
+        .unwrap();
+    let tree = repository.find_tree(index.write_tree().unwrap()).unwrap();
+    let who = Signature::now("natsx-sync", "natsx-sync@example.org").unwrap();
+    let head = repository
+        .head()
+        .ok()
+        .map(|head| head.peel_to_commit().unwrap());
+    let parents: Vec<_> = head.iter().collect();
+    let id = repository.commit(Some("HEAD"), &who, &who, "exchanges", &tree, &parents);
+    id.unwrap().to_string()
+}
+
+/// An empty repository whose branch is `main`.
+pub(crate) fn made(folder: &Path) -> Repository {
+    let mut options = RepositoryInitOptions::new();
+    options.initial_head("main").no_reinit(true);
+    Repository::init_opts(folder, &options).unwrap()
 }

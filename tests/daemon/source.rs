@@ -3,12 +3,9 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
-use std::path::Path;
 use std::time::Duration;
 
-use git2::{Repository, RepositoryInitOptions, Signature};
-
-use crate::host::Host;
+use crate::host::{Host, commit, made};
 
 #[test]
 fn a_repository_that_is_away_keeps_no_daemon_from_starting() {
@@ -23,29 +20,6 @@ fn a_repository_that_is_away_keeps_no_daemon_from_starting() {
     assert_eq!(status["trouble"]["reason"], "SourceUnreadable", "{status}");
     assert_eq!(status["pass"], 0);
     assert_eq!(host.stop(), 0);
-}
-
-/// Commits the work tree as it stands; the commit.
-fn commit(repository: &Repository) -> String {
-    let mut index = repository.index().unwrap();
-    index
-        .add_all(["exchanges"], git2::IndexAddOption::DEFAULT, None)
-        .unwrap();
-    let tree = repository.find_tree(index.write_tree().unwrap()).unwrap();
-    let who = Signature::now("natsx-sync", "natsx-sync@example.org").unwrap();
-    let head = repository
-        .head()
-        .ok()
-        .map(|head| head.peel_to_commit().unwrap());
-    let parents: Vec<_> = head.iter().collect();
-    let id = repository.commit(Some("HEAD"), &who, &who, "exchanges", &tree, &parents);
-    id.unwrap().to_string()
-}
-
-fn made(folder: &Path) -> Repository {
-    let mut options = RepositoryInitOptions::new();
-    options.initial_head("main").no_reinit(true);
-    Repository::init_opts(folder, &options).unwrap()
 }
 
 #[test]

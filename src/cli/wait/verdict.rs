@@ -25,8 +25,21 @@ pub(super) fn of(
     road: &mut Road<'_>,
     listed: &mut Listed,
 ) -> Result<Verdict, Failure> {
+    // Another process than the one that was asked has begun all its passes since.
+    if let Some(served) = args.served.filter(|served| served.pid == status.pid)
+        && status.tried < served.pass
+    {
+        return Ok(Verdict::Waiting(format!(
+            "pass {} is not over",
+            served.pass
+        )));
+    }
     if let Some(trouble) = &status.trouble {
-        return Ok(Verdict::Waiting(format!("no pass: {}", trouble.text)));
+        let text = format!("no pass: {}", trouble.text);
+        return Ok(match args.served {
+            Some(_) => Verdict::Hopeless(text),
+            None => Verdict::Waiting(text),
+        });
     }
     if status.pass == 0 {
         let text = "the first pass has not ended yet".to_owned();

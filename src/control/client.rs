@@ -1,0 +1,93 @@
+//! The end of whoever asks.
+
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use super::{Answer, ControlError, Request, place};
+use crate::state::State;
+
+/// How long it may take that a daemon which has the lock has its socket, too.
+const STARTING: Duration = Duration::from_secs(3);
+/// How often it is tried meanwhile.
+const AGAIN: Duration = Duration::from_millis(50);
+/// How long an answer may take; longer than the daemon gives itself, so that its own words arrive.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What the daemon took upon itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// The daemon.
+    pub pid: u32,
+    /// The pass that serves the last request (`tried` in the status).
+    pub pass: u64,
+}
+
+/// Asks the daemon in this folder, in this order; the first that is refused is the last.
+///
+/// # Errors
+/// When there is no daemon, when it may not be asked, and when it refuses.
+pub fn ask(state: &State, requests: &[Request]) -> Result<Acknowledged, ControlError> {
+    let (pid, stream) = connect(state)?;
+    let silent = |source| ControlError::Silent {
+        folder: state.folder().to_owned(),
+        pid,
+        source,
+    };
+    let mut pass = 0;
+    for request in requests {
+        match exchange(&stream, request).map_err(silent)? {
+            Answer::Pass(number) => pass = number,
+            Answer::Refused(text) => return Err(ControlError::Refused { pid, text }),
+        }
+    }
+    Ok(Acknowledged { pid, pass })
+}
+
+/// Tells the daemon, if there is one, that something in the state folder was changed. It sees it at its next pass even if
+/// it cannot be told now.
+///
+/// # Errors
+/// When a daemon could not be told.
+pub fn told(state: &State) -> Result<(), ControlError> {
+    match ask(state, &[Request::Look]) {
+        Ok(_) | Err(ControlError::Nobody { .. } | ControlError::Deaf { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn connect(state: &State) -> Result<(u32, UnixStream), ControlError> {
+    let folder = || state.folder().to_owned();
+    let deadline = Instant::now() + STARTING;
+    loop {
+        let Some(holder) = state.holder() else {
+            return Err(ControlError::Nobody { folder: folder() });
+        };
+        let pid = holder.pid;
+        let connected = place(state.folder()).and_then(|(path, _opened)| UnixStream::connect(path));
+        match connected {
+            Ok(stream) => return Ok((pid, stream)),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                return Err(ControlError::Denied { folder: folder() });
+            }
+            Err(_) if Instant::now() >= deadline => {
+                let folder = folder();
+                return Err(ControlError::Deaf { folder, pid });
+            }
+            Err(_) => std::thread::sleep(AGAIN),
+        }
+    }
+}
+
+fn exchange(mut stream: &UnixStream, request: &Request) -> io::Result<Answer> {
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut line = serde_json::to_vec(request)?;
+    line.push(b'\n');
+    stream.write_all(&line)?;
+    let mut answer = String::new();
+    if BufReader::new(stream).read_line(&mut answer)? == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(serde_json::from_str(&answer)?)
+}

@@ -1,0 +1,148 @@
+//! People ask the running daemon, and are told which pass serves them.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Output;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::host::{Host, commit, made, reason};
+
+const ONE: &str = "one/communication/nats";
+const TWO: &str = "two/communication/nats";
+
+fn ask(host: &Host, arguments: &[&str]) -> (i32, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = host.command(arguments).output().unwrap();
+    let text = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
+    (status.code().unwrap(), text)
+}
+
+/// The number in `pass N serves it`.
+fn promised(text: &str) -> u64 {
+    let (_, rest) = text.split_once("pass ").unwrap();
+    rest.split(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn without_a_daemon_it_ends_at_once_and_says_what_to_do() {
+    let host = Host::new();
+    host.settings(&["one"], "");
+    for arguments in [&["reconcile"][..], &["reconcile", ONE, "--wait"]] {
+        let began = Instant::now();
+        let (code, text) = ask(&host, arguments);
+        assert!(began.elapsed() < Duration::from_secs(2), "{text}");
+        assert_eq!(code, 1, "{text}");
+        let says = ["no daemon runs", "natsx-sync run", "natsx-sync apply"];
+        assert!(says.iter().all(|word| text.contains(word)), "{text}");
+    }
+}
+
+#[test]
+fn a_request_is_acknowledged_with_the_pass_that_serves_it() {
+    let mut host = Host::new();
+    host.settings(&["one"], "");
+    host.start();
+    let socket = fs::metadata(host.path("state/control.sock")).unwrap();
+    assert_eq!(socket.permissions().mode() & 0o777, 0o600);
+    let (code, text) = ask(&host, &["reconcile"]);
+    assert_eq!(code, 0, "{text}");
+    let number = promised(&text);
+    assert!(number >= 2, "{text}");
+    host.until_status("the pass that was promised", |status| {
+        status["tried"].as_u64() >= Some(number)
+    });
+
+    // It is over, and says how the exchange is then.
+    let (code, text) = ask(&host, &["reconcile", TWO, "--wait"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("ClusterNotInInventory"), "{text}");
+    let (code, text) = ask(&host, &["reconcile", ONE, "--wait", "--timeout", "2s"]);
+    assert_eq!(code, 3, "{text}");
+    assert!(text.contains("ClusterUnreachable"), "{text}");
+    let (code, text) = ask(&host, &["reconcile", "nobody"]);
+    assert_eq!(code, 7, "{text}");
+
+    let (code, text) = ask(&host, &["reconcile", "--timeout", "1s"]);
+    assert_eq!(code, 64, "{text}");
+    assert_eq!(host.stop(), 0);
+    assert!(!host.path("state/control.sock").exists());
+}
+
+#[test]
+fn whatever_was_committed_before_is_in_the_pass_that_was_promised() {
+    let mut host = Host::new();
+    let repository = made(&host.path("repository"));
+    commit(&repository);
+    host.settings(&["one"], "");
+    host.start();
+    for round in 0..10 {
+        fs::write(
+            host.path("repository/exchanges/README.md"),
+            round.to_string(),
+        )
+        .unwrap();
+        let head = commit(&repository);
+        let (code, text) = ask(&host, &["reconcile", TWO, "--wait"]);
+        assert_eq!(code, 1, "{text}");
+        let status = fs::read_to_string(host.path("state/status.json")).unwrap();
+        let status: Value = serde_json::from_str(&status).unwrap();
+        assert_eq!(status["commit"], head, "round {round}: {text}");
+    }
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn a_pass_that_cannot_be_made_is_told_to_whoever_waits_for_it() {
+    let mut host = Host::new();
+    host.settings(&["one"], "");
+    host.start();
+    fs::rename(host.path("repository"), host.path("away")).unwrap();
+    let (code, text) = ask(&host, &["reconcile", "--wait"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("no pass"), "{text}");
+    // Such a pass has a number, too: the next request is served by a later one.
+    fs::rename(host.path("away"), host.path("repository")).unwrap();
+    let (code, text) = ask(&host, &["reconcile", TWO, "--wait"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("ClusterNotInInventory"), "{text}");
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn a_commit_that_cannot_be_followed_is_refused_to_whoever_asked() {
+    let mut host = Host::new();
+    let repository = made(&host.path("repository"));
+    commit(&repository);
+    host.settings(&["one"], "");
+    host.start();
+    let (code, text) = ask(&host, &["reconcile", "--commit", &"0".repeat(40)]);
+    assert_eq!(code, 1, "{text}");
+    assert!(
+        text.contains("refuses") && text.contains("0000000"),
+        "{text}"
+    );
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn a_suspension_is_seen_at_once() {
+    let mut host = Host::new();
+    host.settings(&["one"], "");
+    host.start();
+    let hold = ["suspend", TWO, "--reason", "moved"];
+    let (code, text) = ask(&host, &hold);
+    assert_eq!(code, 0, "{text}");
+    let before = host.until_status("seen", |status| status["tried"].as_u64() >= Some(2));
+    assert!(before["exchanges"].is_array());
+    assert!(!text.contains("note:"), "{text}");
+    let (code, text) = ask(&host, &["resume", TWO]);
+    assert_eq!(code, 0, "{text}");
+    let after = host.until_status("seen again", |status| status["tried"].as_u64() >= Some(3));
+    assert_eq!(reason(&after, TWO), "ClusterNotInInventory");
+    assert_eq!(host.stop(), 0);
+}
