@@ -22,7 +22,7 @@ use crate::helm::Folders;
 use crate::id::{ClusterId, ExchangeId, Instance};
 use crate::observe::Renderer;
 use crate::reason::Reason;
-use crate::registry::{Registry, RegistryError};
+use crate::registry::{Claim, Registry, RegistryError};
 use crate::state::journal::Journal;
 
 use held::Held;
@@ -143,6 +143,18 @@ struct At<'a> {
     cancel: &'a CancellationToken,
 }
 
+impl At<'_> {
+    /// The record as the plan saw it.
+    fn claim(&self) -> Claim {
+        let desired = self.subject.desired.as_ref();
+        Claim {
+            instance: self.world.instance.clone(),
+            adopts: desired.is_some_and(|desired| desired.adopts_record),
+            seen: self.subject.entry.precondition.record.clone(),
+        }
+    }
+}
+
 type Performed = Result<Reply, Reply>;
 
 /// What an error of a cluster means for the task.
@@ -169,8 +181,9 @@ fn cluster_reply(error: ClusterError) -> Reply {
 /// What an error of the registry means for the task.
 #[expect(clippy::needless_pass_by_value, reason = "used by map_err")]
 fn registry_reply(error: RegistryError) -> Reply {
-    if let RegistryError::NotOurs { .. } = error {
-        return Reply::Refused(Why::from_error(Reason::RecordNotOurs, &error));
+    if let RegistryError::NotOurs { .. } | RegistryError::Changed { .. } = error {
+        // It was ours and as the plan saw it; what it is now is for the next plan to say.
+        return Reply::Refused(Why::from_error(Reason::StaleFence, &error));
     }
     let why = Why::from_error(Reason::RegistryUnreadable, &error);
     if error.is_unknown() {

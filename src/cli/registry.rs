@@ -86,8 +86,8 @@ fn meant<'r>(wanted: &str, records: &'r [Record]) -> Result<Vec<&'r Record>, Fai
         let id = format!(
             "{}/{}/{}",
             record.cluster_id.as_deref()?,
-            mark(record, "namespace")?,
-            mark(record, "release")?
+            record.mark("namespace")?,
+            record.mark("release")?
         );
         Some((id.parse::<ExchangeId>().ok()?, record))
     });
@@ -188,7 +188,7 @@ fn table(records: &[Record], width: u16) -> String {
         return "no records".to_owned();
     }
     let rows = records.iter().map(|record| {
-        let mark = |key: &str| mark(record, key).unwrap_or("-").to_owned();
+        let mark = |key: &str| record.mark(key).unwrap_or("-").to_owned();
         let field = |field: &Option<String>| crate::report::safe(field.as_deref().unwrap_or("-"));
         [
             record.system_id.clone(),
@@ -210,9 +210,4 @@ fn table(records: &[Record], width: u16) -> String {
         "STATE",
     ];
     crate::report::table(header, "NAME", rows, width)
-}
-
-/// What natsx-sync wrote into the record about itself.
-fn mark<'r>(record: &'r Record, key: &str) -> Option<&'r str> {
-    record.metadata.get("natsx")?.get(key)?.as_str()
 }

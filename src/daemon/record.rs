@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::Ledger;
@@ -11,12 +11,19 @@ use super::watch::Daemon;
 use crate::apply::World;
 use crate::health::Health;
 use crate::id::{ExchangeId, SystemId};
-use crate::observe::observed::Record;
 use crate::plan::action::Action;
+use crate::registry::Claim;
 use crate::state::journal::{Line, Phase, SET_STATE};
 
 /// So often in a row it has to be unwell: a pod that is moved is no news to those who look services up.
 const UNWELL: u32 = 2;
+
+/// A record that does not say how its exchange is.
+struct Outdated {
+    system_id: SystemId,
+    claim: Claim,
+    state: &'static str,
+}
 
 /// A record was written, or could not be.
 pub(super) type Stated = (ExchangeId, Option<&'static str>);
@@ -27,7 +34,7 @@ impl Daemon<'_> {
         if self.options.dry_run || self.stating.contains(id) || self.lanes.is_flying(id) {
             return;
         }
-        let Some((system_id, state)) = self.ledger.outdated_state(id) else {
+        let Some(outdated) = self.ledger.outdated_state(id) else {
             return;
         };
         self.stating.insert(id.clone());
@@ -37,10 +44,10 @@ impl Daemon<'_> {
             id: Some(id.clone()),
             step: SET_STATE.to_owned(),
             phase: Phase::Intent,
-            detail: json!({"system_id": system_id, "state": state}),
+            detail: json!({"system_id": outdated.system_id, "state": outdated.state}),
         };
         let world = Arc::clone(&self.session.world);
-        tokio::spawn(write(world, line, system_id, state, self.stated.clone()));
+        tokio::spawn(write(world, line, outdated, self.stated.clone()));
     }
 
     pub(super) fn take_stated(&mut self, (id, state): Stated) {
@@ -54,14 +61,18 @@ impl Daemon<'_> {
 async fn write(
     world: Arc<World>,
     mut line: Line,
-    system_id: SystemId,
-    state: &'static str,
+    outdated: Outdated,
     stated: UnboundedSender<Stated>,
 ) {
     let Some(id) = line.id.clone() else { return };
+    let Outdated {
+        system_id,
+        claim,
+        state,
+    } = outdated;
     let result = async {
         journal(&world, line.clone()).await?;
-        let written = world.registry.set_state(&system_id, state).await;
+        let written = world.registry.set_state(&system_id, state, &claim).await;
         line.phase = match &written {
             Ok(_) => Phase::Done,
             Err(_) => Phase::Failed,
@@ -92,7 +103,7 @@ async fn journal(world: &World, line: Line) -> anyhow::Result<()> {
 
 impl Ledger {
     /// What the record of a settled exchange should say and does not.
-    fn outdated_state(&self, id: &ExchangeId) -> Option<(SystemId, &'static str)> {
+    fn outdated_state(&self, id: &ExchangeId) -> Option<Outdated> {
         let survey = self.survey.as_ref()?;
         let mut entries = survey.plan.exchanges.iter();
         let entry = entries.find(|entry| entry.id.as_ref() == Some(id))?;
@@ -112,17 +123,13 @@ impl Ledger {
         let [record] = registry.records.get(wanted.system_id.as_str())?.as_slice() else {
             return None;
         };
-        let instance = mark(record, "instance")?;
-        let said = self.stated.get(id).copied().or(mark(record, "state"))?;
-        let ours = instance == survey.policy.instance.as_str();
-        (ours && said != state).then(|| (wanted.system_id.clone(), state))
+        let instance = &survey.policy.instance;
+        let said = self.stated.get(id).copied().or(record.mark("state"))?;
+        let ours = record.mark("instance") == Some(instance.as_str());
+        (ours && said != state).then(|| Outdated {
+            system_id: wanted.system_id.clone(),
+            claim: Claim::on(instance, std::slice::from_ref(record)),
+            state,
+        })
     }
-}
-
-fn mark<'a>(record: &'a Record, key: &str) -> Option<&'a str> {
-    record
-        .metadata
-        .get("natsx")?
-        .get(key)
-        .and_then(Value::as_str)
 }

@@ -242,6 +242,13 @@ pub struct Record {
     pub metadata: Map<String, Value>,
 }
 
+impl Record {
+    /// What natsx-sync wrote into it about itself, under `metadata.natsx`.
+    pub fn mark(&self, key: &str) -> Option<&str> {
+        self.metadata.get("natsx")?.get(key)?.as_str()
+    }
+}
+
 /// What history says of an exchange that is not declared now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Proof {

@@ -33,7 +33,7 @@ use jiff::Timestamp;
 
 pub use jetstream::to_ask;
 pub use offline::plan_offline;
-pub use registry::wanted_record;
+pub use registry::{record_digest, wanted_record};
 pub use values::difference;
 pub use verify::{Violation, verify};
 

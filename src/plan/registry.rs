@@ -80,17 +80,19 @@ pub fn wanted_record(
     }
 }
 
-/// SHA-256 (hex) of the records of one key, without what changes while the exchange stays as it is.
-pub(super) fn record_digest(records: &[Record]) -> String {
+/// SHA-256 (hex) of the records of one key in any order, without what changes while the exchange stays as it is.
+pub fn record_digest(records: &[Record]) -> String {
     let lasting = |record: &Record| {
         let mut record = record.clone();
         if let Some(Value::Object(mark)) = record.metadata.get_mut("natsx") {
             mark.retain(|key, _| !VOLATILE.contains(&key.as_str()));
         }
-        serde_json::to_value(record).unwrap_or(Value::Null)
+        canonical_json(&serde_json::to_value(record).unwrap_or(Value::Null))
     };
-    let all = Value::Array(records.iter().map(lasting).collect());
-    Digest::of(canonical_json(&all).as_bytes()).to_string()
+    let mut all: Vec<String> = records.iter().map(lasting).collect();
+    // The original has no order, and answers with another one each time.
+    all.sort_unstable();
+    Digest::of(format!("[{}]", all.join(",")).as_bytes()).to_string()
 }
 
 /// Our mark in a record: which instance wrote it, and for which exchange.
@@ -103,12 +105,10 @@ pub(super) struct Mark {
 
 /// Reads `metadata.natsx`.
 pub(super) fn mark_of(record: &Record) -> Option<Mark> {
-    let mark = record.metadata.get("natsx")?.as_object()?;
-    let text = |key: &str| mark.get(key).and_then(Value::as_str);
     let id = match (
         record.cluster_id.as_deref(),
-        text("namespace"),
-        text("release"),
+        record.mark("namespace"),
+        record.mark("release"),
     ) {
         (Some(cluster), Some(namespace), Some(release)) => {
             format!("{cluster}/{namespace}/{release}").parse().ok()
@@ -116,7 +116,7 @@ pub(super) fn mark_of(record: &Record) -> Option<Mark> {
         (_, _, _) => None,
     };
     Some(Mark {
-        instance: text("instance")?.to_owned(),
+        instance: record.mark("instance")?.to_owned(),
         id,
     })
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::OwnedMutexGuard;
 
 use super::local::{Local, Serving, query};
-use super::wire::{Answer, Request, Wire};
+use super::wire::{Answer, Request, Rows, Tag, Wire};
 use super::{Pace, RegistryAccess, RegistryError, row};
 use crate::id::SystemId;
 use crate::observe::observed::{Record, RegistryView, Unreadable};
@@ -100,7 +100,7 @@ impl Registry {
             text: error.chain(),
         })?;
         let mut view = RegistryView::default();
-        for row in &rows {
+        for row in &rows.rows {
             match row::read(row) {
                 Some(record) => {
                     view.records
@@ -116,15 +116,25 @@ impl Registry {
 
     /// The records of one key: none, one, or several where the original made duplicates.
     pub async fn find(&self, id: &SystemId) -> Result<Vec<Record>, RegistryError> {
-        let rows = self.query(&json!({"system_id": id.as_str()})).await?;
-        // The filter is applied again because a server may pass over it and answer with everything.
-        let records = rows.iter().filter_map(row::read);
-        Ok(records
-            .filter(|record| record.system_id == id.as_str())
-            .collect())
+        self.find_tagged(id).await.map(|(records, _)| records)
     }
 
-    async fn query(&self, filter: &Value) -> Result<Vec<Value>, RegistryError> {
+    /// The same, with what a write of the only one can be made conditional on.
+    pub(super) async fn find_tagged(
+        &self,
+        id: &SystemId,
+    ) -> Result<(Vec<Record>, Option<Tag>), RegistryError> {
+        let found = self.query(&json!({"system_id": id.as_str()})).await?;
+        // The filter is applied again because a server may pass over it and answer with everything.
+        let records = found.rows.iter().filter_map(row::read);
+        let records: Vec<_> = records
+            .filter(|record| record.system_id == id.as_str())
+            .collect();
+        let is_only = found.rows.len() == 1 && records.len() == 1;
+        Ok((records, found.tag.filter(|_| is_only)))
+    }
+
+    async fn query(&self, filter: &Value) -> Result<Rows, RegistryError> {
         match &self.way {
             Way::Remote(wire) => query(wire, filter).await,
             Way::Local(local) => local.rows(filter).await,

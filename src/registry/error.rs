@@ -65,9 +65,15 @@ pub enum RegistryError {
         /// How often it was tried.
         rounds: usize,
     },
-    /// The record does not carry our mark.
-    #[error("record {system_id} does not carry our mark and is left alone")]
+    /// The record carries no mark, or that of another instance.
+    #[error("record {system_id} is not marked as ours and is left alone")]
     NotOurs {
+        /// Its key.
+        system_id: String,
+    },
+    /// The record is not as it was when the write was decided on.
+    #[error("record {system_id} was changed meanwhile")]
+    Changed {
         /// Its key.
         system_id: String,
     },

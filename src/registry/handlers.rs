@@ -143,22 +143,29 @@ pub(super) async fn query(
         .map_err(|_| bad("limit is a number"))?
         .unwrap_or(usize::MAX);
     let after = page.get("after").cloned().unwrap_or_default();
-    let rows = blocking(&shared.store, move |store| {
+    let found = blocking(&shared.store, move |store| {
         let entries = match Filter::key(&wanted).filter(|_| after.is_empty()) {
             Some(key) => store.get(key)?.into_iter().collect(),
             None => store.list(&after)?,
         };
-        let records = entries.into_iter().map(|entry| Value::Object(entry.record));
-        Ok(records
-            .filter(|record| filter.matches(record))
+        let entries = entries.into_iter();
+        Ok(entries
+            .filter(|entry| filter.matches(&Value::Object(entry.record.clone())))
             .take(limit)
             .collect::<Vec<_>>())
     })
     .await?;
-    Ok(answer(
-        StatusCode::OK,
-        &json!({"data": rows, "success": true}),
-    ))
+    // Who asked for one record may want to change it as it is.
+    let revision = match found.as_slice() {
+        [only] => Some(only.revision),
+        _ => None,
+    };
+    let rows: Vec<_> = found.into_iter().map(|entry| entry.record).collect();
+    let response = answer(StatusCode::OK, &json!({"data": rows, "success": true}));
+    Ok(match revision {
+        Some(revision) => tagged(response, revision),
+        None => response,
+    })
 }
 
 impl axum::response::IntoResponse for Refusal {

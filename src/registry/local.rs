@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 
 use super::embedded::{Embedded, EmbeddedError};
 use super::store::{Store, StoreError};
-use super::wire::{Answer, Request, Wire};
+use super::wire::{Answer, Request, Rows, Wire};
 use super::{Pace, RegistryError};
 use crate::listen::Port;
 
@@ -80,7 +80,7 @@ impl Local {
     }
 
     /// Rows that fit a filter, or more than those.
-    pub(super) async fn rows(&self, filter: &Value) -> Result<Vec<Value>, RegistryError> {
+    pub(super) async fn rows(&self, filter: &Value) -> Result<Rows, RegistryError> {
         if self.serving.is_some() {
             return query(&*self.wire().await?, filter).await;
         }
@@ -89,7 +89,7 @@ impl Local {
             let folder = self.folder.clone();
             let read = tokio::task::spawn_blocking(move || read(&folder)).await;
             match read.map_err(std::io::Error::other) {
-                Ok(Ok(rows)) => return Ok(rows),
+                Ok(Ok(rows)) => return Ok(Rows { rows, tag: None }),
                 Ok(Err(StoreError::Held { address: None, .. })) if tries < TRIES => {
                     tries += 1;
                     tokio::time::sleep(PAUSE).await;
@@ -142,10 +142,10 @@ fn read(folder: &Path) -> Result<Vec<Value>, StoreError> {
 }
 
 /// The rows a server has for a filter.
-pub(super) async fn query(wire: &Wire, filter: &Value) -> Result<Vec<Value>, RegistryError> {
+pub(super) async fn query(wire: &Wire, filter: &Value) -> Result<Rows, RegistryError> {
     match wire.send(Request::Query(filter)).await? {
         Answer::Rows(rows) => Ok(rows),
         // No query is understood so; an empty list here would pass for absence.
-        Answer::Done | Answer::Absent | Answer::Taken => Err(wire.no_list()),
+        Answer::Done | Answer::Absent | Answer::Taken | Answer::Stale => Err(wire.no_list()),
     }
 }

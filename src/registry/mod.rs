@@ -4,6 +4,7 @@
 //! keys are not unique and a PUT can create; [`server`] is an implementation of the same contract without these traps,
 //! on the embedded [`store`].
 
+mod claim;
 mod client;
 mod embedded;
 mod error;
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 use url::Url;
 
+pub use claim::Claim;
 pub use client::Registry;
 pub use embedded::{Embedded, EmbeddedError};
 pub use error::RegistryError;

@@ -63,11 +63,6 @@ pub(super) fn body(record: &Record) -> Value {
     })
 }
 
-/// Whether the record carries our mark.
-pub(super) fn is_marked(record: &Record) -> bool {
-    record.metadata.get("natsx").is_some_and(Value::is_object)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

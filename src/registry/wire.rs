@@ -4,7 +4,8 @@ use std::error::Error;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use axum::http::header::CONTENT_TYPE;
+use axum::http::HeaderValue;
+use axum::http::header::{CONTENT_TYPE, ETAG, IF_MATCH};
 use reqwest::{Certificate, Client, Method, Response, StatusCode, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -24,19 +25,33 @@ const LONGEST_ANSWER: usize = 64 << 20;
 pub(super) enum Request<'a> {
     Query(&'a Value),
     Create(&'a Value),
-    Change(&'a SystemId, &'a Value),
-    Delete(&'a SystemId),
+    Change(&'a SystemId, &'a Value, Option<&'a Tag>),
+    Delete(&'a SystemId, Option<&'a Tag>),
+}
+
+/// The number of a record's last change, where a server tells it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Tag(HeaderValue);
+
+/// The answer to a query.
+#[derive(Debug, PartialEq)]
+pub(super) struct Rows {
+    pub(super) rows: Vec<Value>,
+    /// Of the only row.
+    pub(super) tag: Option<Tag>,
 }
 
 /// What an answer proves.
 #[derive(Debug, PartialEq)]
 pub(super) enum Answer {
-    Rows(Vec<Value>),
+    Rows(Rows),
     Done,
     /// Nothing of that key existed; only said by the exact words.
     Absent,
     /// Our own server: the key is taken.
     Taken,
+    /// Our own server: the record has another tag.
+    Stale,
 }
 
 pub(super) struct Wire {
@@ -47,13 +62,13 @@ pub(super) struct Wire {
     slots: Semaphore,
 }
 
-impl Request<'_> {
+impl<'a> Request<'a> {
     fn name(self) -> &'static str {
         match self {
             Self::Query(_) => "list records",
             Self::Create(_) => "create a record",
             Self::Change(..) => "change a record",
-            Self::Delete(_) => "delete a record",
+            Self::Delete(..) => "delete a record",
         }
     }
 
@@ -61,7 +76,7 @@ impl Request<'_> {
         match self {
             Self::Query(_) | Self::Create(_) => Method::POST,
             Self::Change(..) => Method::PUT,
-            Self::Delete(_) => Method::DELETE,
+            Self::Delete(..) => Method::DELETE,
         }
     }
 
@@ -69,20 +84,34 @@ impl Request<'_> {
         match self {
             Self::Query(_) | Self::Create(_) => None,
             Self::Change(..) => Some("No document found to update"),
-            Self::Delete(_) => Some("No document found to delete"),
+            Self::Delete(..) => Some("No document found to delete"),
         }
     }
 
-    fn understand(self, status: StatusCode, answer: Option<&Value>) -> Option<Answer> {
+    fn tag(self) -> Option<&'a Tag> {
+        match self {
+            Self::Query(_) | Self::Create(_) => None,
+            Self::Change(_, _, tag) | Self::Delete(_, tag) => tag,
+        }
+    }
+
+    fn understand(
+        self,
+        status: StatusCode,
+        answer: Option<&Value>,
+        tag: Option<Tag>,
+    ) -> Option<Answer> {
         let success = answer?.get("success")?.as_bool()?;
         match (self, status.as_u16(), success) {
             (Self::Query(_), 200, true) => {
-                Some(Answer::Rows(answer?.get("data")?.as_array()?.clone()))
+                let rows = answer?.get("data")?.as_array()?.clone();
+                Some(Answer::Rows(Rows { rows, tag }))
             }
-            (Self::Create(_), 201, true) | (Self::Change(..) | Self::Delete(_), 200, true) => {
+            (Self::Create(_), 201, true) | (Self::Change(..) | Self::Delete(..), 200, true) => {
                 Some(Answer::Done)
             }
             (Self::Create(_), 409, false) => Some(Answer::Taken),
+            (Self::Change(..) | Self::Delete(..), 412, false) => Some(Answer::Stale),
             (_, 404, false) => {
                 (answer?.get("error")?.as_str() == Some(self.absence()?)).then_some(Answer::Absent)
             }
@@ -154,7 +183,11 @@ impl Wire {
         if let Some(token) = &token {
             http = http.bearer_auth(token.expose_secret());
         }
-        if let Request::Query(body) | Request::Create(body) | Request::Change(_, body) = request {
+        if let Some(Tag(tag)) = request.tag() {
+            http = http.header(IF_MATCH, tag);
+        }
+        if let Request::Query(body) | Request::Create(body) | Request::Change(_, body, _) = request
+        {
             http = http.json(body);
         }
         let no_answer = |error: reqwest::Error| RegistryError::NoAnswer {
@@ -164,14 +197,14 @@ impl Wire {
         };
         let response = http.send().await.map_err(no_answer)?;
         let status = response.status();
-        let is_json = is_json(&response);
+        let (is_json, tag) = (is_json(&response), tag_of(&response));
         let body = read_bounded(response).await.map_err(no_answer)?;
         drop(slot);
         let answer = body
             .as_deref()
             .filter(|_| is_json)
             .and_then(|body| row::parse(body).ok());
-        if let Some(understood) = request.understand(status, answer.as_ref()) {
+        if let Some(understood) = request.understand(status, answer.as_ref(), tag) {
             return Ok(understood);
         }
         let text = words(answer.as_ref(), body.as_deref(), token.as_ref());
@@ -214,7 +247,7 @@ impl Wire {
             match request {
                 Request::Query(_) => path.push("backbones"),
                 Request::Create(_) => path.push("backbone"),
-                Request::Change(id, _) | Request::Delete(id) => {
+                Request::Change(id, ..) | Request::Delete(id, _) => {
                     path.push("backbone").push(id.as_str())
                 }
             };
@@ -267,6 +300,12 @@ fn is_json(response: &Response) -> bool {
         .and_then(|value| value.to_str().ok())
         .and_then(|text| text.split(';').next())
         .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// A weak tag names no state that a write could be conditional on.
+fn tag_of(response: &Response) -> Option<Tag> {
+    let tag = response.headers().get(ETAG)?;
+    tag.as_bytes().starts_with(b"\"").then(|| Tag(tag.clone()))
 }
 
 /// None when the answer is longer than anything sensible.

@@ -3,8 +3,9 @@
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use serde_json::Value;
 
+use super::claim::{Claim, Held};
 use super::client::Registry;
-use super::wire::{Answer, Request};
+use super::wire::{Answer, Request, Tag};
 use super::{RegistryError, Written, row};
 use crate::id::SystemId;
 use crate::observe::observed::Record;
@@ -15,45 +16,72 @@ const ROUNDS: usize = 6;
 const MOST_DUPLICATES: usize = 64;
 
 impl Registry {
-    /// Makes the registry hold exactly this record under its key, once.
-    pub async fn put_record(&self, record: &Record) -> Result<Written, RegistryError> {
+    /// Makes the registry hold exactly this record under its key, once, if what is there now is what the claim covers.
+    pub async fn put_record(
+        &self,
+        record: &Record,
+        claim: &Claim,
+    ) -> Result<Written, RegistryError> {
         let id: SystemId = record.system_id.parse()?;
         let writer = self.writer(&id).await;
-        let written = self.put(&id, record).await;
+        let written = self.put(&id, record, claim).await;
         drop(writer);
         written
     }
 
     /// Sets `metadata.natsx.state` of our record.
-    pub async fn set_state(&self, id: &SystemId, state: &str) -> Result<Written, RegistryError> {
+    pub async fn set_state(
+        &self,
+        id: &SystemId,
+        state: &str,
+        claim: &Claim,
+    ) -> Result<Written, RegistryError> {
         let writer = self.writer(id).await;
-        let written = self.put_state(id, state).await;
+        let written = self.put_state(id, state, claim).await;
         drop(writer);
         written
     }
 
-    /// Removes the record and its duplicates until a query shows none.
-    pub async fn delete_record(&self, id: &SystemId) -> Result<Written, RegistryError> {
+    /// Removes the record and its duplicates until a query shows none, if they are what the claim covers.
+    pub async fn delete_record(
+        &self,
+        id: &SystemId,
+        claim: &Claim,
+    ) -> Result<Written, RegistryError> {
         let writer = self.writer(id).await;
-        let removed = self.remove(id).await;
+        let removed = self.remove(id, claim).await;
         drop(writer);
         removed
     }
 
-    async fn put(&self, id: &SystemId, record: &Record) -> Result<Written, RegistryError> {
+    async fn put(
+        &self,
+        id: &SystemId,
+        record: &Record,
+        claim: &Claim,
+    ) -> Result<Written, RegistryError> {
         let body = row::body(record);
         // Compared as it comes back from text, where numbers may have another form.
         let wanted = row::parse(body.to_string().as_bytes()).ok();
         let wanted = wanted.as_ref().and_then(row::read);
         let wanted = wanted.unwrap_or_else(|| record.clone());
+        let mut held = Held::new(claim, id, Some(&wanted));
         let (mut written, mut patience) = (Written::Unchanged, self.patience());
-        while let Err(error) = self.settle(id, &body, &wanted, &mut written).await {
+        while let Err(error) = self
+            .settle(id, &body, &wanted, &mut held, &mut written)
+            .await
+        {
             patience.after(error).await?;
         }
         Ok(written)
     }
 
-    async fn put_state(&self, id: &SystemId, state: &str) -> Result<Written, RegistryError> {
+    async fn put_state(
+        &self,
+        id: &SystemId,
+        state: &str,
+        claim: &Claim,
+    ) -> Result<Written, RegistryError> {
         let mut patience = self.patience();
         let records = loop {
             match self.find(id).await {
@@ -61,24 +89,21 @@ impl Registry {
                 Err(error) => patience.after(error).await?,
             }
         };
-        if records.is_empty() {
+        Held::new(claim, id, None).check(&records)?;
+        let Some(mut record) = records.into_iter().next() else {
             return Ok(Written::Absent);
-        }
-        let Some(mut record) = records.into_iter().find(row::is_marked) else {
-            return Err(RegistryError::NotOurs {
-                system_id: id.to_string(),
-            });
         };
         let mark = record.metadata.get_mut("natsx");
         if let Some(mark) = mark.and_then(Value::as_object_mut) {
             mark.insert("state".to_owned(), Value::from(state));
         }
-        self.put(id, &record).await
+        self.put(id, &record, claim).await
     }
 
-    async fn remove(&self, id: &SystemId) -> Result<Written, RegistryError> {
+    async fn remove(&self, id: &SystemId, claim: &Claim) -> Result<Written, RegistryError> {
+        let mut held = Held::new(claim, id, None);
         let (mut written, mut patience) = (Written::Absent, self.patience());
-        while let Err(error) = self.clear(id, &mut written).await {
+        while let Err(error) = self.clear(id, &mut held, &mut written).await {
             patience.after(error).await?;
         }
         Ok(written)
@@ -99,10 +124,13 @@ impl Registry {
         id: &SystemId,
         body: &Value,
         wanted: &Record,
+        held: &mut Held<'_>,
         written: &mut Written,
     ) -> Result<(), RegistryError> {
         for _ in 0..ROUNDS {
-            match self.find(id).await?.as_slice() {
+            let (found, tag) = self.find_tagged(id).await?;
+            held.check(&found)?;
+            match found.as_slice() {
                 [] => {
                     *written = Written::Created;
                     self.send(Request::Create(body)).await?;
@@ -113,13 +141,12 @@ impl Registry {
                         *written = Written::Updated;
                     }
                     // 404 is said of a change that changed nothing and of one that created: the next query tells.
-                    self.send(Request::Change(id, body)).await?;
+                    self.send(Request::Change(id, body, tag.as_ref())).await?;
                 }
                 // Which duplicate a DELETE takes is not defined; the one that is left is then made as wanted.
                 [_, surplus @ ..] => {
                     *written = Written::Updated;
-                    self.take_away(id, surplus.len().min(MOST_DUPLICATES))
-                        .await?;
+                    self.take_away(id, surplus.len(), None).await?;
                 }
             }
         }
@@ -129,24 +156,35 @@ impl Registry {
         })
     }
 
-    async fn take_away(&self, id: &SystemId, count: usize) -> Result<(), RegistryError> {
-        for _ in 0..count {
-            if self.send(Request::Delete(id)).await? == Answer::Absent {
+    async fn take_away(
+        &self,
+        id: &SystemId,
+        count: usize,
+        tag: Option<&Tag>,
+    ) -> Result<(), RegistryError> {
+        for _ in 0..count.min(MOST_DUPLICATES) {
+            if self.send(Request::Delete(id, tag)).await? != Answer::Done {
                 break;
             }
         }
         Ok(())
     }
 
-    async fn clear(&self, id: &SystemId, written: &mut Written) -> Result<(), RegistryError> {
+    async fn clear(
+        &self,
+        id: &SystemId,
+        held: &mut Held<'_>,
+        written: &mut Written,
+    ) -> Result<(), RegistryError> {
         for _ in 0..ROUNDS {
-            let rows = self.find(id).await?.len();
-            if rows == 0 {
+            let (found, tag) = self.find_tagged(id).await?;
+            if found.is_empty() {
                 return Ok(());
             }
+            held.check(&found)?;
             *written = Written::Deleted;
-            // One more than was seen, so that the last answer is the exact "nothing there".
-            self.take_away(id, rows.min(MOST_DUPLICATES) + 1).await?;
+            // No more than were seen: one that comes meanwhile is somebody else's, or another exchange's.
+            self.take_away(id, found.len(), tag.as_ref()).await?;
         }
         Err(RegistryError::Unsettled {
             system_id: id.to_string(),

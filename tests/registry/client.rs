@@ -4,34 +4,25 @@ use natsx_sync::registry::{Registry, RegistryError, Written};
 use serde_json::json;
 
 use crate::twin::Twin;
-use crate::{client, own, record};
+use crate::{client, delete, own, put, record, state};
 
 async fn lives(registry: &Registry) {
     let (id, other) = ("a-1".parse().unwrap(), record("b-2"));
     let mut record = record("a-1");
-    assert_eq!(
-        registry.put_record(&record).await.unwrap(),
-        Written::Created
-    );
-    assert_eq!(
-        registry.put_record(&record).await.unwrap(),
-        Written::Unchanged
-    );
-    assert_eq!(registry.put_record(&other).await.unwrap(), Written::Created);
+    assert_eq!(put(registry, &record).await.unwrap(), Written::Created);
+    assert_eq!(put(registry, &record).await.unwrap(), Written::Unchanged);
+    assert_eq!(put(registry, &other).await.unwrap(), Written::Created);
     assert_eq!(registry.find(&id).await.unwrap(), [record.clone()]);
 
     record.name = Some("Renamed".to_owned());
     record.metadata.remove("team");
+    assert_eq!(put(registry, &record).await.unwrap(), Written::Updated);
     assert_eq!(
-        registry.put_record(&record).await.unwrap(),
+        state(registry, &id, "degraded").await.unwrap(),
         Written::Updated
     );
     assert_eq!(
-        registry.set_state(&id, "degraded").await.unwrap(),
-        Written::Updated
-    );
-    assert_eq!(
-        registry.set_state(&id, "degraded").await.unwrap(),
+        state(registry, &id, "degraded").await.unwrap(),
         Written::Unchanged
     );
     record.metadata["natsx"]["state"] = json!("degraded");
@@ -42,10 +33,10 @@ async fn lives(registry: &Registry) {
     assert_eq!(view.records["b-2"], [other]);
     assert_eq!(view.unusable, 0);
 
-    assert_eq!(registry.delete_record(&id).await.unwrap(), Written::Deleted);
-    assert_eq!(registry.delete_record(&id).await.unwrap(), Written::Absent);
+    assert_eq!(delete(registry, &id).await.unwrap(), Written::Deleted);
+    assert_eq!(delete(registry, &id).await.unwrap(), Written::Absent);
     assert_eq!(
-        registry.set_state(&id, "ready").await.unwrap(),
+        state(registry, &id, "ready").await.unwrap(),
         Written::Absent
     );
     assert_eq!(registry.view().await.unwrap().records.len(), 1);
@@ -76,7 +67,7 @@ async fn writers_of_one_record_take_turns() {
         let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..16 {
             let registry = registry.clone();
-            tasks.spawn(async move { registry.put_record(&record("same")).await.unwrap() });
+            tasks.spawn(async move { put(&registry, &record("same")).await.unwrap() });
         }
         let written = tasks.join_all().await;
         assert_eq!(
@@ -100,8 +91,7 @@ async fn at_most_eight_requests_at_a_time() {
     for number in 0..24 {
         let registry = registry.clone();
         tasks.spawn(async move {
-            registry
-                .put_record(&record(&format!("r{number}")))
+            put(&registry, &record(&format!("r{number}")))
                 .await
                 .unwrap()
         });

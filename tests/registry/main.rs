@@ -6,6 +6,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod claims;
 mod client;
 mod server;
 mod traps;
@@ -13,9 +14,12 @@ mod twin;
 
 use std::time::Duration;
 
+use natsx_sync::id::{Instance, SystemId};
 use natsx_sync::listen::Port;
 use natsx_sync::observe::observed::Record;
-use natsx_sync::registry::{Embedded, Pace, Registry, RegistryAccess};
+use natsx_sync::registry::{
+    Claim, Embedded, Pace, Registry, RegistryAccess, RegistryError, Written,
+};
 use serde_json::{Value, json};
 
 /// Waits short enough for tests, long enough for a busy machine.
@@ -52,6 +56,36 @@ fn record(id: &str) -> Record {
         name: Some("Global Event Bus".to_owned()),
         metadata,
     }
+}
+
+/// What the instance of these tests may write of a key it has just looked at.
+async fn claim(registry: &Registry, id: &str) -> Result<Claim, RegistryError> {
+    let found = registry.find(&id.parse()?).await?;
+    Ok(Claim {
+        adopts: true,
+        ..Claim::on(&Instance::default(), &found)
+    })
+}
+
+/// The same of a key that nobody used.
+fn unused() -> Claim {
+    Claim::on(&Instance::default(), &[])
+}
+
+/// Looks, and writes.
+async fn put(registry: &Registry, record: &Record) -> Result<Written, RegistryError> {
+    let claim = claim(registry, &record.system_id).await?;
+    registry.put_record(record, &claim).await
+}
+
+async fn state(registry: &Registry, id: &SystemId, state: &str) -> Result<Written, RegistryError> {
+    let claim = claim(registry, id.as_str()).await?;
+    registry.set_state(id, state, &claim).await
+}
+
+async fn delete(registry: &Registry, id: &SystemId) -> Result<Written, RegistryError> {
+    let claim = claim(registry, id.as_str()).await?;
+    registry.delete_record(id, &claim).await
 }
 
 async fn own(folder: &tempfile::TempDir) -> Embedded {

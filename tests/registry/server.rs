@@ -11,7 +11,7 @@ use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::{own, record};
+use crate::{own, put, record, unused};
 
 async fn ask(embedded: &Embedded, method: Method, path: &str, body: Value) -> Response {
     let url = format!("http://{}{path}", embedded.address);
@@ -287,7 +287,7 @@ async fn one_process_holds_the_store_and_says_where() {
         matches!(held, StoreError::Held { address: Some(address), .. } if address == first.address)
     );
     let registry = Registry::connect(&second.access().unwrap()).unwrap();
-    registry.put_record(&record("a")).await.unwrap();
+    put(&registry, &record("a")).await.unwrap();
     first.close().await.unwrap();
     assert_eq!(address_of(folder.path()), None);
     let store = Store::open(folder.path()).unwrap();
@@ -304,12 +304,12 @@ async fn who_only_looks_keeps_nobody_from_serving() {
 
     let served = own(&folder).await;
     let writing = Registry::connect(&served.access().unwrap()).unwrap();
-    writing.put_record(&record("a")).await.unwrap();
+    put(&writing, &record("a")).await.unwrap();
     assert_eq!(looking.view().await.unwrap().records.len(), 1, "asked");
     served.close().await.unwrap();
     assert_eq!(looking.view().await.unwrap().records.len(), 1, "read");
     assert_eq!(address_of(folder.path()), None);
-    assert!(looking.put_record(&record("b")).await.is_err());
+    assert!(looking.put_record(&record("b"), &unused()).await.is_err());
 
     let served = own(&folder).await;
     assert!(served.is_ours());
@@ -326,11 +326,11 @@ async fn a_registry_that_was_served_elsewhere_is_served_here_when_that_ends() {
     };
     let registry = Registry::serve(folder.path(), serving).await.unwrap();
     assert_eq!(registry.address().await, Some(elsewhere.address));
-    registry.put_record(&record("a")).await.unwrap();
+    put(&registry, &record("a")).await.unwrap();
 
     elsewhere.close().await.unwrap();
     assert_eq!(registry.view().await.unwrap().records.len(), 1);
-    registry.put_record(&record("b")).await.unwrap();
+    put(&registry, &record("b")).await.unwrap();
     assert_eq!(address_of(folder.path()), registry.address().await);
     registry.close().await;
     assert_eq!(address_of(folder.path()), None);
@@ -369,15 +369,18 @@ async fn a_token_is_asked_for_and_never_shown() {
     };
     let registry = Registry::connect(&access).unwrap();
     assert!(matches!(
-        registry.put_record(&record("a")).await,
+        registry.put_record(&record("a"), &unused()).await,
         Err(RegistryError::Access { .. })
     ));
     std::fs::write(&token_file, "battery-staple\n").unwrap();
-    let error = registry.put_record(&record("a")).await.unwrap_err();
+    let error = registry
+        .put_record(&record("a"), &unused())
+        .await
+        .unwrap_err();
     assert!(matches!(error, RegistryError::Refused { status: 401, .. }));
     assert!(!format!("{error} {error:?} {registry:?}").contains("battery"));
     std::fs::write(&token_file, "correct-horse\n").unwrap();
-    registry.put_record(&record("a")).await.unwrap();
+    put(&registry, &record("a")).await.unwrap();
     access.token_file = None;
     let unreadable = Registry::connect(&access)
         .unwrap()

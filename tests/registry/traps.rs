@@ -1,12 +1,13 @@
 //! The traps of the original, one by one, and that the client falls into none.
 
+use natsx_sync::id::Instance;
 use natsx_sync::observe::observed::Record;
 use natsx_sync::reason::Reason;
-use natsx_sync::registry::{Registry, RegistryError, Written};
+use natsx_sync::registry::{Claim, Registry, RegistryError, Written};
 use serde_json::{Value, json};
 
 use crate::twin::{Fault, NAN, Twin};
-use crate::{client, record};
+use crate::{claim, client, delete, put, record, state, unused};
 
 async fn start() -> (Twin, Registry) {
     let twin = Twin::start().await;
@@ -22,7 +23,8 @@ fn id() -> natsx_sync::id::SystemId {
 #[tokio::test]
 async fn a_dead_database_is_no_absence_and_an_empty_one_is_filled_again() {
     let (twin, registry) = start().await;
-    registry.put_record(&record("a")).await.unwrap();
+    put(&registry, &record("a")).await.unwrap();
+    let known = claim(&registry, "a").await.unwrap();
     twin.world().is_dead = true;
 
     let unreadable = registry.view().await.unwrap_err();
@@ -34,9 +36,12 @@ async fn a_dead_database_is_no_absence_and_an_empty_one_is_filled_again() {
     );
     for error in [
         registry.find(&id()).await.unwrap_err(),
-        registry.put_record(&record("a")).await.unwrap_err(),
-        registry.set_state(&id(), "deleting").await.unwrap_err(),
-        registry.delete_record(&id()).await.unwrap_err(),
+        registry.put_record(&record("a"), &known).await.unwrap_err(),
+        registry
+            .set_state(&id(), "deleting", &known)
+            .await
+            .unwrap_err(),
+        registry.delete_record(&id(), &known).await.unwrap_err(),
     ] {
         assert!(error.is_unknown(), "{error}");
     }
@@ -54,12 +59,9 @@ async fn a_dead_database_is_no_absence_and_an_empty_one_is_filled_again() {
     twin.world().is_dead = false;
     twin.world().documents.clear();
     assert!(registry.view().await.unwrap().records.is_empty());
+    assert_eq!(delete(&registry, &id()).await.unwrap(), Written::Absent);
     assert_eq!(
-        registry.delete_record(&id()).await.unwrap(),
-        Written::Absent
-    );
-    assert_eq!(
-        registry.put_record(&record("a")).await.unwrap(),
+        put(&registry, &record("a")).await.unwrap(),
         Written::Created
     );
 }
@@ -70,8 +72,9 @@ async fn a_404_with_other_words_is_unknown() {
     let (twin, registry) = start().await;
     twin.insert(json!({"system_id": "a"}));
     twin.world().pause = std::time::Duration::from_millis(60);
-    let id = id();
-    let (outcome, ()) = tokio::join!(registry.delete_record(&id), async {
+    let (id, claim) = (id(), claim(&registry, "a").await.unwrap());
+    twin.world().log.clear();
+    let (outcome, ()) = tokio::join!(registry.delete_record(&id, &claim), async {
         while twin.world().log.is_empty() {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
@@ -89,7 +92,7 @@ async fn partial_records_are_completed() {
     let found = registry.find(&id()).await.unwrap();
     assert_eq!(found[0].name.as_deref(), Some("x"));
     assert_eq!(
-        registry.put_record(&record("a")).await.unwrap(),
+        put(&registry, &record("a")).await.unwrap(),
         Written::Updated
     );
     assert_eq!(registry.find(&id()).await.unwrap(), [record("a")]);
@@ -104,19 +107,16 @@ async fn lost_answers_and_requests_are_settled_by_a_query() {
             twin.world().faults.insert(method, vec![fault]);
         }
         assert_eq!(
-            registry.put_record(&record("a")).await.unwrap(),
+            registry.put_record(&record("a"), &unused()).await.unwrap(),
             Written::Created
         );
         assert_eq!(twin.of("a").len(), 1);
         assert_eq!(
-            registry.set_state(&id(), "degraded").await.unwrap(),
+            state(&registry, &id(), "degraded").await.unwrap(),
             Written::Updated
         );
         assert_eq!(twin.of("a")[0]["metadata"]["natsx"]["state"], "degraded");
-        assert_eq!(
-            registry.delete_record(&id()).await.unwrap(),
-            Written::Deleted
-        );
+        assert_eq!(delete(&registry, &id()).await.unwrap(), Written::Deleted);
         assert!(twin.of("a").is_empty());
         assert!(!twin.created_blindly());
     }
@@ -128,13 +128,7 @@ async fn giving_up_is_bounded() {
     twin.world()
         .faults
         .insert("POST", vec![Fault::LoseRequest; 10]);
-    assert!(
-        registry
-            .put_record(&record("a"))
-            .await
-            .unwrap_err()
-            .is_unknown()
-    );
+    assert!(put(&registry, &record("a")).await.unwrap_err().is_unknown());
     let creates = twin
         .world()
         .log
@@ -155,17 +149,14 @@ async fn duplicates_become_one_or_none() {
     twin.insert(json!({"system_id": "b"}));
     assert_eq!(registry.view().await.unwrap().records["a"].len(), 16);
     assert_eq!(
-        registry.put_record(&record("a")).await.unwrap(),
+        put(&registry, &record("a")).await.unwrap(),
         Written::Updated
     );
     assert_eq!(registry.find(&id()).await.unwrap(), [record("a")]);
     for _ in 0..16 {
         twin.insert(json!({"system_id": "a"}));
     }
-    assert_eq!(
-        registry.delete_record(&id()).await.unwrap(),
-        Written::Deleted
-    );
+    assert_eq!(delete(&registry, &id()).await.unwrap(), Written::Deleted);
     assert!(twin.of("a").is_empty());
     assert_eq!(twin.of("b").len(), 1);
 }
@@ -177,8 +168,12 @@ async fn foreign_writers_are_survived() {
     let second = client(&format!("http://{}", twin.address));
     twin.world().pause = std::time::Duration::from_millis(20);
     let (one, two) = (record("a"), record("a"));
-    let (_, _) = tokio::join!(first.put_record(&one), second.put_record(&two));
-    first.put_record(&one).await.unwrap();
+    let claim = unused();
+    let (_, _) = tokio::join!(
+        first.put_record(&one, &claim),
+        second.put_record(&two, &claim)
+    );
+    put(&first, &one).await.unwrap();
     assert_eq!(first.find(&id()).await.unwrap(), [one]);
 }
 
@@ -186,7 +181,7 @@ async fn foreign_writers_are_survived() {
 #[tokio::test]
 async fn strange_rows_hide_nobody() {
     let (twin, registry) = start().await;
-    registry.put_record(&record("a")).await.unwrap();
+    put(&registry, &record("a")).await.unwrap();
     twin.insert(json!({"system_id": "nan", "metadata": {"load": NAN, "ok": 1}}));
     twin.insert(
         json!({"system_id": "types", "name": 3, "org_ids": ["x"], "metadata": null, "extra": 1}),
@@ -203,7 +198,7 @@ async fn strange_rows_hide_nobody() {
     assert_eq!(view.records["types"][0].metadata.len(), 0);
     assert_eq!(view.records.len(), 4);
     assert_eq!(
-        registry.put_record(&record("types")).await.unwrap(),
+        put(&registry, &record("types")).await.unwrap(),
         Written::Updated
     );
 }
@@ -213,12 +208,14 @@ async fn strange_rows_hide_nobody() {
 async fn unusable_keys_are_never_sent() {
     let (twin, registry) = start().await;
     for key in ["", "a/b", "..", "ü", "a b"] {
-        let error = registry
-            .put_record(&Record {
+        let error = put(
+            &registry,
+            &Record {
                 system_id: key.to_owned(),
                 ..record("a")
-            })
-            .await;
+            },
+        )
+        .await;
         assert!(matches!(error, Err(RegistryError::Key(_))), "{key}");
     }
     assert!(twin.world().log.is_empty());
@@ -229,13 +226,7 @@ async fn unusable_keys_are_never_sent() {
 async fn redirects_are_not_followed() {
     let (twin, _) = start().await;
     let registry = client(&format!("http://{}/x//", twin.address));
-    assert!(
-        registry
-            .put_record(&record("a"))
-            .await
-            .unwrap_err()
-            .is_unknown()
-    );
+    assert!(put(&registry, &record("a")).await.unwrap_err().is_unknown());
     assert!(registry.view().await.unwrap_err().text.contains("308"));
     assert!(twin.world().documents.is_empty());
 }
@@ -244,7 +235,9 @@ async fn redirects_are_not_followed() {
 async fn records_of_others_get_no_state() {
     let (twin, registry) = start().await;
     twin.insert(json!({"system_id": "a", "name": "theirs"}));
-    let error = registry.set_state(&id(), "deleting").await.unwrap_err();
-    assert!(matches!(error, RegistryError::NotOurs { .. }));
+    let found = registry.find(&id()).await.unwrap();
+    let claim = Claim::on(&Instance::default(), &found);
+    let error = registry.set_state(&id(), "deleting", &claim).await;
+    assert!(matches!(error, Err(RegistryError::NotOurs { .. })));
     assert_eq!(twin.of("a")[0].get("metadata"), None);
 }

@@ -15,7 +15,8 @@ const NAMED: usize = 5;
 impl At<'_> {
     pub(super) async fn mark_deleting(&self) -> Performed {
         let id = self.subject.system_id();
-        let written = self.world.registry.set_state(&id, "deleting").await;
+        let registry = &self.world.registry;
+        let written = registry.set_state(&id, "deleting", &self.claim()).await;
         written.map(|_| Reply::Done).map_err(registry_reply)
     }
 
@@ -86,7 +87,7 @@ impl At<'_> {
 
     pub(super) async fn delete_record(&self) -> Performed {
         let id = self.subject.system_id();
-        let deleted = self.world.registry.delete_record(&id).await;
+        let deleted = self.world.registry.delete_record(&id, &self.claim()).await;
         deleted.map(|_| Reply::Done).map_err(registry_reply)
     }
 }

@@ -191,7 +191,7 @@ impl At<'_> {
     pub(super) async fn write_record(&self) -> Performed {
         let commit = self.subject.commit.as_ref();
         let record = wanted_record(self.desired()?, &self.world.instance, commit, "ready");
-        let written = self.world.registry.put_record(&record).await;
+        let written = self.world.registry.put_record(&record, &self.claim()).await;
         written.map(|_| Reply::Done).map_err(registry_reply)
     }
 }
