@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use axum::Router;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +16,7 @@ use crate::config::settings::ListenSettings;
 use crate::config::{ConfigError, Settings};
 use crate::daemon::{Options, Owner, Session, check};
 use crate::id::ExchangeId;
-use crate::listen::{Board, Port, bind, serve, status_router};
+use crate::listen::{Board, Hook, Port, Secrets, bind, serve_named, status_router, webhook_router};
 use crate::pass::{Equipment, Purpose, Survey};
 use crate::report::plan_text;
 use crate::source::Revision;
@@ -65,10 +67,17 @@ pub(super) async fn run(
         output.say(&format!("registry at http://{address}"));
     }
     output.say(&format!("state in {}", equipment.state.folder().display()));
-    let shown = ShownBoard::open(&session, &equipment.settings).await?;
+    let (board, pushed) = (Arc::new(Board::new()), Arc::new(Notify::new()));
+    let settings = &equipment.settings;
+    let shown = served_status(&session, settings, &board).await?;
     output.say(&format!("status at http://{}", shown.address));
+    let hook = served_webhook(settings, &pushed, &board).await?;
+    if let Some(hook) = &hook {
+        output.say(&format!("webhook at http://{}/hook", hook.address));
+    }
     let options = Options {
-        board: Arc::clone(&shown.board),
+        board,
+        pushed,
         dry_run: args.dry_run,
         revision: common.revision.clone().map(Revision::Named),
     };
@@ -78,44 +87,79 @@ pub(super) async fn run(
         telemetry,
     };
     let ended = crate::daemon::run(equipment, &session, options, &person).await;
-    shown.close().await;
+    for served in [Some(shown), hook].into_iter().flatten() {
+        served.close().await;
+    }
     ended?;
     Ok(0)
 }
 
-/// The status endpoint while it is served.
-struct ShownBoard {
-    board: Arc<Board>,
-    address: SocketAddr,
-    ending: CancellationToken,
-    served: JoinHandle<()>,
+/// The status endpoint; its address is announced.
+async fn served_status(
+    session: &Session,
+    settings: &Settings,
+    board: &Arc<Board>,
+) -> anyhow::Result<Served> {
+    let wanted = settings.listen.status;
+    let port = Port::of(wanted, ListenSettings::default().status);
+    let router = status_router(Arc::clone(board));
+    let shown = Served::open("listen.status", wanted, port, router, Vec::new()).await?;
+    session.lock.announce(shown.address)?;
+    Ok(shown)
 }
 
-impl ShownBoard {
-    async fn open(session: &Session, settings: &Settings) -> anyhow::Result<Self> {
-        let wanted = settings.listen.status;
-        let port = Port::of(wanted, ListenSettings::default().status);
+/// The webhook, where a secret is set. Whoever delivers knows one port, so no other is taken.
+async fn served_webhook(
+    settings: &Settings,
+    pushed: &Arc<Notify>,
+    board: &Arc<Board>,
+) -> anyhow::Result<Option<Served>> {
+    let Some(path) = settings.webhook.secret_file.clone() else {
+        return Ok(None);
+    };
+    let secrets = Secrets::in_file(path);
+    secrets.read().await?;
+    let hook = Hook::new(secrets, Arc::clone(pushed), Arc::clone(board));
+    let wanted = settings.listen.webhook;
+    let names = settings.webhook.hosts.clone();
+    let router = webhook_router(hook);
+    let served = Served::open("listen.webhook", wanted, Port::Exact, router, names).await?;
+    Ok(Some(served))
+}
+
+/// Something that is served.
+struct Served {
+    address: SocketAddr,
+    ending: CancellationToken,
+    serving: JoinHandle<()>,
+}
+
+impl Served {
+    async fn open(
+        key: &str,
+        wanted: SocketAddr,
+        port: Port,
+        router: Router,
+        names: Vec<String>,
+    ) -> anyhow::Result<Self> {
         let listener = bind(wanted, port)
             .await
-            .with_context(|| format!("cannot listen on `listen.status` {wanted}"))?;
+            .with_context(|| format!("cannot listen on `{key}` {wanted}"))?;
         let address = listener.local_addr()?;
-        session.lock.announce(address)?;
-        let board = Arc::new(Board::new());
         let ending = CancellationToken::new();
         let ended = ending.clone().cancelled_owned();
-        let served = tokio::spawn(serve(listener, status_router(Arc::clone(&board)), ended));
+        let serving = tokio::spawn(serve_named(listener, router, names, ended));
         Ok(Self {
-            board,
             address,
             ending,
-            served,
+            serving,
         })
     }
 
     /// Finishes what is under way.
     async fn close(self) {
         self.ending.cancel();
-        self.served.await.ok();
+        self.serving.await.ok();
     }
 }
 

@@ -141,6 +141,20 @@ pub const KEYS: &[Key] = &[
         "listen.registry",
         "Address of the embedded registry; a default port that is taken: the next free one",
     ),
+    at_start(
+        "listen.webhook",
+        "Address of the webhook (`POST /hook`), exactly this port; nothing listens there unless `webhook.secret_file` is set",
+    ),
+    at_start(
+        "webhook.secret_file",
+        "File with the secrets that pushes are signed with (or GitLab's token), one a line; read for each delivery",
+    ),
+    Key {
+        path: "webhook.hosts",
+        text: "Names under which the webhook is asked beside localhost, as by a proxy in front of it",
+        list: true,
+        at_start: true,
+    },
     key(
         "log.level",
         "error, warn, info, debug or trace; -v, -q and $NATSX_SYNC_LOG beat it; the daemon's own is info",

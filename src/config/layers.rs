@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use crate::config::keys::{KEYS, Key};
+use crate::config::settings::ListenSettings;
 use crate::config::{ConfigError, Settings};
 use crate::id::ClusterId;
 
@@ -331,6 +332,12 @@ fn check(settings: &Settings) -> Result<(), ConfigError> {
             "chart.repository: charts are not fetched from {scheme}:// addresses; name a https repository, or a folder or archive of this host"
         )));
     }
+    let webhook = settings.listen.webhook;
+    if settings.webhook.secret_file.is_none() && webhook != ListenSettings::default().webhook {
+        return Err(ConfigError::Invalid(format!(
+            "listen.webhook {webhook}: there is no webhook without a secret; name a file with one in webhook.secret_file"
+        )));
+    }
     Ok(())
 }
 
@@ -373,6 +380,20 @@ mod tests {
         let error = load(&overrides, &|_| None).unwrap_err().to_string();
         assert!(
             error.contains("chart.repository") && error.contains("oci://"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_webhook_without_a_secret_is_refused() {
+        let file = file("listen: {webhook: '0.0.0.0:9465'}\n");
+        let overrides = Overrides {
+            config: Some(file.path().into()),
+            ..Overrides::default()
+        };
+        let error = load(&overrides, &|_| None).unwrap_err().to_string();
+        assert!(
+            error.contains("listen.webhook") && error.contains("webhook.secret_file"),
             "{error}"
         );
     }

@@ -38,6 +38,8 @@ pub struct Settings {
     pub events: EventSettings,
     /// Where the daemon listens.
     pub listen: ListenSettings,
+    /// Who may tell the daemon that something was pushed.
+    pub webhook: WebhookSettings,
     /// What is logged.
     pub log: LogSettings,
     /// The state folder; none = chosen at start.
@@ -391,6 +393,18 @@ pub struct ListenSettings {
     pub status: SocketAddr,
     /// The embedded registry.
     pub registry: SocketAddr,
+    /// The webhook, if there is one.
+    pub webhook: SocketAddr,
+}
+
+/// Who may tell the daemon that something was pushed; nobody unless a secret is set.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WebhookSettings {
+    /// What deliveries are signed with, a secret a line.
+    pub secret_file: Option<PathBuf>,
+    /// Names under which what stands before us asks.
+    pub hosts: Vec<String>,
 }
 
 /// The default port of the embedded registry is the original's.
@@ -401,6 +415,7 @@ impl Default for ListenSettings {
         Self {
             status: ([127, 0, 0, 1], 9464).into(),
             registry: ([127, 0, 0, 1], REGISTRY_PORT).into(),
+            webhook: ([127, 0, 0, 1], 9465).into(),
         }
     }
 }

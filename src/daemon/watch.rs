@@ -46,6 +46,8 @@ pub struct Options {
     pub revision: Option<Revision>,
     /// Where it is shown what goes on.
     pub board: Arc<Board>,
+    /// Woken when somebody says that something was pushed.
+    pub pushed: Arc<Notify>,
 }
 
 pub(super) struct Daemon<'a> {
@@ -114,6 +116,7 @@ pub async fn run(
     // Without file events the interval is all there is, and that is enough.
     let watch = equipment.repository.source.watch(Arc::clone(&activation));
     let mut watch = watch.map_err(|error| unwatched(&error)).ok();
+    let pushed = Arc::clone(&options.pushed);
     let mut daemon = Daemon {
         equipment: Arc::new(equipment),
         session,
@@ -162,6 +165,7 @@ pub async fn run(
                 }
                 daemon.activate(SOON);
             }
+            () = pushed.notified() => daemon.look(),
             () = answers_again.notified() => daemon.activate(SOON),
             Some(asked) = requests.recv() => daemon.take_request(asked),
             _ = beat.tick() => daemon.come_round(),
@@ -220,5 +224,11 @@ async fn finished(
 impl Daemon<'_> {
     pub(super) fn activate(&mut self, delay: Duration) {
         self.next = self.next.min(Instant::now() + delay);
+    }
+
+    /// Something was pushed: at once, but a flood of it makes no flood of passes.
+    pub(super) fn look(&mut self) {
+        let wait = (self.began + SOON).saturating_duration_since(Instant::now());
+        self.activate(wait);
     }
 }

@@ -2,6 +2,7 @@
 //! have its own name point here (DNS rebinding) and read or delete what it finds.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::http::header::{HOST, ORIGIN};
@@ -11,24 +12,34 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 /// Refuses what was meant for another name, and what a page of another place asks.
-pub(super) async fn guard(local: SocketAddr, request: Request, next: Next) -> Response {
-    match objection(local, request.headers()) {
+pub(super) async fn guard(
+    local: SocketAddr,
+    names: Arc<[String]>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match objection(local, &names, request.headers()) {
         None => next.run(request).await,
         Some(refusal) => refusal.into_response(),
     }
 }
 
-fn objection(local: SocketAddr, headers: &HeaderMap) -> Option<(StatusCode, &'static str)> {
+fn objection(
+    local: SocketAddr,
+    names: &[String],
+    headers: &HeaderMap,
+) -> Option<(StatusCode, &'static str)> {
     let text = |name| {
         headers
             .get(name)
             .map(|value| value.to_str().unwrap_or_default())
     };
     let host = text(HOST);
-    if local.ip().is_loopback() && host.is_some_and(|host| !is_local(host)) {
+    let limited = local.ip().is_loopback() || !names.is_empty();
+    if limited && host.is_some_and(|host| !is_local(host) && !is_named(host, names)) {
         return Some((
             StatusCode::MISDIRECTED_REQUEST,
-            "this is served to localhost alone; ask it by that name or its address\n",
+            "this is not served under that name; ask localhost, or a name the settings list\n",
         ));
     }
     let origin = text(ORIGIN)?;
@@ -44,17 +55,28 @@ fn objection(local: SocketAddr, headers: &HeaderMap) -> Option<(StatusCode, &'st
 }
 
 fn is_local(host: &str) -> bool {
-    let Ok(authority) = host.parse::<Authority>() else {
+    let Some(name) = name(host) else {
         return false;
     };
-    let name = authority
-        .host()
-        .trim_start_matches('[')
-        .trim_end_matches(']');
     name.eq_ignore_ascii_case("localhost")
         || name
             .parse::<IpAddr>()
             .is_ok_and(|address| address.is_loopback())
+}
+
+fn is_named(host: &str, names: &[String]) -> bool {
+    name(host).is_some_and(|host| names.iter().any(|name| name.eq_ignore_ascii_case(&host)))
+}
+
+/// Without port and brackets.
+fn name(host: &str) -> Option<String> {
+    let authority = host.parse::<Authority>().ok()?;
+    let name = authority.host();
+    Some(
+        name.trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned(),
+    )
 }
 
 #[cfg(test)]
@@ -62,11 +84,20 @@ mod tests {
     use super::*;
 
     fn status(local: &str, headers: &[(&'static str, &'static str)]) -> Option<u16> {
+        status_as(local, &[], headers)
+    }
+
+    fn status_as(
+        local: &str,
+        names: &[&str],
+        headers: &[(&'static str, &'static str)],
+    ) -> Option<u16> {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.insert(*name, value.parse().unwrap());
         }
-        objection(local.parse().unwrap(), &map).map(|(status, _)| status.as_u16())
+        objection(local.parse().unwrap(), &names, &map).map(|(status, _)| status.as_u16())
     }
 
     #[rstest::rstest]
@@ -85,6 +116,22 @@ mod tests {
         #[case] refused: Option<u16>,
     ) {
         assert_eq!(status("127.0.0.1:8000", headers), refused);
+    }
+
+    #[rstest::rstest]
+    #[case("127.0.0.1:9465", "hooks.example.org", None)]
+    #[case("127.0.0.1:9465", "Hooks.Example.org:443", None)]
+    #[case("127.0.0.1:9465", "localhost:9465", None)]
+    #[case("127.0.0.1:9465", "example.org", Some(421))]
+    #[case("192.0.2.1:9465", "hooks.example.org", None)]
+    #[case("192.0.2.1:9465", "evil.example", Some(421))]
+    fn a_name_of_the_settings_is_served(
+        #[case] local: &str,
+        #[case] host: &'static str,
+        #[case] refused: Option<u16>,
+    ) {
+        let names = ["hooks.example.org"];
+        assert_eq!(status_as(local, &names, &[("host", host)]), refused);
     }
 
     #[test]

@@ -4,10 +4,12 @@ mod board;
 mod guard;
 mod serve;
 mod status;
+mod webhook;
 
 pub use board::{Board, Seen};
-pub use serve::serve;
+pub use serve::{serve, serve_named};
 pub use status::router as status_router;
+pub use webhook::{Hook, SecretError, Secrets, router as webhook_router};
 
 use std::io;
 use std::net::SocketAddr;

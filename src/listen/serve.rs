@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::middleware;
+use axum::extract::ConnectInfo;
+use axum::{Extension, Router, middleware};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -25,9 +25,21 @@ const DRAIN_WAIT: Duration = Duration::from_secs(5);
 
 /// Serves until `shutdown`, then finishes what is under way.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) {
+    serve_named(listener, router, Vec::new(), shutdown).await;
+}
+
+/// The same for whoever asks for one of these names, too, as what stands before us may. Each request has its peer as
+/// [`ConnectInfo`].
+pub async fn serve_named(
+    listener: TcpListener,
+    router: Router,
+    names: Vec<String>,
+    shutdown: impl Future<Output = ()>,
+) {
+    let names: Arc<[String]> = names.into();
     let router = match listener.local_addr() {
         Ok(local) => router.layer(middleware::from_fn(move |request, next| {
-            guard(local, request, next)
+            guard(local, Arc::clone(&names), request, next)
         })),
         Err(_) => router,
     };
@@ -37,8 +49,9 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
         loop {
             let place = Arc::clone(&places).acquire_owned().await.ok();
             match listener.accept().await {
-                Ok((stream, _)) => {
-                    let served = connection(stream, router.clone(), ending.clone());
+                Ok((stream, peer)) => {
+                    let router = router.clone().layer(Extension(ConnectInfo(peer)));
+                    let served = connection(stream, router, ending.clone());
                     connections.spawn(async move {
                         served.await;
                         drop(place);

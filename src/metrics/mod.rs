@@ -47,6 +47,7 @@ pub struct Metrics {
     drift_repaired: Family<One<&'static str>, Counter>,
     queue: Family<One<String>, Gauge>,
     settings_refused: Gauge,
+    deliveries: Family<One<&'static str>, Counter>,
 }
 
 impl Metrics {
@@ -67,6 +68,7 @@ impl Metrics {
             drift_repaired: Family::default(),
             queue: Family::default(),
             settings_refused: Gauge::default(),
+            deliveries: Family::default(),
             registry: Registry::default(),
         };
         metrics.register(&mut registry);
@@ -129,6 +131,11 @@ impl Metrics {
             "1 while settings that were read again are not in force",
             self.settings_refused.clone(),
         );
+        registry.register(
+            "webhook_deliveries",
+            "Deliveries to the webhook: taken, repeated, refused (not vouched for, or cut off), limited (too many) or failed (no secret)",
+            self.deliveries.clone(),
+        );
     }
 
     /// Everything that can be counted stands at 0 from the start: what appears later looks like no increase at all.
@@ -150,6 +157,9 @@ impl Metrics {
                 self.drift_repaired
                     .get_or_create(&[("reason", reason.name())]),
             );
+        }
+        for result in ["taken", "repeated", "refused", "limited", "failed"] {
+            drop(self.deliveries.get_or_create(&[("result", result)]));
         }
         self.exchanges(std::iter::empty());
     }
@@ -240,6 +250,11 @@ impl Metrics {
     /// Whether settings that were read again were refused.
     pub fn settings(&self, refused: bool) {
         self.settings_refused.set(refused.into());
+    }
+
+    /// Something was delivered to the webhook.
+    pub fn delivery(&self, result: &'static str) {
+        self.deliveries.get_or_create(&[("result", result)]).inc();
     }
 
     /// All of it, as `OpenMetrics` text.

@@ -12,3 +12,4 @@ mod host;
 mod listen;
 mod reload;
 mod source;
+mod webhook;

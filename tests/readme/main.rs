@@ -112,17 +112,19 @@ fn the_exchange_file_is_valid() {
 
 #[test]
 fn the_settings_are_understood() {
-    let folder = tempfile::tempdir().unwrap();
-    let text = beginning(&readme(), "source:").text;
-    fs::write(folder.path().join("config.yaml"), text).unwrap();
-    let done = Command::new(env!("CARGO_BIN_EXE_natsx-sync"))
-        .env_clear()
-        .env("HOME", folder.path())
-        .current_dir(folder.path())
-        .args(["config", "--config", "config.yaml"])
-        .output()
-        .unwrap();
-    assert_eq!(done.status.code(), Some(0), "{done:?}");
-    let said = String::from_utf8_lossy(&done.stdout);
-    assert!(said.contains("max_delete"), "{said}");
+    for (words, shown) in [("source:", "30%"), ("listen: {webhook", "hooks.example.org")] {
+        let folder = tempfile::tempdir().unwrap();
+        let text = beginning(&readme(), words).text;
+        fs::write(folder.path().join("config.yaml"), text).unwrap();
+        let done = Command::new(env!("CARGO_BIN_EXE_natsx-sync"))
+            .env_clear()
+            .env("HOME", folder.path())
+            .current_dir(folder.path())
+            .args(["config", "--config", "config.yaml"])
+            .output()
+            .unwrap();
+        assert_eq!(done.status.code(), Some(0), "{done:?}");
+        let said = String::from_utf8_lossy(&done.stdout);
+        assert!(said.contains(shown), "{said}");
+    }
 }
