@@ -114,7 +114,7 @@ pub async fn run(
     let answers_again = patience.answered();
     equipment.patience = Some(patience);
     // Without file events the interval is all there is, and that is enough.
-    let watch = equipment.repository.source.watch(Arc::clone(&activation));
+    let watch = equipment.repository.source.watch(&activation);
     let mut watch = watch.map_err(|error| unwatched(&error)).ok();
     let pushed = Arc::clone(&options.pushed);
     let mut daemon = Daemon {
@@ -163,7 +163,7 @@ pub async fn run(
                 if let Some(Err(error)) = watch.as_mut().map(Watch::renew) {
                     unwatched(&error);
                 }
-                daemon.activate(SOON);
+                daemon.look();
             }
             () = pushed.notified() => daemon.look(),
             () = answers_again.notified() => daemon.activate(SOON),

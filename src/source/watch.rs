@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use notify::{PollWatcher, RecommendedWatcher, RecursiveMode};
 use notify_debouncer_full::{
-    DebounceEventResult, Debouncer, NoCache, RecommendedCache, new_debouncer, new_debouncer_opt,
+    DebounceEventHandler, DebounceEventResult, Debouncer, NoCache, RecommendedCache, new_debouncer,
+    new_debouncer_opt,
 };
 use tokio::sync::Notify;
 
@@ -15,8 +16,10 @@ use super::error::SourceError;
 use super::library::open_exactly;
 use super::open::{Place, Source};
 
-/// Changes within this time are one activation.
-const SETTLE: Duration = Duration::from_millis(500);
+/// Changes of files within this time are one activation: an editor writes in several steps.
+const FILES_SETTLE: Duration = Duration::from_millis(500);
+/// A ref moves in one step, and only to what is there.
+const REFS_SETTLE: Duration = Duration::from_millis(100);
 /// How often files are looked at where the system gives no events.
 const POLL: Duration = Duration::from_secs(15);
 
@@ -37,20 +40,28 @@ enum Watcher {
 impl Source {
     /// Wakes `activation` after files of the folder, or refs of the local repository, changed. For a URL it never
     /// does: there the timer tells.
-    pub fn watch(&self, activation: Arc<Notify>) -> Result<Watch, SourceError> {
-        let paths = match &self.place {
-            Place::Remote(_) => Vec::new(),
-            Place::Folder(root) => folder_paths(root),
-            Place::Repository { git, .. } => repository_paths(git),
+    pub fn watch(&self, activation: &Arc<Notify>) -> Result<Watch, SourceError> {
+        let (paths, settle) = match &self.place {
+            Place::Remote(_) => (Vec::new(), FILES_SETTLE),
+            Place::Folder(root) => (folder_paths(root), FILES_SETTLE),
+            Place::Repository { git, .. } => (repository_paths(git), REFS_SETTLE),
         };
-        Watch::start(paths, activation)
+        // What happens beside a folder is none of its changes.
+        let within = match &self.place {
+            Place::Folder(root) => Some(root.clone()),
+            Place::Remote(_) | Place::Repository { .. } => None,
+        };
+        Watch::start(paths, settle, || {
+            wake(within.clone(), Arc::clone(activation))
+        })
     }
 }
 
 impl Watch {
-    fn start(
+    fn start<W: DebounceEventHandler>(
         paths: Vec<(PathBuf, RecursiveMode)>,
-        activation: Arc<Notify>,
+        settle: Duration,
+        wake: impl Fn() -> W,
     ) -> Result<Self, SourceError> {
         if paths.is_empty() {
             return Ok(Self {
@@ -58,20 +69,21 @@ impl Watch {
                 paths,
             });
         }
-        match Self::with_events(paths.clone(), Arc::clone(&activation)) {
+        match Self::with_events(paths.clone(), settle, wake()) {
             Ok(watch) => Ok(watch),
             Err(error) => {
                 tracing::warn!(%error, "no file events; files are polled instead");
-                Self::with_polls(paths, activation)
+                Self::with_polls(paths, settle, wake())
             }
         }
     }
 
     fn with_events(
         paths: Vec<(PathBuf, RecursiveMode)>,
-        activation: Arc<Notify>,
+        settle: Duration,
+        wake: impl DebounceEventHandler,
     ) -> Result<Self, SourceError> {
-        let debouncer = new_debouncer(SETTLE, None, wake(activation)).map_err(wrong(&paths))?;
+        let debouncer = new_debouncer(settle, None, wake).map_err(wrong(&paths))?;
         let mut watch = Self {
             watcher: Watcher::Events(debouncer),
             paths,
@@ -82,11 +94,12 @@ impl Watch {
 
     fn with_polls(
         paths: Vec<(PathBuf, RecursiveMode)>,
-        activation: Arc<Notify>,
+        settle: Duration,
+        wake: impl DebounceEventHandler,
     ) -> Result<Self, SourceError> {
         let config = notify::Config::default().with_poll_interval(POLL);
-        let debouncer = new_debouncer_opt(SETTLE, None, wake(activation), NoCache::new(), config)
-            .map_err(wrong(&paths))?;
+        let debouncer =
+            new_debouncer_opt(settle, None, wake, NoCache::new(), config).map_err(wrong(&paths))?;
         let mut watch = Self {
             watcher: Watcher::Polls(debouncer),
             paths,
@@ -114,13 +127,22 @@ impl Watch {
     }
 }
 
-fn wake(activation: Arc<Notify>) -> impl FnMut(DebounceEventResult) + Send + 'static {
+/// `within`: where changes matter; all, when it is not told.
+fn wake(
+    within: Option<PathBuf>,
+    activation: Arc<Notify>,
+) -> impl FnMut(DebounceEventResult) + Send + 'static {
+    let matters = move |path: &PathBuf| match &within {
+        Some(within) => path.starts_with(within),
+        None => true,
+    };
     move |result| {
-        // Our own reading must not wake us; a lost event or an error must.
+        // Our own reading must not wake us, nor what goes on beside; a lost event or an error must.
         let worth = match result {
-            Ok(events) => events
-                .iter()
-                .any(|event| event.need_rescan() || !event.kind.is_access()),
+            Ok(events) => events.iter().any(|event| {
+                let ours = event.paths.is_empty() || event.paths.iter().any(&matters);
+                event.need_rescan() || (ours && !event.kind.is_access())
+            }),
             Err(_) => true,
         };
         if worth {

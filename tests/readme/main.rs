@@ -112,7 +112,10 @@ fn the_exchange_file_is_valid() {
 
 #[test]
 fn the_settings_are_understood() {
-    for (words, shown) in [("source:", "30%"), ("listen: {webhook", "hooks.example.org")] {
+    for (words, shown) in [
+        ("source:", "30%"),
+        ("listen: {webhook", "hooks.example.org"),
+    ] {
         let folder = tempfile::tempdir().unwrap();
         let text = beginning(&readme(), words).text;
         fs::write(folder.path().join("config.yaml"), text).unwrap();

@@ -140,7 +140,7 @@ async fn changes_wake_and_reading_does_not() {
     write(&root, "exchanges/a.yaml", "a");
     let source = open(&root);
     let activation = Arc::new(Notify::new());
-    let mut watch = source.watch(Arc::clone(&activation)).unwrap();
+    let mut watch = source.watch(&activation).unwrap();
     let woken = |seconds| {
         let activation = Arc::clone(&activation);
         async move {
@@ -150,6 +150,8 @@ async fn changes_wake_and_reading_does_not() {
         }
     };
     source.read(&Revision::Files).unwrap();
+    write(plain.path(), "beside/log", "none of its files");
+    fs::write(plain.path().join("log"), "nor is this").unwrap();
     assert!(!woken(2).await);
     write(&root, "exchanges/team/b.yaml", "b");
     assert!(woken(10).await);
@@ -168,7 +170,7 @@ async fn a_commit_wakes() {
     let fixture = Fixture::new();
     fixture.commit(&[("exchanges/a.yaml", Some("a"))]);
     let activation = Arc::new(Notify::new());
-    let _watch = fixture.source().watch(Arc::clone(&activation)).unwrap();
+    let _watch = fixture.source().watch(&activation).unwrap();
     fixture.commit(&[("exchanges/a.yaml", Some("b"))]);
     let woken = tokio::time::timeout(Duration::from_secs(10), activation.notified());
     assert!(woken.await.is_ok());
