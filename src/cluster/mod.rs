@@ -3,6 +3,7 @@
 mod access;
 mod assemble;
 mod claims;
+mod clock;
 mod dry_run;
 mod error;
 mod exec;

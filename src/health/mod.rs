@@ -68,7 +68,7 @@ pub struct InForce {
 /// A configuration that is to be loaded.
 #[derive(Debug, Clone)]
 pub struct ConfigChange {
-    /// When it was written, by the clock of the cluster (the release Secret's creation): ours may differ.
+    /// When it was written, by the clock of the cluster (the release Secret's creation).
     pub at: Timestamp,
     /// When the same configuration was in force already: what is put back before a server saw the change, however often,
     /// is never loaded again, as for the server nothing ever changed.

@@ -31,7 +31,7 @@ pub(super) async fn check(
     servers: &[Server],
     change: &ConfigChange,
 ) -> Result<Health, ClusterError> {
-    let since = Timestamp::now().duration_since(change.at);
+    let since = cluster.now().await?.duration_since(change.at);
     let behind: Vec<&Server> = servers
         .iter()
         .filter(|server| match loaded(server, change) {

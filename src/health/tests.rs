@@ -181,3 +181,39 @@ async fn a_refused_reload_is_found_in_the_log() {
     assert!(text.contains("orders-1: Failed to reload"), "{text}");
     assert!(text.contains("bad size in (sensitive"), "{text}");
 }
+
+#[tokio::test]
+async fn how_long_a_change_waits_is_told_by_the_clock_of_the_cluster() {
+    let change = || ConfigChange {
+        at: "2026-06-02T00:00:00Z".parse().unwrap(),
+        before: Vec::new(),
+        digests: BTreeMap::new(),
+    };
+    // Months from ours, as any other difference.
+    for (date, expected) in [
+        ("Tue, 02 Jun 2026 00:00:40 GMT", Reason::ReloadPending),
+        ("Tue, 02 Jun 2026 00:02:59 GMT", Reason::ReloadPending),
+        ("Tue, 02 Jun 2026 00:03:05 GMT", Reason::ReloadRefused),
+        // The change is from a replica whose clock is ahead.
+        ("Mon, 01 Jun 2026 23:59:58 GMT", Reason::ReloadPending),
+    ] {
+        let server = exchange(2).await;
+        for (index, peer) in [(0, 1), (1, 0)] {
+            mount_server(&server, index, peer, "orders-1").await;
+            let varz = json!({"config_load_time": "2026-06-01T00:00:00Z", "config_digest": "aa"});
+            answer(&server, &proxy(index, "varz"), 200, varz).await;
+            let log = format!("/api/v1/namespaces/shop/pods/orders-{index}/log");
+            Mock::given(path(log))
+                .respond_with(ResponseTemplate::new(200))
+                .mount(&server)
+                .await;
+        }
+        Mock::given(path("/version"))
+            .respond_with(ResponseTemplate::new(403).insert_header("date", date))
+            .mount(&server)
+            .await;
+        let cluster = connect(&server, &[]).await;
+        let health = check(&cluster, &target(true, Some(change()))).await;
+        assert_eq!(health.reason(), expected, "{date}: {health:?}");
+    }
+}
