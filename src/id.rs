@@ -112,10 +112,9 @@ name!(
 );
 name!(
     /// Which natsx-sync owns a release.
-    Instance, "instance", "lower-case letters, digits and -, at most 40",
-    |text| !text.is_empty()
-        && text.len() <= 40
-        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    Instance, "instance",
+    "lower-case letters, digits and -, beginning and ending with a letter or digit, at most 40",
+    |text| is_dns_label(text, 40)
 );
 name!(
     /// Key of a registry record; the alphabet is strict because the original registry can create
@@ -137,6 +136,14 @@ name!(
     Digest, "digest", "64 lower-case hexadecimal digits",
     |text| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 );
+
+impl SystemId {
+    /// Whether a release can be marked with it: the value of a Kubernetes label is shorter than a key may be, and begins
+    /// and ends with a letter or digit.
+    pub fn fits_label(&self) -> bool {
+        self.0.len() <= 63 && ends_alphanumeric(&self.0, false)
+    }
+}
 
 impl CommitId {
     /// The first nine digits, for people.

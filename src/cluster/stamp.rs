@@ -103,9 +103,16 @@ mod tests {
 
     #[test]
     fn labels_fit_kubernetes() {
-        for (key, value) in stamp_labels(&stamp()) {
+        let longest = Stamp {
+            instance: "i".repeat(40).parse().unwrap(),
+            ..stamp()
+        };
+        for (key, value) in stamp_labels(&longest) {
             assert!(value.len() <= 63, "{key}");
             assert!(LABELS.contains(&key.as_str()));
+        }
+        for outside in ["-a", "a-"] {
+            assert!(outside.parse::<crate::id::Instance>().is_err());
         }
     }
 

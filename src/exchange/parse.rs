@@ -74,8 +74,7 @@ pub(super) fn parse<'n>(root: &'n Node, torn: bool, findings: &mut Findings<'_>)
     let depends_on = depends_on(&mut fields);
     let terms = terms(&mut fields);
     let public_url = public_url(&mut fields);
-    let system_id = fields.text("system_id");
-    let system_id = fields.name("system_id", system_id);
+    let system_id = system_id(&mut fields);
     let metadata = metadata::read(&mut fields);
     typed::check(&mut fields);
     let values = values(&mut fields);
@@ -94,6 +93,22 @@ pub(super) fn parse<'n>(root: &'n Node, torn: bool, findings: &mut Findings<'_>)
         system_id,
         values,
     }
+}
+
+/// The key of an existing record may be any; a release carries this one as a label.
+fn system_id(fields: &mut Fields<'_, '_, '_>) -> Option<SystemId> {
+    let found = fields.text("system_id");
+    let id: SystemId = fields.name("system_id", found)?;
+    if id.fits_label() {
+        return Some(id);
+    }
+    fields.findings.error(
+        Reason::InvalidValue,
+        found?.1,
+        format!("the release cannot be marked with the system_id {id}"),
+        "use one of at most 63 characters that begins and ends with a letter or digit; a record under another key cannot be taken over",
+    );
+    None
 }
 
 fn is_exchange(fields: &mut Fields<'_, '_, '_>) -> bool {

@@ -19,7 +19,7 @@ const NAMESPACE: &str = "^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$";
 /// As `id::ExchangeId` reads it: the three above.
 pub(super) const ID: &str = "^[A-Za-z0-9](?:[-_A-Za-z0-9]{0,61}[A-Za-z0-9])?/[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?/[a-z0-9](?:[-a-z0-9]{0,51}[a-z0-9])?$";
 /// As `id::SystemId` reads it: neither `.` nor `..`.
-const SYSTEM_ID: &str = r"^(?:[-_A-Za-z0-9][-._A-Za-z0-9]{0,127}|\.[-_A-Za-z0-9][-._A-Za-z0-9]{0,126}|\.\.[-._A-Za-z0-9]{1,126})$";
+const SYSTEM_ID: &str = r"^[A-Za-z0-9](?:[-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$";
 /// An exact version.
 const VERSION: &str = r"^(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)(?:-(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)(?:\.(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*))*)?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?$";
 /// An owner in a list.
