@@ -8,6 +8,7 @@
 
 mod apply;
 mod approve;
+mod completions;
 mod config;
 mod doctor;
 mod explain;
@@ -15,6 +16,7 @@ mod file;
 mod forget;
 mod history;
 mod init;
+mod man;
 mod named;
 mod options;
 mod output;
@@ -107,6 +109,10 @@ enum Command {
     Explain(explain::Args),
     /// Print the version
     Version(version::Args),
+    /// Print what a shell needs to complete the command line
+    Completions(completions::Args),
+    /// Print the manual page, or write all of them
+    Man(man::Args),
 }
 
 /// Runs the command and gives the exit code.
@@ -118,6 +124,8 @@ pub fn run(cli: Cli) -> u8 {
         Command::Config(args) => config::run(&common, &args, &output),
         Command::Schema(args) => schema::run(&args, &output),
         Command::Version(args) => version::run(&args, &output),
+        Command::Completions(args) => completions::run(&args, &output),
+        Command::Man(args) => man::run(&args, &output),
         Command::Init(args) => init::run(&args, &output),
         Command::Validate(args) => validate::run(&common, &args, &output),
         Command::Explain(args) => explain::run(&common, &args, &output),
