@@ -45,7 +45,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             } else {
                 writeln!(
                     std::io::stdout(),
-                    "no fleet {:?} runs; cargo xtask fleet up",
+                    "no fleet {0:?} runs; cargo xtask fleet up --name {0}",
                     arguments.name
                 )?;
                 Ok(())

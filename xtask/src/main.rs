@@ -35,12 +35,13 @@ fn main() -> ExitCode {
     let Err(error) = run() else {
         return ExitCode::SUCCESS;
     };
-    writeln!(std::io::stderr(), "error: {error:?}").ok();
     if error.is::<interrupt::Interrupted>() {
-        ExitCode::from(130)
-    } else {
-        ExitCode::FAILURE
+        // No fault: where it came from is nobody's question.
+        writeln!(std::io::stderr(), "{error}").ok();
+        return ExitCode::from(130);
     }
+    writeln!(std::io::stderr(), "error: {error:?}").ok();
+    ExitCode::FAILURE
 }
 
 fn run() -> anyhow::Result<()> {

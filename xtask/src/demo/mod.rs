@@ -154,18 +154,16 @@ fn tell(story: &Story, fleet: &Fleet, root: &Path, keep: bool) -> Result<()> {
     story.show("natsx-sync registry ls", &daemon.ask(&["registry", "ls"])?)?;
 
     if keep {
-        let folder = folder.keep();
         let text = format!(
-            "everything runs. Try:\n  {}\n  git clone {}\nand when done: end process {} and cargo xtask fleet down --name {FLEET}",
+            "everything runs. Try:\n  {}\n  git clone {}\nand when done:\n  kill {} && cargo xtask fleet down --name {FLEET} && rm -r {} {}",
             daemon.line(&["status"]),
             repository.url_file(),
             daemon.id(),
+            folder.keep().display(),
+            host.keep().display(),
         );
         story.say(&text)?;
-        story.say(&format!("its files are in {}", folder.display()))?;
         daemon.leave();
-        // The repository lies in a folder of the git host, which goes with it.
-        std::mem::forget(host);
         return Ok(());
     }
     story.step("stop natsx-sync")?;

@@ -110,6 +110,12 @@ impl GitHost {
         self.switches.break_with(fault);
     }
 
+    /// Ends its servers and leaves the folder with its repositories to the caller.
+    pub fn keep(mut self) -> PathBuf {
+        self.folder.disable_cleanup(true);
+        self.folder.path().to_owned()
+    }
+
     fn repositories(&self) -> PathBuf {
         self.folder.path().join("repositories")
     }
