@@ -120,22 +120,28 @@ fn a_port_somebody_chose_is_taken_or_nothing_starts() {
 }
 
 #[test]
-fn alerts_ask_for_metrics_that_there_are() {
-    let page = format!(
-        "{}/deploy/prometheus/alerts.yaml",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    let text = std::fs::read_to_string(page).unwrap();
+fn alerts_and_dashboards_ask_for_metrics_that_there_are() {
     let metrics = documented();
-    let word = |c: char| !(c.is_ascii_alphanumeric() || c == '_');
-    let asked: BTreeSet<_> = text
-        .split(word)
-        .filter(|word| word.starts_with("natsx_sync_"))
-        .collect();
-    assert!(asked.len() >= 6, "{asked:?}");
-    for name in asked {
-        let known = metrics.iter().any(|(metric, _, _)| metric == name);
-        assert!(known, "{name} is not in docs/metrics.md");
+    for page in [
+        "prometheus/alerts.yaml",
+        "prometheus/alerts_test.yaml",
+        "grafana/natsx-sync.json",
+    ] {
+        let text = format!("{}/deploy/{page}", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(text).unwrap();
+        let word = |c: char| !(c.is_ascii_alphanumeric() || c == '_');
+        let asked: BTreeSet<_> = text
+            .split(word)
+            .filter(|word| word.starts_with("natsx_sync_"))
+            .collect();
+        assert!(asked.len() >= 6, "{page}: {asked:?}");
+        for name in asked {
+            let known = metrics.iter().any(|(metric, kind, _)| {
+                metric == name
+                    || (kind == "histogram" && name.strip_suffix("_bucket") == Some(metric))
+            });
+            assert!(known, "{page}: {name} is not in docs/metrics.md");
+        }
     }
 }
 

@@ -1,5 +1,5 @@
-//! What only other programs can show: a system-call trace, a linter of shell scripts, a shell that runs them. Where one of
-//! them is not there, its tests say so and count as ignored, not as passed.
+//! What only other programs can show: a system-call trace, a linter of shell scripts, a shell that runs them, a judge of
+//! alerts. Where one of them is not there, its tests say so and count as ignored, not as passed.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -7,6 +7,7 @@
     reason = "a test that cannot go on says so by panicking"
 )]
 
+mod alerts;
 mod comment;
 mod forge;
 mod recipes;
@@ -24,7 +25,13 @@ pub(crate) type Case = (&'static str, &'static [&'static str], fn());
 
 fn main() {
     let arguments = Arguments::from_args();
-    let cases = [comment::CASES, recipes::CASES, trace::CASES].concat();
+    let cases = [
+        alerts::CASES,
+        comment::CASES,
+        recipes::CASES,
+        trace::CASES,
+    ]
+    .concat();
     let trials = cases
         .into_iter()
         .map(|(name, programs, test)| {
