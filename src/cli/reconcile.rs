@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::named::{named, state};
 use super::{Common, Done, Output, wait};
-use crate::control::{ControlError, Request, ask, told};
+use crate::control::{self, ControlError, Request, ask};
 use crate::id::{CommitId, ExchangeId};
 use crate::pass::Repository;
 use crate::state::State;
@@ -69,10 +69,12 @@ fn requests(commit: Option<&CommitId>, id: Option<&ExchangeId>) -> Vec<Request> 
 
 /// Tells the daemon, if one runs, that something beside the repository was changed.
 pub(super) fn tell(state: &State, output: &Output) {
-    if let Err(error) = told(state) {
-        output.say(&format!(
+    match control::tell(state) {
+        Ok(None) => {}
+        Ok(Some(told)) => output.say(&format!("pass {} sees it", told.pass)),
+        Err(error) => output.say(&format!(
             "note: the daemon sees this at its next pass only: {error}"
-        ));
+        )),
     }
 }
 

@@ -45,13 +45,14 @@ pub fn ask(state: &State, requests: &[Request]) -> Result<Acknowledged, ControlE
 }
 
 /// Tells the daemon, if there is one, that something in the state folder was changed. It sees it at its next pass even if
-/// it cannot be told now.
+/// it cannot be told now. None when there is none, or one that takes no requests.
 ///
 /// # Errors
 /// When a daemon could not be told.
-pub fn told(state: &State) -> Result<(), ControlError> {
+pub fn tell(state: &State) -> Result<Option<Acknowledged>, ControlError> {
     match ask(state, &[Request::Look]) {
-        Ok(_) | Err(ControlError::Nobody { .. } | ControlError::Deaf { .. }) => Ok(()),
+        Ok(acknowledged) => Ok(Some(acknowledged)),
+        Err(ControlError::Nobody { .. } | ControlError::Deaf { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }

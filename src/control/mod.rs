@@ -4,7 +4,7 @@
 mod client;
 mod server;
 
-pub use client::{Acknowledged, ask, told};
+pub use client::{Acknowledged, ask, tell};
 pub use server::{Asked, Control};
 
 use std::fs::File;
