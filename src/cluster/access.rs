@@ -105,6 +105,11 @@ impl Cluster {
         &self.inner.id
     }
 
+    /// Whether both are clones of one connection.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
     /// The API server's host without port; IPv6 in brackets.
     pub fn host(&self) -> String {
         self.inner.host.clone()

@@ -2,6 +2,7 @@
 
 mod access;
 mod assemble;
+mod changes;
 mod claims;
 mod clock;
 mod dry_run;
@@ -21,6 +22,7 @@ mod write;
 pub(crate) use access::absent_is_none;
 pub use access::{Cluster, ClusterAccess};
 pub use assemble::latest_releases;
+pub use changes::Change;
 pub use claims::Claim;
 pub(crate) use claims::label_selector;
 pub use dry_run::DryRun;

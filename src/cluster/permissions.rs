@@ -19,6 +19,10 @@ use crate::id::Namespace;
 const PARALLEL: usize = 16;
 const READ: &[&str] = &["get"];
 const ALL: &[&str] = &["get", "list", "create", "update", "patch", "delete"];
+/// What others do to them is seen as it happens; without the right to watch, at the interval.
+const ALL_AND_WATCH: &[&str] = &[
+    "get", "list", "watch", "create", "update", "patch", "delete",
+];
 
 /// What is needed of one resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,11 +44,11 @@ const fn rule(group: &'static str, resource: &'static str, verbs: &'static [&'st
 
 /// Within every namespace of exchanges. The chart's own objects are helm's work in our name.
 const NAMESPACED: &[Rule] = &[
-    rule("", "secrets", ALL),
+    rule("", "secrets", ALL_AND_WATCH),
     rule("", "configmaps", ALL),
     rule("", "services", ALL),
     rule("", "serviceaccounts", ALL),
-    rule("apps", "statefulsets", ALL),
+    rule("apps", "statefulsets", ALL_AND_WATCH),
     rule("apps", "deployments", ALL),
     rule("policy", "poddisruptionbudgets", ALL),
     rule("", "pods", &["get", "list"]),
@@ -223,7 +227,7 @@ mod tests {
         assert_eq!(rules[0].to_string(), "get pods/proxy in namespace a");
         assert_eq!(
             rules[1].to_string(),
-            "create, delete, get, list, patch, update statefulsets.apps in namespace a"
+            "create, delete, get, list, patch, update, watch statefulsets.apps in namespace a"
         );
     }
 

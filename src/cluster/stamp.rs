@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::observe::observed::Stamp;
 
-const INSTANCE: &str = "natsx-sync/instance";
+/// The label that says which natsx-sync owns a release.
+pub(super) const INSTANCE: &str = "natsx-sync/instance";
 const SYSTEM_ID: &str = "natsx-sync/system-id";
 const DIGEST: &str = "natsx-sync/digest";
 const CHART: &str = "natsx-sync/chart";

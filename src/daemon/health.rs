@@ -1,6 +1,6 @@
 //! Asks settled exchanges how they are, within the budget.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -31,26 +31,52 @@ impl Daemon<'_> {
         }
     }
 
+    pub(super) fn take_health(&mut self, (id, health, urls): Answer) {
+        self.lanes.take_health(&id, &health);
+        self.ledger.take_health(id.clone(), health, urls);
+        self.follow_health(&id);
+        self.status_changed();
+    }
+
     /// The loop came round: those that are as wanted are asked at their interval.
     pub(super) fn come_round(&mut self) {
         if self.asked.elapsed() > self.equipment.settings.health.interval {
             self.ask_health_of(self.ledger.settled());
         }
+        self.ask_suspects();
         self.beat();
     }
 
-    /// One that somebody named, beside the round that may be under way. What it said before counts no more. One in
-    /// flight is asked there.
+    /// One that somebody named. What it said before counts no more. One in flight is asked there.
     pub(super) fn ask_health_again(&mut self, id: &ExchangeId) {
         if self.lanes.is_flying(id) || !self.ledger.settled().contains(id) {
             return;
         }
-        if let Some(Ok(cluster)) = self.equipment.inventory.get(&id.cluster) {
-            self.ledger.doubt_health(id);
-            self.status_changed();
-            let target = vec![(id.clone(), cluster)];
-            tokio::spawn(ask(target, 1, self.answers.clone()));
+        self.ledger.doubt_health(id);
+        self.status_changed();
+        let target = self.targets([id.clone()]);
+        tokio::spawn(ask(target, 1, self.answers.clone()));
+    }
+
+    /// Those whose servers were seen to change, beside the round that may be under way, and no two such rounds at a time.
+    pub(super) fn ask_suspects(&mut self) {
+        if self.suspects.is_empty() || self.aside.as_ref().is_some_and(|one| !one.is_finished()) {
+            return;
         }
+        let mut ids = std::mem::take(&mut self.suspects);
+        let settled: BTreeSet<_> = self.ledger.settled().into_iter().collect();
+        ids.retain(|id| settled.contains(id) && !self.lanes.is_flying(id));
+        let targets = self.targets(ids);
+        let budget = self.equipment.settings.health.budget;
+        self.aside = Some(tokio::spawn(ask(targets, budget, self.answers.clone())));
+    }
+
+    fn targets(&self, ids: impl IntoIterator<Item = ExchangeId>) -> Vec<(ExchangeId, Cluster)> {
+        let each = ids.into_iter().filter_map(|id| {
+            let cluster = self.equipment.inventory.get(&id.cluster)?.ok()?;
+            Some((id, cluster))
+        });
+        each.collect()
     }
 
     pub(super) fn ask_health_of(&mut self, ids: Vec<ExchangeId>) {
@@ -62,13 +88,7 @@ impl Daemon<'_> {
             return;
         }
         self.asked = Instant::now();
-        let targets: Vec<_> = ids
-            .into_iter()
-            .filter_map(|id| {
-                let cluster = self.equipment.inventory.get(&id.cluster)?.ok()?;
-                Some((id, cluster))
-            })
-            .collect();
+        let targets = self.targets(ids);
         let budget = self.equipment.settings.health.budget;
         self.asking = Some(tokio::spawn(ask(targets, budget, self.answers.clone())));
     }

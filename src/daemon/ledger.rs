@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::standing::Standing;
 use crate::apply::{InFlight, Outcome, OutcomeResult};
+use crate::cluster::Change;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::exchange::desired::Desired;
 use crate::health::Health;
@@ -179,6 +180,37 @@ impl Ledger {
         let outcomes = self.outcomes.values();
         let cancelled = outcomes.filter(|outcome| outcome.result == OutcomeResult::Cancelled);
         cancelled.map(|outcome| &outcome.id)
+    }
+
+    /// Whether the last pass found it in the repository.
+    pub(super) fn declares(&self, id: &ExchangeId) -> bool {
+        let survey = self.survey.as_ref();
+        survey.is_some_and(|survey| survey.desired.exchanges.contains_key(id))
+    }
+
+    /// Whether the last pass saw the release as it is after this change, or as it was made since.
+    pub(super) fn has_seen(&self, change: &Change) -> bool {
+        let Change::Release {
+            id,
+            revision,
+            secret,
+        } = change
+        else {
+            return false;
+        };
+        let Some(survey) = &self.survey else {
+            return false;
+        };
+        match release_of(&survey.observed, id) {
+            None => secret.is_none(),
+            Some(view) => {
+                let seen = &view.secret;
+                let same = |(uid, version): &(String, String)| {
+                    *uid == seen.uid && *version == seen.resource_version
+                };
+                view.revision > *revision || secret.as_ref().is_some_and(same)
+            }
+        }
     }
 
     /// How many passes were made.

@@ -1,5 +1,6 @@
 //! What `run` and `apply` share, and the loop that makes `run` a daemon.
 
+mod changes;
 mod health;
 mod holds;
 mod ledger;

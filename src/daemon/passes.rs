@@ -87,6 +87,7 @@ impl Daemon<'_> {
                     self.ledger.take_trouble(refused);
                 }
                 self.ask_health();
+                self.watch_clusters();
             }
         }
         self.service.tell(vec![NotifyState::Watchdog]);

@@ -1,4 +1,5 @@
-//! The loop. Timer, file events and requests are activations that carry no data; each starts the same pass, and one pass runs at a time.
+//! The loop. Timer, file events, pushes, changes in clusters and requests are activations that carry no data; each starts
+//! the same pass, and one pass runs at a time.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::changes::{Stir, Watches};
 use super::health::Answer;
 use super::holds::Holds;
 use super::record::Stated;
@@ -74,6 +76,11 @@ pub(super) struct Daemon<'a> {
     pub(super) service: Service,
     pub(super) reload_asked: bool,
     pub(super) status_due: Option<Instant>,
+    pub(super) watches: Watches,
+    pub(super) stir: Option<Stir>,
+    /// Exchanges whose servers changed since they were last asked.
+    pub(super) suspects: BTreeSet<ExchangeId>,
+    pub(super) aside: Option<JoinHandle<()>>,
 }
 
 /// Whoever started the daemon.
@@ -109,6 +116,7 @@ pub async fn run(
     );
     let (answers, mut answered) = mpsc::unbounded_channel();
     let (stated, mut told_record) = mpsc::unbounded_channel();
+    let (told_change, mut changed) = mpsc::unbounded_channel();
     let activation = Arc::new(Notify::new());
     let patience = Arc::new(Patience::default());
     let answers_again = patience.answered();
@@ -139,6 +147,10 @@ pub async fn run(
         service: Service::new(),
         reload_asked: false,
         status_due: None,
+        watches: Watches::new(told_change),
+        stir: None,
+        suspects: BTreeSet::new(),
+        aside: None,
     };
     let (_control, mut requests) = listen(&daemon.equipment.state);
     let mut beat = tokio::time::interval(BEAT);
@@ -150,13 +162,10 @@ pub async fn run(
             _ = term.recv() => break,
             _ = interrupt.recv() => break,
             Some(progress) = told.recv() => daemon.take_progress(progress),
-            Some((id, health, urls)) = answered.recv() => {
-                daemon.lanes.take_health(&id, &health);
-                daemon.ledger.take_health(id.clone(), health, urls);
-                daemon.follow_health(&id);
-                daemon.status_changed();
-            }
+            Some(answer) = answered.recv() => daemon.take_health(answer),
             Some(stated) = told_record.recv() => daemon.take_stated(stated),
+            Some(change) = changed.recv() => daemon.take_change(change),
+            () = due(daemon.stir.as_ref().map(Stir::due)) => daemon.come_to_rest(),
             () = due(daemon.status_due) => daemon.write_status(),
             _ = hangup.recv() => daemon.ask_reload(),
             () = activation.notified() => {

@@ -1,6 +1,7 @@
 //! The client against an API server that says exactly what the tests want.
 
 mod access;
+mod changes;
 mod view;
 mod writes;
 

@@ -1,0 +1,175 @@
+//! Watches what we own in a cluster: the Secrets in which Helm keeps our releases, and StatefulSets; metadata alone. It is
+//! told that something changed, never how: what is there now is looked at.
+
+use std::collections::BTreeMap;
+
+use futures::stream::{SelectAll, StreamExt as _};
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use kube::api::{ObjectMeta, PartialObjectMeta};
+use kube::core::NamespaceResourceScope;
+use kube::runtime::watcher::{self, Config, Event, watcher};
+use serde::de::DeserializeOwned;
+
+use super::Cluster;
+use super::error::ClusterError;
+use super::stamp::INSTANCE;
+use crate::id::{ExchangeId, Instance};
+
+/// The API server ends a watch before our own patience with a connection that says nothing does.
+const TURN: u32 = 25;
+const PAGE: u32 = 500;
+
+/// Something changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A revision as Helm keeps it.
+    Release {
+        /// Whose.
+        id: ExchangeId,
+        /// Which.
+        revision: u32,
+        /// The Secret as it is now, by its `uid` and `resourceVersion`; none when it is gone.
+        secret: Option<(String, String)>,
+    },
+    /// A StatefulSet of a release.
+    Servers {
+        /// Whose; not necessarily one of ours.
+        id: ExchangeId,
+        /// What it should be was changed, or it is gone; else only how it is.
+        edited: bool,
+    },
+    /// All releases that are there were told. What had gone while nobody watched was not.
+    Listed,
+}
+
+/// An event of either kind.
+enum Seen {
+    Release(Event<PartialObjectMeta<Secret>>),
+    Servers(Event<PartialObjectMeta<StatefulSet>>),
+}
+
+impl Cluster {
+    /// Tells what changes, beginning with all that is there, until the watch ends or `tell` says that nobody listens.
+    ///
+    /// # Errors
+    /// When the cluster cannot be watched any more. Begin anew after a while.
+    pub async fn watch_changes(
+        &self,
+        instance: &Instance,
+        mut tell: impl FnMut(Change) -> bool,
+    ) -> Result<(), ClusterError> {
+        let ours = config(&format!(
+            "owner=helm,status!=superseded,{INSTANCE}={instance}"
+        ));
+        let servers = config("app.kubernetes.io/managed-by=Helm");
+        let mut streams = SelectAll::new();
+        for api in self.everywhere::<PartialObjectMeta<Secret>>() {
+            let events = watcher(api, ours.clone());
+            streams.push(events.map(|event| event.map(Seen::Release)).boxed());
+        }
+        for api in self.everywhere::<PartialObjectMeta<StatefulSet>>() {
+            let events = watcher(api, servers.clone());
+            streams.push(events.map(|event| event.map(Seen::Servers)).boxed());
+        }
+        let mut generations = BTreeMap::new();
+        while let Some(event) = streams.next().await {
+            let change = match event.map_err(|error| self.unwatched(error))? {
+                Seen::Release(Event::InitDone) => Some(Change::Listed),
+                Seen::Release(event) => self.release_changed(event),
+                Seen::Servers(event) => self.servers_changed(event, &mut generations),
+            };
+            if change.is_some_and(|change| !tell(change)) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// The whole cluster, or each namespace the settings limit us to.
+    fn everywhere<K>(&self) -> Vec<Api<K>>
+    where
+        K: kube::Resource<Scope = NamespaceResourceScope> + Clone + DeserializeOwned,
+        K::DynamicType: Default,
+    {
+        match self.namespaces() {
+            None => vec![Api::all(self.client().clone())],
+            Some(namespaces) => namespaces.iter().map(|one| self.namespaced(one)).collect(),
+        }
+    }
+
+    fn release_changed(&self, event: Event<PartialObjectMeta<Secret>>) -> Option<Change> {
+        let (object, is_there) = object(event)?;
+        let labels = object.labels.as_ref()?;
+        let id = self.exchange(&object, labels.get("name")?)?;
+        let revision = labels.get("version")?.parse().ok()?;
+        let identity = object.uid.zip(object.resource_version);
+        Some(Change::Release {
+            id,
+            revision,
+            secret: identity.filter(|_| is_there),
+        })
+    }
+
+    /// `generations` is what was seen of each before, by `uid`.
+    fn servers_changed(
+        &self,
+        event: Event<PartialObjectMeta<StatefulSet>>,
+        generations: &mut BTreeMap<String, i64>,
+    ) -> Option<Change> {
+        let is_news = matches!(event, Event::Apply(_) | Event::Delete(_));
+        let (object, is_there) = object(event)?;
+        let release = object
+            .annotations
+            .as_ref()?
+            .get("meta.helm.sh/release-name")?;
+        let id = self.exchange(&object, release)?;
+        let uid = object.uid?;
+        let generation = object.generation?;
+        let before = if is_there {
+            generations.insert(uid, generation)
+        } else {
+            generations.remove(&uid);
+            None
+        };
+        is_news.then_some(Change::Servers {
+            id,
+            edited: before != Some(generation),
+        })
+    }
+
+    fn exchange(&self, object: &ObjectMeta, release: &str) -> Option<ExchangeId> {
+        Some(ExchangeId {
+            cluster: self.id().clone(),
+            namespace: object.namespace.as_ref()?.parse().ok()?,
+            release: release.parse().ok()?,
+        })
+    }
+
+    fn unwatched(&self, error: watcher::Error) -> ClusterError {
+        match error {
+            watcher::Error::InitialListFailed(error)
+            | watcher::Error::WatchStartFailed(error)
+            | watcher::Error::WatchFailed(error) => self.fail(&error),
+            watcher::Error::WatchError(status) => self.fail(&kube::Error::Api(status)),
+            watcher::Error::NoResourceVersion => self.unexpected(error),
+        }
+    }
+}
+
+fn config(selector: &str) -> Config {
+    Config::default()
+        .labels(selector)
+        .timeout(TURN)
+        .page_size(PAGE)
+}
+
+/// The object of an event, and whether it is there.
+fn object<K>(event: Event<PartialObjectMeta<K>>) -> Option<(ObjectMeta, bool)> {
+    match event {
+        Event::Apply(object) | Event::InitApply(object) => Some((object.metadata, true)),
+        Event::Delete(object) => Some((object.metadata, false)),
+        Event::Init | Event::InitDone => None,
+    }
+}
