@@ -62,7 +62,8 @@ async fn a_repository_is_asked_once() {
         "entries:\n  nats:\n  - version: 1.2.3\n    urls: [nats-1.2.3.tgz]\n    digest: {}\n",
         Digest::of(&packed)
     );
-    let server = MockServer::start().await;
+    // Not one of the pool: nobody else is to be found where it was.
+    let server = MockServer::builder().start().await;
     Mock::given(path("/charts/index.yaml"))
         .respond_with(ResponseTemplate::new(200).set_body_string(index))
         .expect(1)
