@@ -6,8 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-/// Replaces a file so that readers see the old or the new, never half of one, also after a loss of power. `mode` is
-/// narrowed by the umask.
+/// Replaces a file so that readers see the old or the new, never half of one, also after a loss of power. Its mode is
+/// `mode`, whatever the umask says.
 pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let folder = path
         .parent()
@@ -16,6 +16,8 @@ pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let mut file = tempfile::Builder::new()
         .permissions(Permissions::from_mode(mode))
         .tempfile_in(folder)?;
+    file.as_file()
+        .set_permissions(Permissions::from_mode(mode))?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path)?;

@@ -67,6 +67,7 @@ fn approve_removals(
     output: &Output,
 ) -> Result<(), Failure> {
     let (state, status) = super::status::read(common)?;
+    let state = State::open_to_write(state.folder())?;
     let now = Timestamp::now();
     let approval = Approval {
         ids,
@@ -93,7 +94,7 @@ fn approve_removals(
 async fn approve_cluster(common: &Common, id: &ClusterId, output: &Output) -> Result<(), Failure> {
     let settings = common.settings()?.settings;
     let folder = settings.state.clone().ok_or_else(super::status::no_state)?;
-    let state = State::open(&folder)?;
+    let state = State::open_to_write(&folder)?;
     let access = cluster_access(&settings)
         .into_iter()
         .find(|access| access.id == *id)

@@ -20,7 +20,7 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
         )));
     }
     let folder = settings.state.ok_or_else(super::status::no_state)?;
-    if !State::open(&folder)?.forget_cluster(id)? {
+    if !State::open_to_write(&folder)?.forget_cluster(id)? {
         return Err(Failure::new(
             7,
             anyhow::anyhow!("nothing is known of a cluster {id}"),

@@ -187,6 +187,13 @@ pub(super) fn state(common: &Common) -> Result<State, Failure> {
     Ok(State::open(&folder.ok_or_else(super::status::no_state)?)?)
 }
 
+/// The state folder, to leave something in it.
+pub(super) fn state_to_write(common: &Common) -> Result<State, Failure> {
+    let folder = common.settings()?.settings.state;
+    let folder = folder.ok_or_else(super::status::no_state)?;
+    Ok(State::open_to_write(&folder)?)
+}
+
 /// The exchange that is called so in the last status.
 pub(super) fn named(state: &State, wanted: &str) -> Result<ExchangeId, Failure> {
     let status = state.read_status()?;

@@ -16,6 +16,7 @@ use crate::observe::observed::Record;
 use crate::registry::store::{Store, StoreError};
 use crate::registry::{Embedded, Registry, RegistryAccess};
 use crate::report::json_text;
+use crate::state::State;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -147,6 +148,7 @@ fn reset(common: &Common, output: &Output) -> Done {
         return Err(Failure::new(1, anyhow::anyhow!(text)));
     }
     let folder = settings.state.ok_or_else(super::status::no_state)?;
+    State::open_to_write(&folder)?;
     match Store::open(&folder) {
         Ok(_) => {
             let folder = folder.display();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::named::{named, state};
+use super::named::{named, state_to_write};
 use super::reconcile::tell;
 use super::{Common, Done, Failure, Output};
 use crate::exchange::desired::Suspend;
@@ -33,7 +33,7 @@ pub(super) struct ResumeArgs {
 }
 
 pub(super) fn suspend(common: &Common, args: &SuspendArgs, output: &Output) -> Done {
-    let state = state(common)?;
+    let state = state_to_write(common)?;
     let id = named(&state, &args.exchange)?;
     let now = Timestamp::now();
     let until = match args.duration {
@@ -57,7 +57,7 @@ pub(super) fn suspend(common: &Common, args: &SuspendArgs, output: &Output) -> D
 }
 
 pub(super) fn resume(common: &Common, args: &ResumeArgs, output: &Output) -> Done {
-    let state = state(common)?;
+    let state = state_to_write(common)?;
     let id = named(&state, &args.exchange)?;
     let now = Timestamp::now();
     if !state.resume(&id, now)? {

@@ -83,7 +83,7 @@ impl Equipment {
                 "no state folder: set `state`, $STATE_DIRECTORY or $HOME".to_owned(),
             )
         })?;
-        let state = State::open(&folder)?;
+        let state = State::open_to_write(&folder)?;
         let repository = Repository::open(&settings, Some(&folder))?;
         let inventory = Arc::new(Inventory::connect(cluster_access(&settings)).await);
         let registry = connect_registry(&settings, &state, purpose).await?;

@@ -1,8 +1,9 @@
 //! One natsx-sync at a time works in a state folder.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -10,6 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::file;
 use crate::state::{State, StateError, io};
+
+/// Its name in the folder.
+pub(super) const FILE: &str = "lock";
 
 /// Who holds the folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -55,7 +59,7 @@ impl Lock {
 impl State {
     /// Takes the folder, or says who has it.
     pub fn lock(&self, now: Timestamp) -> Result<Lock, StateError> {
-        let path = self.folder().join("lock");
+        let path = self.folder().join(FILE);
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -72,6 +76,9 @@ impl State {
                 holder,
             });
         }
+        // Everybody may know who works here, as they may read the status.
+        file.set_permissions(Permissions::from_mode(0o644))
+            .map_err(io("open to readers", &path))?;
         let holder = Holder {
             pid: std::process::id(),
             since: now,
@@ -84,7 +91,7 @@ impl State {
 
     /// Who holds the folder now; none when nobody does.
     pub fn holder(&self) -> Option<Holder> {
-        let mut file = File::open(self.folder().join("lock")).ok()?;
+        let mut file = File::open(self.folder().join(FILE)).ok()?;
         // A shared lock that can be had means that nobody holds the exclusive one.
         if file.try_lock_shared().is_ok() {
             return None;

@@ -9,7 +9,7 @@ pub mod lock;
 pub mod suspensions;
 
 use std::fs;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -53,6 +53,16 @@ pub enum StateError {
         path: PathBuf,
         /// Who.
         holder: String,
+    },
+    /// Root would leave files that the user whose it is cannot read.
+    #[error(
+        "{path} is where user {owner} runs natsx-sync, which cannot read what root writes there: do this as that user (`runuser -u $(stat -c %U {path}/lock) -- natsx-sync …`)"
+    )]
+    AnotherUser {
+        /// The folder.
+        path: PathBuf,
+        /// Its user id.
+        owner: u32,
     },
     /// A file of it holds something else than it should.
     #[error("{path} is damaged: {text}")]
@@ -112,6 +122,29 @@ impl State {
         Ok(state)
     }
 
+    /// Opens it for work that leaves files in it.
+    ///
+    /// # Errors
+    /// Root is refused where another user's natsx-sync works: that one could not read what root approved, and its mirror
+    /// and journal would be no longer its own.
+    pub fn open_to_write(folder: &Path) -> Result<Self, StateError> {
+        Self::open_as(folder, rustix::process::geteuid().is_root())
+    }
+
+    fn open_as(folder: &Path, root: bool) -> Result<Self, StateError> {
+        // The lock is made by whoever works here; the folder itself may be anybody's.
+        if root
+            && let Ok(lock) = fs::metadata(folder.join(lock::FILE))
+            && lock.uid() != 0
+        {
+            return Err(StateError::AnotherUser {
+                path: folder.to_owned(),
+                owner: lock.uid(),
+            });
+        }
+        Self::open(folder)
+    }
+
     /// The folder itself.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -166,7 +199,29 @@ fn damaged(path: &Path) -> impl FnOnce(serde_json::Error) -> StateError {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, chown};
+
+    use jiff::Timestamp;
+
     use super::*;
+
+    #[test]
+    fn root_leaves_no_file_among_those_of_another_user() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open_as(folder.path(), true).unwrap();
+        drop(state.lock(Timestamp::UNIX_EPOCH).unwrap());
+        let lock = folder.path().join(lock::FILE);
+        let mode = fs::metadata(&lock).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o644, "everybody may see who works here");
+        if rustix::process::geteuid().is_root() {
+            State::open_as(folder.path(), true).unwrap();
+            chown(&lock, Some(65534), None).unwrap();
+        }
+        let error = State::open_as(folder.path(), true).unwrap_err().to_string();
+        assert!(error.contains("runuser -u"), "{error}");
+        State::open_as(folder.path(), false).unwrap();
+        State::open(folder.path()).unwrap();
+    }
 
     #[test]
     fn another_format_is_refused() {
