@@ -1,5 +1,5 @@
-//! What only other programs can show: a system-call trace, a linter of shell scripts, a shell that runs them, a judge of
-//! alerts. Where one of them is not there, its tests say so and count as ignored, not as passed.
+//! What only other programs can show: a system-call trace, a linter of shell scripts, a shell that runs them, the judges of
+//! systemd and Prometheus. Where one of them is not there, its tests say so and count as ignored, not as passed.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -12,6 +12,7 @@ mod comment;
 mod forge;
 mod recipes;
 mod trace;
+mod unit;
 
 use std::io::Write as _;
 use std::path::Path;
@@ -30,6 +31,7 @@ fn main() {
         comment::CASES,
         recipes::CASES,
         trace::CASES,
+        unit::CASES,
     ]
     .concat();
     let trials = cases

@@ -16,13 +16,15 @@ use blocks::{beginning, blocks};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Each block of commands, by how it begins, and who runs it. A new block must find its place here.
-const RUN_BY: [(&str, RunBy); 6] = [
+const RUN_BY: [(&str, RunBy); 8] = [
     ("cargo run -- plan", RunBy::ThisTest),
     ("cargo xtask demo", RunBy::Xtask),
     ("natsx-sync init", RunBy::Road),
     ("natsx-sync status", RunBy::Road),
     ("natsx-sync plan --revision", RunBy::Road),
     ("natsx-sync snapshot", RunBy::Road),
+    ("apt install ./natsx-sync", RunBy::Host),
+    ("natsx-sync config --config", RunBy::Host),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +35,8 @@ enum RunBy {
     Xtask,
     /// `tests/road/readme.rs` and `tests/road/saved.rs`.
     Road,
+    /// `tests/host/run.sh`, on a booted Debian; by hand, as it takes root, a fleet and a Debian to install.
+    Host,
 }
 
 fn readme() -> String {
@@ -81,6 +85,14 @@ fn every_block_of_commands_is_run_somewhere() {
 }
 
 #[test]
+fn the_operators_blocks_are_those_the_script_runs() {
+    let script = fs::read_to_string(format!("{ROOT}/tests/host/run.sh")).unwrap();
+    for (words, _) in RUN_BY.iter().filter(|(_, by)| *by == RunBy::Host) {
+        assert!(script.contains(&format!("block '{words}'")), "{words}");
+    }
+}
+
+#[test]
 fn the_first_look_needs_nothing() {
     for (words, by) in RUN_BY {
         if by != RunBy::ThisTest {
@@ -112,12 +124,14 @@ fn the_exchange_file_is_valid() {
 
 #[test]
 fn the_settings_are_understood() {
-    for (words, shown) in [
-        ("source:", "30%"),
-        ("listen: {webhook", "hooks.example.org"),
+    let block = |words| beginning(&readme(), words).text;
+    let example = fs::read_to_string(format!("{ROOT}/deploy/config.yaml")).unwrap();
+    for (text, shown) in [
+        (block("source:"), "30%"),
+        (block("listen: {webhook"), "hooks.example.org"),
+        (example, "30%"),
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let text = beginning(&readme(), words).text;
         fs::write(folder.path().join("config.yaml"), text).unwrap();
         let done = Command::new(env!("CARGO_BIN_EXE_natsx-sync"))
             .env_clear()

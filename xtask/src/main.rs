@@ -4,6 +4,8 @@ mod bench;
 mod demo;
 mod fleet_command;
 mod interrupt;
+mod package;
+mod program;
 mod test;
 
 use std::io::Write as _;
@@ -27,6 +29,8 @@ enum Command {
     Test,
     /// Measure
     Bench(bench::Arguments),
+    /// Make the Debian package
+    Package(package::Arguments),
     /// Start, end or show a local fleet of Kubernetes clusters
     Fleet(fleet_command::Arguments),
 }
@@ -49,6 +53,7 @@ fn run() -> anyhow::Result<()> {
         Command::Demo(arguments) => demo::run(&arguments, &interrupt::Interrupt::watch()?),
         Command::Test => test::run(),
         Command::Bench(arguments) => bench::run(&arguments, &interrupt::Interrupt::watch()?),
+        Command::Package(arguments) => package::run(&arguments),
         Command::Fleet(arguments) => fleet_command::run(&arguments),
     }
 }

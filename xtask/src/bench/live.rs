@@ -6,10 +6,10 @@ use anyhow::{Result, ensure};
 
 use super::measure::median;
 use super::peers;
-use super::program::Program;
 use super::table::{Limit, Table};
 use super::world::{Servers, Size, World};
 use crate::interrupt::Interrupt;
+use crate::program::Program;
 
 /// What is promised for 1,000 exchanges.
 const LIMIT: Limit = Limit {

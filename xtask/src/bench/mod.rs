@@ -7,7 +7,6 @@ mod live;
 mod measure;
 mod offline;
 mod peers;
-mod program;
 mod recorded;
 mod registry;
 mod stored;
@@ -20,7 +19,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::interrupt::Interrupt;
-use program::Program;
+use crate::program::Program;
 use table::Table;
 
 #[derive(Debug, clap::Args)]

@@ -7,8 +7,8 @@ use anyhow::Result;
 
 use super::exchanges::{Exchange, Repository};
 use super::measure::median;
-use super::program::Program;
 use super::table::{Limit, Table};
+use crate::program::Program;
 
 /// What is promised for 10,000 files.
 const LIMIT: Limit = Limit {

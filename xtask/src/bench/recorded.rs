@@ -6,10 +6,10 @@ use anyhow::Result;
 
 use super::live::all_unchanged;
 use super::measure::{median, once};
-use super::program::Program;
 use super::table::{Limit, Table};
 use super::world::{Servers, Size, World};
 use crate::interrupt::Interrupt;
+use crate::program::Program;
 
 /// What is promised for 10,000 exchanges.
 const LIMIT: Limit = Limit {

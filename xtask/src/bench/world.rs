@@ -14,10 +14,10 @@ use tokio::runtime::Runtime;
 use super::api::Api;
 use super::exchanges::{Exchange, KINDS, Repository, namespace};
 use super::helms::Helms;
-use super::program::Program;
 use super::registry;
 use super::stored::{Model, secret_name};
 use crate::interrupt::Interrupt;
+use crate::program::Program;
 
 /// The fleet of the benchmarks; another one may run beside it.
 const FLEET: &str = "bench";

@@ -7,11 +7,11 @@ use anyhow::{Result, ensure};
 
 /// The release build.
 #[derive(Debug, Clone)]
-pub(super) struct Program(PathBuf);
+pub(crate) struct Program(PathBuf);
 
 impl Program {
     /// Builds it, unless another build is to be measured.
-    pub(super) fn get(other: Option<&Path>) -> Result<Self> {
+    pub(crate) fn get(other: Option<&Path>) -> Result<Self> {
         if let Some(other) = other {
             return Ok(Self(other.canonicalize()?));
         }
@@ -28,8 +28,13 @@ impl Program {
         Ok(Self(target.join("release/natsx-sync")))
     }
 
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// A call of it, with nothing of the user's settings.
-    pub(super) fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.0);
         command.env_clear().args(arguments);
         for name in ["PATH", "HOME"] {
