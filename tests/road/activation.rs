@@ -98,9 +98,9 @@ fn what_others_do_in_a_cluster_is_seen_as_it_happens() {
 
 #[test]
 fn what_failed_is_tried_again_when_somebody_says_so() {
-    let world = World::new("again");
+    let world = World::new("retried");
     without_interval(&world);
-    let (id, release) = ("eu-edge-cluster/road/nats-again", "nats-again");
+    let (id, release) = ("eu-edge-cluster/road/nats-retried", "nats-retried");
     let broken = world.path("broken");
     fs::write(&broken, "").unwrap();
     let fails = format!(
