@@ -93,6 +93,7 @@ reasons! {
     DependencyNotReady: "An exchange it depends on is not ready.",
     Interrupted: "natsx-sync was stopped in the middle of this; the cluster is observed before anything else.",
     PlanRefused: "The finished plan breaks a rule that no plan may break, so nothing of it is done. This is a bug of natsx-sync; report it with the plan.",
+    LeaseHeld: "Another natsx-sync of the same instance works in this cluster; this one starts nothing there until that has ended or its lease has run out. Two hosts that are to work side by side need different settings of `instance`.",
     StaleFence: "What this action relies on changed under it; it is planned anew.",
     // Health
     Ready: "Rolled out, and NATS says so itself.",

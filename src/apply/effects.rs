@@ -2,7 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::effect::{Effect, Reply};
+use super::effect::{Effect, Reply, Why};
 use super::subject::Subject;
 
 /// The world. Each effect is idempotent: performed twice it leaves what it leaves performed once.
@@ -15,6 +15,13 @@ pub trait Effects: Send + Sync + 'static {
         cancel: &CancellationToken,
     ) -> impl Future<Output = Reply> + Send;
 
-    /// The task is over: what one of its effects learned for a later one is of no use any more.
+    /// Whether effects on this exchange may be started now; asked again before each that changes something. `LeaseHeld`
+    /// is worth waiting for.
+    fn admit(&self, _subject: &Subject) -> impl Future<Output = Result<(), Why>> + Send {
+        std::future::ready(Ok(()))
+    }
+
+    /// The task is over: nothing more is done to its exchange, and what one of its effects learned for a later one is of no
+    /// use any more.
     fn over(&self, _subject: &Subject) {}
 }

@@ -17,7 +17,7 @@ use super::effect::{Effect, Reply, Why};
 use super::effects::Effects;
 use super::subject::Subject;
 use crate::chart::ChartStore;
-use crate::cluster::{Cluster, ClusterError, Inventory};
+use crate::cluster::{Cluster, ClusterError, Inventory, Leases};
 use crate::helm::Folders;
 use crate::id::{ClusterId, ExchangeId, Instance};
 use crate::observe::Renderer;
@@ -32,6 +32,8 @@ use held::Held;
 pub struct World {
     /// The clusters.
     pub inventory: Arc<Inventory>,
+    /// What keeps other writers of our instance away.
+    pub leases: Leases,
     /// Where exchanges are discovered.
     pub registry: Registry,
     /// The helm program, and what it rendered last.
@@ -95,7 +97,17 @@ impl Effects for World {
         performed.unwrap_or_else(|reply| reply)
     }
 
+    async fn admit(&self, subject: &Subject) -> Result<(), Why> {
+        // The effect itself says why a cluster cannot be worked on.
+        let Ok(cluster) = self.cluster(&subject.id.cluster) else {
+            return Ok(());
+        };
+        let admitted = self.leases.admit(&cluster, &subject.id).await;
+        admitted.map_err(|error| Why::from_error(error.reason(), &error))
+    }
+
     fn over(&self, subject: &Subject) {
+        self.leases.leave(&subject.id);
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.remove(&subject.id);
     }

@@ -56,6 +56,12 @@ const NAMESPACED: &[Rule] = &[
     rule("", "pods/log", READ),
     rule("", "events", &["list"]),
     rule("", "persistentvolumeclaims", &["get", "list", "delete"]),
+    // What keeps one writer per instance; without it everything else works.
+    rule(
+        "coordination.k8s.io",
+        "leases",
+        &["get", "create", "update"],
+    ),
 ];
 
 /// Of the cluster itself; needed only where the settings do not limit us to namespaces.

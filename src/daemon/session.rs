@@ -1,13 +1,17 @@
 //! The right to change things: the state folder's lock, its journal, and the world the effects work on.
 
 use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::sync::{Arc, Mutex, RwLock};
 
 use jiff::Timestamp;
 
 use crate::apply::{Limits, World};
+use crate::cluster::Leases;
 use crate::config::Settings;
 use crate::helm::Kubeconfig;
+use crate::id::Digest;
 use crate::pass::{Equipment, PassError};
 use crate::state::journal::Journal;
 use crate::state::lock::Lock;
@@ -35,6 +39,7 @@ impl Session {
         let settings = &equipment.settings;
         let world = World {
             inventory: Arc::clone(&equipment.inventory),
+            leases: Leases::new(&settings.instance, holder(state.folder())),
             registry: equipment.registry.clone(),
             renderer: Arc::clone(&equipment.renderer),
             charts: Arc::clone(&equipment.charts),
@@ -51,6 +56,22 @@ impl Session {
             world: Arc::new(world),
         })
     }
+}
+
+/// Who we are to others: this host and its state folder, in which one process works at a time. The machine's id tells
+/// hosts of one name apart.
+fn holder(state: &Path) -> String {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let host = read("/proc/sys/kernel/hostname");
+    let machine = read("/etc/machine-id");
+    let folder = state.canonicalize().unwrap_or_else(|_| state.to_owned());
+    let parts = [machine.as_bytes(), folder.as_os_str().as_bytes()];
+    let digest = Digest::of_parts(&parts);
+    format!(
+        "{}-{}",
+        host.trim(),
+        digest.label().get(..8).unwrap_or_default()
+    )
 }
 
 /// Whether there is anything to work on.

@@ -194,6 +194,7 @@ pub async fn run(
     while let Ok(progress) = told.try_recv() {
         daemon.take_progress(progress);
     }
+    session.world.leases.close().await;
     daemon.write_status();
     daemon.tell_unfinished();
     Ok(())

@@ -32,3 +32,4 @@ mod strangers;
 mod terminating;
 mod trial;
 mod world;
+mod writers;

@@ -124,6 +124,9 @@ impl<E: Effects> Pilot<E> {
         if !effect.is_write() {
             return self.retried(effect).await;
         }
+        if let Err(why) = self.shared.effects.admit(&self.subject).await {
+            return Reply::Blocked(why);
+        }
         let detail = self.detail(effect);
         let begun = self.write(effect, Phase::Intent, detail.clone()).await;
         if let Err(why) = begun {

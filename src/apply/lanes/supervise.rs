@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::json;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::flight::{self, Pilot};
@@ -22,6 +23,9 @@ use crate::state::journal::{Phase, Refused};
 /// Pauses before a failure that may pass is tried again: doubled from the first to the last.
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
 const LAST_PAUSE: Duration = Duration::from_secs(3600);
+/// How often a lease that cannot be asked for is, and the pause between.
+const ADMISSIONS: u32 = 4;
+const ADMISSION_PAUSE: Duration = Duration::from_secs(1);
 
 /// Runs a task from its place in the queue to its outcome.
 pub(super) async fn supervise<E: Effects>(
@@ -105,6 +109,7 @@ async fn begin<E: Effects>(shared: &Shared<E>, pilot: &Pilot<E>) -> Result<Optio
             )
         });
         if !restarts {
+            admitted(shared, subject).await?;
             return Ok(None);
         }
         let text = "waits for others of its cluster that are restarting";
@@ -113,7 +118,9 @@ async fn begin<E: Effects>(shared: &Shared<E>, pilot: &Pilot<E>) -> Result<Optio
         let place = flight::or_tell(place, || {
             shared.show(&subject.id, None, Some(why.clone()));
         });
-        Ok(Some(place.await))
+        let place = place.await;
+        admitted(shared, subject).await?;
+        Ok(Some(place))
     };
     let place = tokio::select! {
         place = wait => place?,
@@ -127,6 +134,28 @@ async fn begin<E: Effects>(shared: &Shared<E>, pilot: &Pilot<E>) -> Result<Optio
             let text = format!("held back after {count} exchanges failed: {reason}");
             Err(Verdict::Blocked(Why::new(Reason::HaltedByFailures, text)))
         }
+    }
+}
+
+/// Waits while another natsx-sync of our instance works in the cluster.
+async fn admitted<E: Effects>(shared: &Shared<E>, subject: &Subject) -> Result<(), Verdict> {
+    let (since, mut failures) = (Instant::now(), 0);
+    loop {
+        let Err(why) = shared.effects.admit(subject).await else {
+            return Ok(());
+        };
+        if why.reason == Reason::LeaseHeld {
+            if since.elapsed() >= lock(&shared.limits).health {
+                return Err(Verdict::Blocked(why));
+            }
+            shared.show(&subject.id, None, Some(why));
+        } else {
+            failures += 1;
+            if failures >= ADMISSIONS {
+                return Err(Verdict::Failed(why));
+            }
+        }
+        tokio::time::sleep(ADMISSION_PAUSE).await;
     }
 }
 

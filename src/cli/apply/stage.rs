@@ -94,6 +94,7 @@ impl Stage {
         self.equipment
             .state
             .write_status(&ledger.status(&BTreeMap::new(), Timestamp::now()))?;
+        self.session.world.leases.close().await;
         self.equipment.registry.close().await;
         Ok(())
     }
