@@ -197,12 +197,16 @@ pub struct ExchangeId {
     pub release: ReleaseName,
 }
 
+/// What every UUID of ours is made in.
+pub(crate) fn space() -> Uuid {
+    Uuid::new_v5(&Uuid::NAMESPACE_DNS, b"natsx-sync")
+}
+
 impl ExchangeId {
     /// The key of the registry record unless the file names one: the same exchange always gets
     /// the same one, so a lost answer never makes a second record.
     pub fn system_id(&self) -> SystemId {
-        let space = Uuid::new_v5(&Uuid::NAMESPACE_DNS, b"natsx-sync");
-        SystemId(Uuid::new_v5(&space, self.to_string().as_bytes()).to_string())
+        SystemId(Uuid::new_v5(&space(), self.to_string().as_bytes()).to_string())
     }
 }
 

@@ -1,11 +1,13 @@
 //! What was begun and what came of it, in lines that are synced before and after each effect. Each line names the
 //! SHA-256 of the one before, so that a change in the middle shows.
 
+mod cursor;
 mod deed;
 mod entry;
 mod error;
 mod file;
 mod memory;
+mod noticed;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -15,14 +17,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use crate::id::{Digest, ExchangeId};
 
+pub use cursor::{Cursor, Passage, Reading, Written};
 pub use deed::{Deed, deeds};
 pub use entry::{Entry, Line, Phase};
 pub use error::JournalError;
 pub use memory::{Installed, Memory, Open, Refused, SET_STATE};
+pub use noticed::{Aspect, Notice, Noticed, Place};
 
 use memory::Memories;
 
@@ -37,7 +42,16 @@ const KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
 pub struct Journal {
     writer: Mutex<Writer>,
     /// Apart from the writer: who only asks does not wait for the disk.
-    memories: Mutex<Memories>,
+    known: Mutex<Known>,
+    /// Told after what is known, so that whoever reads on finds it known.
+    written: watch::Sender<Written>,
+}
+
+/// What all the lines say together.
+#[derive(Debug, Default)]
+struct Known {
+    memories: Memories,
+    noticed: Noticed,
 }
 
 #[derive(Debug)]
@@ -71,13 +85,13 @@ impl Journal {
             Some(number) => file::mend(&file::path(folder, number))?,
             None => 0,
         };
-        let mut memories = Memories::default();
+        let mut known = Known::default();
         let mut end = End {
             seq: 0,
             hash: entry::beginning(),
         };
         for (entry, hash) in file::since_state(folder, &numbers)? {
-            memories.take(&entry);
+            known.take(&entry);
             end = End {
                 seq: entry.seq,
                 hash,
@@ -85,7 +99,7 @@ impl Journal {
         }
         let number = newest.unwrap_or(1);
         if length == 0 {
-            (length, end) = begin(folder, number, &memories, &end)?;
+            (length, end) = begin(folder, number, &known, &end)?;
         }
         let writer = Writer {
             folder: folder.to_owned(),
@@ -96,29 +110,59 @@ impl Journal {
             end,
         };
         Ok(Self {
+            written: watch::Sender::new(writer.written()),
             writer: Mutex::new(writer),
-            memories: Mutex::new(memories),
+            known: Mutex::new(known),
         })
     }
 
     /// Writes a line and waits until it is on the disk.
     pub fn append(&self, line: Line) -> Result<u64, JournalError> {
-        // A panic elsewhere leaves at worst a torn line, which the next open cuts.
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        self.append_all(vec![line])
+    }
+
+    /// Writes lines and waits until all of them are on the disk; the number of the last.
+    pub fn append_all(&self, lines: Vec<Line>) -> Result<u64, JournalError> {
+        let mut writer = self.writer();
         if writer.length >= writer.longest {
             writer.turn_over(&self.known())?;
             file::sweep(&writer.folder, KEPT)?;
         }
-        let entry = writer.write(line)?;
+        let entries = writer.write(lines)?;
         // Before the next line is written, so that they are taken in order.
-        self.known().take(&entry);
-        drop(writer);
-        Ok(entry.seq)
+        let mut known = self.known();
+        for entry in &entries {
+            known.take(entry);
+        }
+        drop(known);
+        self.written.send_replace(writer.written());
+        Ok(writer.end.seq)
+    }
+
+    /// How far it is on the disk, now and whenever it grows.
+    pub fn written(&self) -> watch::Receiver<Written> {
+        self.written.subscribe()
+    }
+
+    /// Behind the last line.
+    pub fn end(&self) -> Cursor {
+        let writer = self.writer();
+        Cursor::at(writer.written(), writer.end.hash.clone())
+    }
+
+    /// What was noticed and is not over.
+    pub fn noticed(&self) -> Noticed {
+        self.known().noticed.clone()
+    }
+
+    /// Where its files are.
+    pub fn folder(&self) -> PathBuf {
+        self.writer().folder.clone()
     }
 
     /// What is known of an exchange.
     pub fn memory(&self, id: &ExchangeId) -> Memory {
-        self.known().get(id)
+        self.known().memories.get(id)
     }
 
     /// The last install of an exchange, if it is still there.
@@ -128,18 +172,21 @@ impl Journal {
 
     /// What was begun and has no outcome: phase `unknown`, reason `Interrupted`, until its cluster was observed.
     pub fn open_intents(&self) -> BTreeMap<ExchangeId, Open> {
-        self.known().each(|memory| memory.open.clone())
+        self.known().memories.each(|memory| memory.open.clone())
     }
 
     /// Exchanges whose release this host acted on.
     pub fn journalled(&self) -> BTreeSet<ExchangeId> {
-        let all = self.known().each(|memory| memory.acted.then_some(()));
+        let all = self
+            .known()
+            .memories
+            .each(|memory| memory.acted.then_some(()));
         all.into_keys().collect()
     }
 
     /// What was refused and is not tried again by itself.
     pub fn refusals(&self) -> BTreeMap<ExchangeId, Refused> {
-        self.known().each(|memory| memory.refused.clone())
+        self.known().memories.each(|memory| memory.refused.clone())
     }
 
     /// Every line of the files kept, oldest first; a break of the chain is an error.
@@ -184,24 +231,37 @@ impl Journal {
         memories.each(|memory| Some(memory.clone()))
     }
 
-    fn known(&self) -> MutexGuard<'_, Memories> {
-        self.memories.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        // A panic elsewhere leaves at worst a torn line, which the next open cuts.
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn take(&mut self, entry: &Entry) {
+        self.memories.take(entry);
+        self.noticed.take(entry);
     }
 }
 
 impl Writer {
     /// Goes on in a new file. Until that is whole under its name, the one before stays the one written to.
-    fn turn_over(&mut self, memories: &Memories) -> Result<(), JournalError> {
+    fn turn_over(&mut self, known: &Known) -> Result<(), JournalError> {
         let number = self.number + 1;
-        let (length, end) = begin(&self.folder, number, memories, &self.end)?;
+        let (length, end) = begin(&self.folder, number, known, &self.end)?;
         self.file = file::append_to(&file::path(&self.folder, number))?;
         (self.number, self.length, self.end) = (number, length, end);
         Ok(())
     }
 
-    fn write(&mut self, line: Line) -> Result<Entry, JournalError> {
+    /// All of them, or none.
+    fn write(&mut self, lines: Vec<Line>) -> Result<Vec<Entry>, JournalError> {
         let path = file::path(&self.folder, self.number);
-        let (entry, text, end) = self.end.next(line, &path)?;
+        let (entries, text, end) = self.end.follow(lines, &path)?;
         let written = self
             .file
             .write_all(&text)
@@ -213,11 +273,35 @@ impl Writer {
         }
         self.length += text.len() as u64;
         self.end = end;
-        Ok(entry)
+        Ok(entries)
+    }
+
+    fn written(&self) -> Written {
+        Written {
+            file: self.number,
+            length: self.length,
+            seq: self.end.seq,
+        }
     }
 }
 
 impl End {
+    /// The lines after this one, and how they stand in the file.
+    fn follow(
+        &self,
+        lines: Vec<Line>,
+        path: &Path,
+    ) -> Result<(Vec<Entry>, Vec<u8>, Self), JournalError> {
+        let (mut entries, mut text, mut end) = (Vec::new(), Vec::new(), self.clone());
+        for line in lines {
+            let (entry, line, next) = end.next(line, path)?;
+            entries.push(entry);
+            text.extend(line);
+            end = next;
+        }
+        Ok((entries, text, end))
+    }
+
     /// The line after this one, and how it stands in the file.
     fn next(&self, line: Line, path: &Path) -> Result<(Entry, Vec<u8>, Self), JournalError> {
         let entry = Entry {
@@ -245,23 +329,22 @@ impl End {
     }
 }
 
-/// Makes a file with the `state` line that begins each, both at once; its length and its end.
-fn begin(
-    folder: &Path,
-    number: u32,
-    memories: &Memories,
-    end: &End,
-) -> Result<(u64, End), JournalError> {
+/// Makes a file with the lines that begin each, all at once; its length and its end.
+fn begin(folder: &Path, number: u32, known: &Known, end: &End) -> Result<(u64, End), JournalError> {
     let path = file::path(folder, number);
-    let line = Line {
+    let line = |step: &str, detail: Value| Line {
         pass: 0,
         commit: None,
         id: None,
-        step: memory::STATE.to_owned(),
+        step: step.to_owned(),
         phase: Phase::Done,
-        detail: json!(memories),
+        detail,
     };
-    let (_, text, end) = end.next(line, &path)?;
+    let mut lines = vec![line(memory::STATE, json!(known.memories))];
+    if known.noticed != Noticed::default() {
+        lines.push(line(noticed::STANDING, json!(known.noticed)));
+    }
+    let (_, text, end) = end.follow(lines, &path)?;
     crate::file::replace(&path, &text, 0o600)
         .map_err(|source| JournalError::file(&path, source))?;
     Ok((text.len() as u64, end))

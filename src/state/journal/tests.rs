@@ -1,5 +1,3 @@
-use serde_json::{Value, json};
-
 use super::*;
 
 fn id(name: &str) -> ExchangeId {
@@ -345,4 +343,81 @@ fn a_new_file_that_cannot_be_made_leaves_the_old_one_in_use() {
     Journal::entries(folder.path()).unwrap();
     let lines = std::fs::read_to_string(&next).unwrap();
     assert!(lines.lines().next().unwrap().contains(r#""step":"state""#));
+}
+
+#[test]
+fn a_reader_goes_on_from_file_to_file_and_counts_what_was_swept_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open_with(folder.path(), 2000).unwrap();
+    let begin = journal.end();
+    for _ in 0..30 {
+        journal
+            .append(line("a", "register", Phase::Done, Value::Null))
+            .unwrap();
+    }
+    let written = *journal.written().borrow();
+    let numbers = file::numbers(folder.path()).unwrap();
+    assert!(numbers.len() > 3, "{numbers:?}");
+    let mut cursor = begin.clone();
+    let mut read = 0;
+    loop {
+        let reading = cursor.read(folder.path(), written, 300).unwrap();
+        assert!(!reading.anew && reading.lost == 0, "{reading:?}");
+        let Some(last) = reading.passages.last() else {
+            break;
+        };
+        cursor = last.behind.clone();
+        let lines = reading.passages.iter();
+        read += lines.filter(|one| one.entry.step == "register").count();
+    }
+    assert_eq!(read, 30);
+    assert_eq!(cursor, journal.end());
+    assert_eq!(cursor.behind(folder.path(), written).unwrap(), 0);
+
+    let whole = begin.behind(folder.path(), written).unwrap();
+    for number in &numbers[..2] {
+        std::fs::remove_file(file::path(folder.path(), *number)).unwrap();
+    }
+    assert!(begin.behind(folder.path(), written).unwrap() < whole);
+    let reading = begin.read(folder.path(), written, 1 << 20).unwrap();
+    let first = reading.passages.first().unwrap();
+    assert_eq!(reading.lost, first.entry.seq - begin.seq - 1);
+    assert!(reading.lost > 0 && !reading.anew);
+    let next = first.before.read(folder.path(), written, 1 << 20).unwrap();
+    assert_eq!((next.lost, next.passages), (0, reading.passages));
+}
+
+#[test]
+fn what_was_noticed_is_known_after_files_went() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open_with(folder.path(), 2000).unwrap();
+    let place = Place::Exchange(id("a"));
+    let notice = Notice {
+        place: place.clone(),
+        aspect: Aspect::Hold,
+        reason: Some(crate::reason::Reason::MassRemoval),
+        text: "many".to_owned(),
+    };
+    journal.append(notice.line(1, None)).unwrap();
+    for _ in 0..30 {
+        journal
+            .append(line("b", "register", Phase::Done, Value::Null))
+            .unwrap();
+    }
+    drop(journal);
+    let numbers = file::numbers(folder.path()).unwrap();
+    for number in &numbers[..numbers.len() - 1] {
+        std::fs::remove_file(file::path(folder.path(), *number)).unwrap();
+    }
+    let journal = Journal::open(folder.path()).unwrap();
+    let held = |journal: &Journal| journal.noticed().reason(&place, Aspect::Hold);
+    assert_eq!(held(&journal), notice.reason);
+    // Nothing was done about the exchange.
+    assert_eq!(journal.memory(&id("a")), Memory::default());
+    let over = Notice {
+        reason: None,
+        ..notice.clone()
+    };
+    journal.append(over.line(1, None)).unwrap();
+    assert_eq!(held(&journal), None);
 }
