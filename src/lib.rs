@@ -18,6 +18,7 @@ pub mod config;
 pub mod control;
 pub mod daemon;
 pub mod diagnostic;
+pub mod events;
 pub mod exchange;
 mod file;
 pub mod health;

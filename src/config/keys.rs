@@ -128,10 +128,18 @@ pub const KEYS: &[Key] = &[
         "health.budget",
         "Health questions a second over all clusters",
     ),
-    at_start("events.nats", "NATS server for events (not acted on yet)"),
     at_start(
-        "events.subject",
-        "First tokens of event subjects (not acted on yet)",
+        "events.nats",
+        "NATS server with JetStream for events: an address, or {url, credentials_file, ca_file, stream} (in the environment: an address)",
+    ),
+    at_start(
+        "events.webhook",
+        "Address events are posted to, or {url, token_file, ca_file} (in the environment: an address)",
+    ),
+    at_start("events.subject", "First tokens of event subjects"),
+    at_start(
+        "events.backlog",
+        "How much of the journal may wait for a place that takes no events; then the oldest events are dropped, and counted",
     ),
     at_start(
         "listen.status",

@@ -282,7 +282,13 @@ fn mark(tree: &Value, path: &str, origin: &Origin, origins: &mut BTreeMap<String
                     format!("{path}.{key}")
                 };
                 if path.starts_with("clusters.")
-                    || ["registry", "policy.severity"].contains(&path.as_str())
+                    || [
+                        "registry",
+                        "policy.severity",
+                        "events.nats",
+                        "events.webhook",
+                    ]
+                    .contains(&path.as_str())
                 {
                     origins.insert(path, origin.clone());
                 } else {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::config::events::EventSettings;
 use crate::config::units;
 use crate::exchange::Severities;
 use crate::id::{ClusterId, Instance, Namespace};
@@ -338,25 +339,6 @@ impl Default for HealthSettings {
             timeout: Duration::from_secs(15 * 60),
             interval: Duration::from_secs(60),
             budget: 5,
-        }
-    }
-}
-
-/// Where events go; nowhere unless set. Accepted and shown, not acted on yet.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct EventSettings {
-    /// Address of a NATS server.
-    pub nats: Option<String>,
-    /// First tokens of the subjects.
-    pub subject: String,
-}
-
-impl Default for EventSettings {
-    fn default() -> Self {
-        Self {
-            nats: None,
-            subject: "natsx.v1".to_owned(),
         }
     }
 }

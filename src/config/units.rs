@@ -61,3 +61,30 @@ pub mod rate {
         output.collect_str(&format_args!("{rate}/s"))
     }
 }
+
+/// `64Mi`.
+pub mod bytes {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+    use serde_json::Value;
+
+    use crate::exchange::quantity;
+
+    /// Reads `64Mi`.
+    pub fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<u64, D::Error> {
+        let value = Value::deserialize(input)?;
+        quantity(&value)
+            .ok_or_else(|| serde::de::Error::custom(format!("{value} is not a size such as 64Mi")))
+    }
+
+    /// Writes `64Mi`.
+    pub fn serialize<S: Serializer>(bytes: &u64, output: S) -> Result<S::Ok, S::Error> {
+        let units = [(1 << 30, "Gi"), (1 << 20, "Mi"), (1 << 10, "Ki")];
+        let whole = units
+            .iter()
+            .find(|(size, _)| *bytes >= *size && bytes.is_multiple_of(*size));
+        match whole {
+            Some((size, unit)) => output.collect_str(&format_args!("{}{unit}", bytes / size)),
+            None => output.collect_str(bytes),
+        }
+    }
+}

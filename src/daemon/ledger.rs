@@ -11,13 +11,13 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::exchange::desired::Desired;
 use crate::health::Health;
 use crate::id::{ClusterId, CommitId, ExchangeId};
-use crate::mask::masked_findings;
-use crate::observe::observed::{Observed, ReleaseKey, ReleaseView};
+use crate::mask::{masked, masked_findings};
+use crate::observe::observed::{Observed, ReleaseKey, ReleaseView, Unreadable};
 use crate::pass::Survey;
 use crate::plan::action::{Action, PlannedExchange};
 use crate::reason::Reason;
 use crate::report::is_complete;
-use crate::status::{Status, StatusEntry, Trouble};
+use crate::status::{Status, StatusEntry, Trouble, Unread};
 
 /// The sum of what was seen and done.
 #[derive(Debug)]
@@ -72,6 +72,7 @@ impl Ledger {
         };
         let found = survey.desired.diagnostics.iter().filter(about_branch);
         self.status.attention = found.map(Trouble::found).collect();
+        self.status.unreadable = unread(&survey.observed);
         // What is as wanted has no failure any more.
         for entry in &survey.plan.exchanges {
             if let Some(id) = &entry.id
@@ -323,6 +324,7 @@ impl Ledger {
                 .or_else(|| entry.chart.old.clone())
                 .or_else(|| wanted.map(|wanted| wanted.chart.version.clone())),
             health: health.to_owned(),
+            degraded: !moving && entry.id.as_ref().is_some_and(|id| self.is_degraded(id)),
             commit: release.and_then(|release| release.stamp.as_ref()?.commit.clone()),
             since: now,
             public_url: wanted.and_then(|wanted| wanted.public_url.clone()),
@@ -332,6 +334,23 @@ impl Ledger {
                 .or_else(|| entry.id.as_ref().map(ExchangeId::system_id)),
         }
     }
+}
+
+fn unread(observed: &Observed) -> Vec<Unread> {
+    let unread = |cluster, unreadable: &Unreadable| Unread {
+        cluster,
+        why: Trouble {
+            reason: unreadable.reason,
+            text: masked(&unreadable.text),
+        },
+    };
+    let views = observed.clusters.iter();
+    let clusters =
+        views.filter_map(|(id, view)| Some(unread(Some(id.clone()), view.as_ref().err()?)));
+    let registry = observed.registry.as_ref().err();
+    clusters
+        .chain(registry.map(|unreadable| unread(None, unreadable)))
+        .collect()
 }
 
 /// The errors of its file, as far as a status may show them.

@@ -102,6 +102,17 @@ async fn journal(world: &World, line: Line) -> anyhow::Result<()> {
 }
 
 impl Ledger {
+    /// Whether it was unwell often enough to be told.
+    pub(super) fn is_degraded(&self, id: &ExchangeId) -> bool {
+        self.health.get(id).is_some_and(|condition| {
+            let unwell = matches!(
+                condition.health,
+                Health::Waiting { .. } | Health::Failed { .. }
+            );
+            unwell && condition.unwell >= UNWELL
+        })
+    }
+
     /// What the record of a settled exchange should say and does not.
     fn outdated_state(&self, id: &ExchangeId) -> Option<Outdated> {
         let survey = self.survey.as_ref()?;
@@ -114,9 +125,7 @@ impl Ledger {
         let condition = self.health.get(id)?;
         let state = match &condition.health {
             Health::Ready | Health::Limited => "ready",
-            Health::Waiting { .. } | Health::Failed { .. } if condition.unwell >= UNWELL => {
-                "degraded"
-            }
+            Health::Waiting { .. } | Health::Failed { .. } if self.is_degraded(id) => "degraded",
             Health::Waiting { .. } | Health::Failed { .. } | Health::Unknown { .. } => return None,
         };
         let registry = survey.observed.registry.as_ref().ok()?;

@@ -7,8 +7,11 @@ use jiff::Timestamp;
 use sd_notify::NotifyState;
 use tokio::time::Instant;
 
-use super::watch::Daemon;
-use crate::pass::{PassError, Survey};
+use super::Session;
+use super::watch::{Daemon, Options};
+use crate::events::{Origin, Teller};
+use crate::pass::{Equipment, PassError, Survey};
+use crate::reason::Reason;
 use crate::report::is_complete;
 use crate::status::Trouble;
 
@@ -35,6 +38,7 @@ impl Daemon<'_> {
         let mut status = self.ledger.status(&in_flight, now);
         let until = self.next.saturating_duration_since(Instant::now());
         status.next_pass = now.checked_add(until).ok();
+        status.events = self.teller.told();
         let board = &self.options.board;
         let phases = status.exchanges.iter().map(|entry| entry.phase);
         board.metrics.exchanges(phases);
@@ -45,6 +49,7 @@ impl Daemon<'_> {
             .queue(clusters, waiting.map(|(id, _)| &id.cluster));
         let status = Arc::new(status);
         board.show(|seen| seen.status = Some(Arc::clone(&status)));
+        self.teller.see(&status);
         if let Err(error) = self.equipment.state.write_status(&status) {
             // A full disk must not stop what is under way.
             tracing::warn!(%error, "the status cannot be written");
@@ -91,6 +96,24 @@ impl Daemon<'_> {
             seen.fresh = fresh;
         });
     }
+}
+
+/// Begins to tell events, where the settings name somebody.
+pub(super) fn begin_to_tell(
+    equipment: &Equipment,
+    session: &Session,
+    options: &Options,
+) -> Result<Teller, PassError> {
+    let settings = &equipment.settings;
+    let origin = Origin::new(
+        settings.instance.clone(),
+        &equipment.repository.source.display(),
+        &settings.source.path,
+        settings.events.subject.clone(),
+    );
+    let (state, journal) = (&equipment.state, &session.journal);
+    Teller::begin(&settings.events, &origin, state, journal, &options.board)
+        .map_err(|error| PassError::Settings(Trouble::of(Reason::SettingsInvalid, &error).text))
 }
 
 /// What a pass could not read.

@@ -19,11 +19,12 @@ use super::holds::Holds;
 use super::record::Stated;
 use super::requests::Again;
 use super::service::Service;
-use super::telling::due;
+use super::telling::{begin_to_tell, due};
 use super::{Ledger, Session, limits};
 use crate::apply::{Lanes, World};
 use crate::config::{ConfigError, Settings};
 use crate::control::{Asked, Control};
+use crate::events::Teller;
 use crate::id::ExchangeId;
 use crate::listen::Board;
 use crate::observe::Patience;
@@ -81,6 +82,7 @@ pub(super) struct Daemon<'a> {
     /// Exchanges whose servers changed since they were last asked.
     pub(super) suspects: BTreeSet<ExchangeId>,
     pub(super) aside: Option<JoinHandle<()>>,
+    pub(super) teller: Teller,
 }
 
 /// Whoever started the daemon.
@@ -126,6 +128,7 @@ pub async fn run(
     let mut watch = watch.map_err(|error| unwatched(&error)).ok();
     let pushed = Arc::clone(&options.pushed);
     let mut daemon = Daemon {
+        teller: begin_to_tell(&equipment, session, &options)?,
         equipment: Arc::new(equipment),
         session,
         lanes,
@@ -167,6 +170,7 @@ pub async fn run(
             Some(change) = changed.recv() => daemon.take_change(change),
             () = due(daemon.stir.as_ref().map(Stir::due)) => daemon.come_to_rest(),
             () = due(daemon.status_due) => daemon.write_status(),
+            () = daemon.teller.news() => daemon.status_changed(),
             _ = hangup.recv() => daemon.ask_reload(),
             () = activation.notified() => {
                 if let Some(Err(error)) = watch.as_mut().map(Watch::renew) {
@@ -197,6 +201,7 @@ pub async fn run(
     session.world.leases.close().await;
     daemon.write_status();
     daemon.tell_unfinished();
+    daemon.teller.close().await;
     Ok(())
 }
 

@@ -32,6 +32,9 @@ const DRIFT: [Reason; 3] = [
     Reason::RecordMissing,
 ];
 
+/// Where events go.
+pub const SINKS: [&str; 2] = ["nats", "webhook"];
+
 /// Everything that is counted.
 #[derive(Debug)]
 pub struct Metrics {
@@ -48,6 +51,10 @@ pub struct Metrics {
     queue: Family<One<String>, Gauge>,
     settings_refused: Gauge,
     deliveries: Family<One<&'static str>, Counter>,
+    events_sent: Family<One<&'static str>, Counter>,
+    events_dropped: Family<One<&'static str>, Counter>,
+    events_backlog: Family<One<&'static str>, Gauge>,
+    events_refused: Family<One<&'static str>, Gauge>,
 }
 
 impl Metrics {
@@ -69,6 +76,10 @@ impl Metrics {
             queue: Family::default(),
             settings_refused: Gauge::default(),
             deliveries: Family::default(),
+            events_sent: Family::default(),
+            events_dropped: Family::default(),
+            events_backlog: Family::default(),
+            events_refused: Family::default(),
             registry: Registry::default(),
         };
         metrics.register(&mut registry);
@@ -136,6 +147,26 @@ impl Metrics {
             "Deliveries to the webhook: taken, repeated, refused (not vouched for, or cut off), limited (too many) or failed (no secret)",
             self.deliveries.clone(),
         );
+        registry.register(
+            "events_sent",
+            "Events that were sent and taken, by sink",
+            self.events_sent.clone(),
+        );
+        registry.register(
+            "events_dropped",
+            "Events a sink is never told, because too many waited",
+            self.events_dropped.clone(),
+        );
+        registry.register(
+            "events_backlog_bytes",
+            "Bytes of the journal a sink has still to be told of",
+            self.events_backlog.clone(),
+        );
+        registry.register(
+            "events_refused",
+            "1 while a sink takes no events",
+            self.events_refused.clone(),
+        );
     }
 
     /// Everything that can be counted stands at 0 from the start: what appears later looks like no increase at all.
@@ -160,6 +191,13 @@ impl Metrics {
         }
         for result in ["taken", "repeated", "refused", "limited", "failed"] {
             drop(self.deliveries.get_or_create(&[("result", result)]));
+        }
+        for sink in SINKS {
+            let label = [("sink", sink)];
+            drop(self.events_sent.get_or_create(&label));
+            drop(self.events_dropped.get_or_create(&label));
+            drop(self.events_backlog.get_or_create(&label));
+            drop(self.events_refused.get_or_create(&label));
         }
         self.exchanges(std::iter::empty());
     }
@@ -255,6 +293,33 @@ impl Metrics {
     /// Something was delivered to the webhook.
     pub fn delivery(&self, result: &'static str) {
         self.deliveries.get_or_create(&[("result", result)]).inc();
+    }
+
+    /// A sink took an event.
+    pub fn event_sent(&self, sink: &'static str) {
+        self.events_sent.get_or_create(&[("sink", sink)]).inc();
+    }
+
+    /// So many events are not told to a sink.
+    pub fn events_dropped(&self, sink: &'static str, count: u64) {
+        let label = [("sink", sink)];
+        self.events_dropped.get_or_create(&label).inc_by(count);
+    }
+
+    /// So much waits for a sink.
+    pub fn events_backlog(&self, sink: &'static str, bytes: u64) {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.events_backlog
+            .get_or_create(&[("sink", sink)])
+            .set(bytes);
+    }
+
+    /// Whether a sink takes nothing.
+    pub fn events_refused(&self, sink: &'static str, refused: bool) {
+        let label = [("sink", sink)];
+        self.events_refused
+            .get_or_create(&label)
+            .set(refused.into());
     }
 
     /// All of it, as `OpenMetrics` text.

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Diagnostic;
-use crate::id::{CommitId, ExchangeId, SystemId};
+use crate::id::{ClusterId, CommitId, ExchangeId, SystemId};
 use crate::mask::masked;
 use crate::plan::action::Action;
 use crate::reason::Reason;
@@ -48,8 +48,37 @@ pub struct Status {
     /// Why settings that were read again are not in force, if they are not.
     #[serde(default)]
     pub settings: Option<Trouble>,
+    /// Clusters that the last pass could not read, and the registry.
+    #[serde(default)]
+    pub unreadable: Vec<Unread>,
+    /// How far events are told; empty when nobody is told any.
+    #[serde(default)]
+    pub events: Vec<Told>,
     /// Sorted by id.
     pub exchanges: Vec<StatusEntry>,
+}
+
+/// What a pass could not read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unread {
+    /// The cluster; none = the registry.
+    pub cluster: Option<ClusterId>,
+    /// Why.
+    #[serde(flatten)]
+    pub why: Trouble,
+}
+
+/// How far events are told to one sink.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// `nats` or `webhook`.
+    pub sink: String,
+    /// Bytes of the journal it has still to be told of; not all of them tell something.
+    pub backlog: u64,
+    /// Events it will never be told, because the backlog grew too large or the journal lost them.
+    pub dropped: u64,
+    /// Why it takes nothing, if it does not.
+    pub trouble: Option<Trouble>,
 }
 
 /// Why there was no pass.
@@ -118,6 +147,9 @@ pub struct StatusEntry {
     pub chart_version: Option<String>,
     /// `healthy`, `waiting`, `failed`, `limited`, `unknown`.
     pub health: String,
+    /// It was not well more than once in a row.
+    #[serde(default)]
+    pub degraded: bool,
     /// The commit it was last acted on for.
     pub commit: Option<CommitId>,
     /// Since when it has been in this phase.
@@ -145,6 +177,8 @@ impl Status {
             next_pass: None,
             attention: Vec::new(),
             settings: None,
+            unreadable: Vec::new(),
+            events: Vec::new(),
             exchanges: Vec::new(),
         }
     }

@@ -31,6 +31,24 @@ pub fn table(status: &Status, now: Timestamp, alive: bool, width: u16) -> String
         )
         .ok();
     }
+    for told in &status.events {
+        if let Some(trouble) = &told.trouble {
+            writeln!(
+                text,
+                "! events to {} wait: {} ({})",
+                told.sink, trouble.text, trouble.reason
+            )
+            .ok();
+        }
+        if told.dropped > 0 {
+            writeln!(
+                text,
+                "! {} events to {} were dropped",
+                told.dropped, told.sink
+            )
+            .ok();
+        }
+    }
     if status.pass == 0 {
         text.push_str(match (alive, &status.trouble) {
             (true, None) => "the first pass is running; nothing is known of any exchange yet\n",

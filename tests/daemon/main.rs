@@ -7,6 +7,7 @@
 )]
 
 mod control;
+mod events;
 mod held;
 mod host;
 mod listen;

@@ -9,13 +9,20 @@
 
 mod alerts;
 mod comment;
+mod events;
 mod forge;
+#[expect(
+    dead_code,
+    reason = "what the daemon tells its service manager is for the daemon's own tests"
+)]
+#[path = "../daemon/host.rs"]
+mod host;
 mod recipes;
 mod trace;
 mod unit;
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::PathBuf;
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -29,6 +36,7 @@ fn main() {
     let cases = [
         alerts::CASES,
         comment::CASES,
+        events::CASES,
         recipes::CASES,
         trace::CASES,
         unit::CASES,
@@ -55,7 +63,14 @@ fn main() {
     libtest_mimic::run(&arguments, trials).exit();
 }
 
-fn is_there(program: &str) -> bool {
+fn is_there(name: &str) -> bool {
+    program(name).is_some()
+}
+
+/// Where a program is: on the path, or where the fleet keeps its own.
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| Path::new(&folder).join(program).exists())
+    let found = std::env::split_paths(&path).map(|folder| folder.join(name));
+    let kept = fleet::cache::Cache::open().map(|cache| cache.tools().join(format!("{name}-old")));
+    found.chain(kept).find(|path| path.exists())
 }

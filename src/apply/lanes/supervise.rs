@@ -187,7 +187,13 @@ async fn finish<E: Effects>(
             Phase::Done,
             json!({"action": subject.entry.action, "reason": subject.entry.reason}),
         ),
-        Verdict::Failed(why) => (Phase::Failed, json!(refused(shared, subject, why))),
+        Verdict::Failed(why) => {
+            let mut detail = json!(refused(shared, subject, why));
+            if let Some(detail) = detail.as_object_mut() {
+                detail.insert("action".to_owned(), json!(subject.entry.action));
+            }
+            (Phase::Failed, detail)
+        }
         // It is planned anew from what is there: there is nothing to remember.
         Verdict::Unchanged | Verdict::Fenced(_) | Verdict::Cancelled | Verdict::Blocked(_) => {
             return verdict;

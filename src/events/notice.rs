@@ -1,0 +1,183 @@
+//! What a status says that was not so before. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::id::ExchangeId;
+use crate::mask::masked;
+use crate::plan::action::Action;
+use crate::reason::Reason;
+use crate::state::journal::{Aspect, Notice, Noticed, Place};
+use crate::status::{Phase, Status, StatusEntry, Trouble};
+
+/// What is so now: why, in a word and for people.
+type Now = BTreeMap<(Place, Aspect), (Reason, String)>;
+
+/// What became so, or is over, since `before`. A status from before the first pass says nothing of exchanges.
+pub fn notices(before: &Noticed, status: &Status) -> Vec<Notice> {
+    let mut now = Now::new();
+    let mut unclear = BTreeSet::new();
+    take_daemon(status, &mut now);
+    for entry in &status.exchanges {
+        take_exchange(entry, before, &mut now, &mut unclear);
+    }
+    let known: BTreeSet<_> = status
+        .exchanges
+        .iter()
+        .filter_map(|entry| entry.id.as_ref())
+        .collect();
+    let begins = now
+        .iter()
+        .filter(|((place, aspect), (reason, _))| before.reason(place, *aspect) != Some(*reason))
+        .map(|((place, aspect), (reason, text))| Notice {
+            place: place.clone(),
+            aspect: *aspect,
+            reason: Some(*reason),
+            text: masked(text),
+        });
+    let ends = before
+        .iter()
+        .filter(|(place, aspect, _)| {
+            let key = ((*place).clone(), *aspect);
+            !now.contains_key(&key) && is_over(&key, status, &known, &unclear)
+        })
+        .map(|(place, aspect, _)| Notice {
+            place: place.clone(),
+            aspect,
+            reason: None,
+            text: String::new(),
+        });
+    ends.chain(begins).collect()
+}
+
+/// Whether what the status does not say any more is over, or only not seen.
+fn is_over(
+    (place, aspect): &(Place, Aspect),
+    status: &Status,
+    known: &BTreeSet<&ExchangeId>,
+    unclear: &BTreeSet<(Place, Aspect)>,
+) -> bool {
+    match place {
+        Place::Exchange(_) if *aspect == Aspect::Health => false,
+        Place::Exchange(id) if known.contains(id) => !unclear.contains(&(place.clone(), *aspect)),
+        // What nobody declares any more is seen only where everything could be read.
+        Place::Exchange(_) => status.pass > 0 && status.trouble.is_none() && status.complete,
+        Place::Daemon(part) if part == SETTINGS => true,
+        Place::Daemon(part) if part == PASS => status.pass > 0,
+        Place::Cluster(_) | Place::Daemon(_) => status.pass > 0 && status.trouble.is_none(),
+    }
+}
+
+/// Parts of the daemon's work.
+const PASS: &str = "pass";
+const SETTINGS: &str = "settings";
+const REGISTRY: &str = "registry";
+
+fn take_daemon(status: &Status, now: &mut Now) {
+    let mut take = |place: Place, trouble: &Trouble| {
+        now.insert(
+            (place, Aspect::Trouble),
+            (trouble.reason, trouble.text.clone()),
+        );
+    };
+    if let Some(trouble) = &status.trouble {
+        take(Place::Daemon(PASS.to_owned()), trouble);
+    }
+    if let Some(trouble) = &status.settings {
+        take(Place::Daemon(SETTINGS.to_owned()), trouble);
+    }
+    for trouble in &status.attention {
+        take(Place::Daemon(trouble.reason.name().to_owned()), trouble);
+    }
+    for unread in &status.unreadable {
+        let place = match &unread.cluster {
+            Some(id) => Place::Cluster(id.clone()),
+            None => Place::Daemon(REGISTRY.to_owned()),
+        };
+        take(place, &unread.why);
+    }
+    for entry in status.exchanges.iter().filter(|entry| entry.id.is_none()) {
+        let text = entry.text.clone();
+        let reason = entry.reason;
+        take(Place::Daemon(entry.file.clone()), &Trouble { reason, text });
+    }
+}
+
+fn take_exchange(
+    entry: &StatusEntry,
+    before: &Noticed,
+    now: &mut Now,
+    unclear: &mut BTreeSet<(Place, Aspect)>,
+) {
+    let Some(id) = &entry.id else { return };
+    let place = Place::Exchange(id.clone());
+    let was = |aspect| before.reason(&place, aspect);
+    let seen = [
+        (Aspect::Hold, hold(entry, was(Aspect::Hold))),
+        (Aspect::Drift, drift(entry, was(Aspect::Health).is_some())),
+        (Aspect::Health, health(entry)),
+    ];
+    for (aspect, seen) in seen {
+        let key = (place.clone(), aspect);
+        match seen {
+            Seen::So(reason, text) => {
+                now.insert(key, (reason, text));
+            }
+            Seen::Not => {}
+            Seen::Unclear => {
+                unclear.insert(key);
+            }
+        }
+    }
+}
+
+/// What a status says of one aspect of an exchange.
+enum Seen {
+    So(Reason, String),
+    Not,
+    Unclear,
+}
+
+/// The plan holds it, or failures of others do. What merely waits for its turn, or to be tried again, is not held.
+fn hold(entry: &StatusEntry, before: Option<Reason>) -> Seen {
+    let so = || Seen::So(entry.reason, entry.text.clone());
+    match (entry.action, entry.phase) {
+        (Action::Unreadable, _) | (_, Phase::Unknown) => Seen::Unclear,
+        (Action::Blocked | Action::Conflict, _) | (_, Phase::Suspended) => so(),
+        (_, Phase::Blocked) if entry.reason == Reason::HaltedByFailures => so(),
+        // Handed over again in each pass, until the lanes say no.
+        (_, Phase::Progressing | Phase::Waiting) if before == Some(Reason::HaltedByFailures) => {
+            Seen::Unclear
+        }
+        _ => Seen::Not,
+    }
+}
+
+/// Somebody else changed what was as wanted. That a record differs may be a commit's doing as well.
+fn drift(entry: &StatusEntry, seen: bool) -> Seen {
+    match (entry.action, entry.planned) {
+        // What is held may have drifted or not: the reason is about the hold.
+        (Action::Unreadable | Action::Blocked | Action::Conflict, _) => Seen::Unclear,
+        (_, Some(reason @ (Reason::ChangedByOthers | Reason::RecordMissing))) => {
+            Seen::So(reason, reason.story().to_owned())
+        }
+        (Action::Install, _) if seen => {
+            let reason = Reason::ReleaseGone;
+            Seen::So(reason, reason.story().to_owned())
+        }
+        _ => Seen::Not,
+    }
+}
+
+fn health(entry: &StatusEntry) -> Seen {
+    let well = matches!(entry.health.as_str(), "healthy" | "limited");
+    if entry.degraded {
+        Seen::So(entry.reason, entry.text.clone())
+    } else if well && entry.phase == Phase::Ready {
+        Seen::So(Reason::Ready, String::new())
+    } else {
+        Seen::Unclear
+    }
+}
+
+#[cfg(test)]
+mod tests;
