@@ -39,7 +39,9 @@ until_true() {
 }
 commit() { git -C "$host/srv/exchanges" add -A && git -C "$host/srv/exchanges" -c user.name=operator -c user.email=operator@example.org commit -qm "$1"; }
 revision() { kube -n communication get secrets -l owner=helm,name=nats-first -o jsonpath='{.items[*].metadata.labels.version}'; }
+statuses() { kube -n communication get secrets -l owner=helm,name=nats-first -o jsonpath='{range .items[*]}{.metadata.labels.version}={.metadata.labels.status} {end}'; }
 at_revision() { revision | grep -qw "$1"; }
+deployed() { statuses | grep -qw "$1=deployed"; }
 gone() { [ -z "$(revision)" ]; }
 ready() { inside natsx-sync wait "$1" --for ready --timeout 3m; }
 
@@ -131,6 +133,16 @@ if inside natsx-sync suspend $id --reason "as root" 2>"$work/refused"; then fail
 sed 's/^/    /' "$work/refused"
 inside runuser -u natsx-sync -- natsx-sync suspend $id --reason "a try" | sed 's/^/    /'
 inside runuser -u natsx-sync -- natsx-sync resume $id | sed 's/^/    /'
+
+say "stopped in the midst of an upgrade"
+sed -i 's/2MB/3MB/' "$host/srv/exchanges/exchanges/first.yaml"
+commit "still more payload"
+until_true 30 "helm is at it" inside pgrep -x helm
+inside systemctl stop natsx-sync
+say "stopped: $(property Result), $(property ExecMainStatus); Helm says $(statuses)"
+if statuses | grep -q pending || inside pgrep -x helm; then fail "it left something half done"; fi
+inside systemctl start natsx-sync
+until_true 60 "started and upgraded" deployed 3
 
 say "watchdog: 20 s for this try; the daemon is stopped in its tracks"
 inside sh -c 'mkdir -p /etc/systemd/system/natsx-sync.service.d && printf "[Service]\nWatchdogSec=20s\n" >/etc/systemd/system/natsx-sync.service.d/watchdog.conf && systemctl daemon-reload && systemctl restart natsx-sync'
