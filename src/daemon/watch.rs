@@ -21,7 +21,7 @@ use super::requests::Again;
 use super::service::Service;
 use super::telling::{begin_to_tell, due};
 use super::{Ledger, Session, limits};
-use crate::apply::{Lanes, World};
+use crate::apply::{Lanes, Progress, World};
 use crate::config::{ConfigError, Settings};
 use crate::control::{Asked, Control};
 use crate::events::Teller;
@@ -186,22 +186,8 @@ pub async fn run(
             () = tokio::time::sleep_until(daemon.next), if daemon.pass.is_none() => daemon.begin_pass().await,
         }
     }
-    tracing::info!("told to stop: what runs is ended in an orderly way");
-    daemon.service.tell(vec![NotifyState::Stopping]);
     stop.cancel();
-    if tokio::time::timeout(DRAIN, daemon.lanes.idle())
-        .await
-        .is_err()
-    {
-        tracing::warn!("something was still running after {DRAIN:?}");
-    }
-    while let Ok(progress) = told.try_recv() {
-        daemon.take_progress(progress);
-    }
-    session.world.leases.close().await;
-    daemon.write_status();
-    daemon.tell_unfinished();
-    daemon.teller.close().await;
+    daemon.end(told).await;
     Ok(())
 }
 
@@ -237,6 +223,25 @@ async fn finished(
 }
 
 impl Daemon<'_> {
+    /// Waits for what was told to stop, and tells what is left.
+    async fn end(mut self, mut told: mpsc::UnboundedReceiver<Progress>) {
+        tracing::info!("told to stop: what runs is ended in an orderly way");
+        self.service.tell(vec![NotifyState::Stopping]);
+        if tokio::time::timeout(DRAIN, self.lanes.idle())
+            .await
+            .is_err()
+        {
+            tracing::warn!("something was still running after {DRAIN:?}");
+        }
+        while let Ok(progress) = told.try_recv() {
+            self.take_progress(progress);
+        }
+        self.session.world.leases.close().await;
+        self.write_status();
+        self.tell_unfinished();
+        self.teller.close().await;
+    }
+
     pub(super) fn activate(&mut self, delay: Duration) {
         self.next = self.next.min(Instant::now() + delay);
     }
