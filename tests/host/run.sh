@@ -41,7 +41,7 @@ commit() { git -C "$host/srv/exchanges" add -A && git -C "$host/srv/exchanges" -
 revision() { kube -n communication get secrets -l owner=helm,name=nats-first -o jsonpath='{.items[*].metadata.labels.version}'; }
 statuses() { kube -n communication get secrets -l owner=helm,name=nats-first -o jsonpath='{range .items[*]}{.metadata.labels.version}={.metadata.labels.status} {end}'; }
 at_revision() { revision | grep -qw "$1"; }
-deployed() { statuses | grep -qw "$1=deployed"; }
+deployed() { statuses | grep -Eqw "$1=deployed"; }
 gone() { [ -z "$(revision)" ]; }
 ready() { inside natsx-sync wait "$1" --for ready --timeout 3m; }
 
@@ -142,7 +142,9 @@ inside systemctl stop natsx-sync
 say "stopped: $(property Result), $(property ExecMainStatus); Helm says $(statuses)"
 if statuses | grep -q pending || inside pgrep -x helm; then fail "it left something half done"; fi
 inside systemctl start natsx-sync
-until_true 60 "started and upgraded" deployed 3
+# What was interrupted is a failed revision, or none.
+until_true 60 "started and upgraded" deployed '[34]'
+say "Helm says $(statuses)"
 
 say "watchdog: 20 s for this try; the daemon is stopped in its tracks"
 inside sh -c 'mkdir -p /etc/systemd/system/natsx-sync.service.d && printf "[Service]\nWatchdogSec=20s\n" >/etc/systemd/system/natsx-sync.service.d/watchdog.conf && systemctl daemon-reload && systemctl restart natsx-sync'
