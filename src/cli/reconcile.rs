@@ -80,6 +80,7 @@ pub(super) fn tell(state: &State, output: &Output) {
 
 /// Nobody is there to be asked: it is done here.
 fn accept(common: &Common, state: &State, commit: &CommitId, output: &Output) -> Done {
+    let state = State::open_to_write(state.folder())?;
     let lock = state.lock(Timestamp::now())?;
     let settings = common.settings()?.settings;
     let repository = Repository::open(&settings, Some(state.folder()))?;
