@@ -60,7 +60,7 @@ pub enum ControlError {
     },
     /// Whoever works in the folder takes no requests.
     #[error(
-        "process {pid} works in {folder} but takes no requests: it is an `apply`, which ends by itself, or a daemon whose log says why it does not"
+        "process {pid} works in {folder} but takes no requests: it is an `apply` or a daemon that is ending, or its log says why"
     )]
     Deaf {
         /// The state folder.

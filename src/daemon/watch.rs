@@ -155,7 +155,7 @@ pub async fn run(
         suspects: BTreeSet::new(),
         aside: None,
     };
-    let (_control, mut requests) = listen(&daemon.equipment.state);
+    let (control, mut requests) = listen(&daemon.equipment.state);
     let mut beat = tokio::time::interval(BEAT);
     daemon.write_status();
     // Not after the first pass: a repository that is away at boot, or long in coming, is no reason to be killed.
@@ -186,6 +186,8 @@ pub async fn run(
             () = tokio::time::sleep_until(daemon.next), if daemon.pass.is_none() => daemon.begin_pass().await,
         }
     }
+    // Nobody waits for an answer that does not come.
+    drop((control, requests));
     stop.cancel();
     daemon.end(told).await;
     Ok(())
