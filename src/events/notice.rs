@@ -141,7 +141,13 @@ enum Seen {
 fn hold(entry: &StatusEntry, before: Option<Reason>) -> Seen {
     let so = || Seen::So(entry.reason, entry.text.clone());
     match (entry.action, entry.phase) {
-        (Action::Unreadable, _) | (_, Phase::Unknown) => Seen::Unclear,
+        // Nobody could look, or it was looked into the middle of what we are doing.
+        (Action::Unreadable, _)
+        | (_, Phase::Unknown)
+        | (
+            Action::Blocked | Action::Conflict,
+            Phase::Removing | Phase::Progressing | Phase::Waiting,
+        ) => Seen::Unclear,
         (Action::Blocked | Action::Conflict, _) | (_, Phase::Suspended) => so(),
         (_, Phase::Blocked) if entry.reason == Reason::HaltedByFailures => so(),
         // Handed over again in each pass, until the lanes say no.
@@ -154,15 +160,21 @@ fn hold(entry: &StatusEntry, before: Option<Reason>) -> Seen {
 
 /// Somebody else changed what was as wanted. That a record differs may be a commit's doing as well.
 fn drift(entry: &StatusEntry, seen: bool) -> Seen {
+    let so = |reason: Reason| Seen::So(reason, reason.story().to_owned());
     match (entry.action, entry.planned) {
         // What is held may have drifted or not: the reason is about the hold.
         (Action::Unreadable | Action::Blocked | Action::Conflict, _) => Seen::Unclear,
-        (_, Some(reason @ (Reason::ChangedByOthers | Reason::RecordMissing))) => {
-            Seen::So(reason, reason.story().to_owned())
-        }
-        (Action::Install, _) if seen => {
-            let reason = Reason::ReleaseGone;
-            Seen::So(reason, reason.story().to_owned())
+        (_, Some(reason @ Reason::ChangedByOthers)) => so(reason),
+        // What was never well may be half installed, by us.
+        (_, Some(reason @ Reason::RecordMissing)) if seen => so(reason),
+        (Action::Install, _) if seen => so(Reason::ReleaseGone),
+        // What is being put back is not yet back.
+        _ if matches!(
+            entry.phase,
+            Phase::Removing | Phase::Progressing | Phase::Waiting
+        ) =>
+        {
+            Seen::Unclear
         }
         _ => Seen::Not,
     }

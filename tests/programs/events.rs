@@ -1,11 +1,10 @@
 //! Events on a real NATS server, which goes away and comes back, from a daemon that is killed.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use std::{fs, net};
 
 use async_nats::jetstream::{self, stream};
 use futures::StreamExt as _;
@@ -18,6 +17,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::host::{Host, reason};
+use crate::stream::{Server, stored};
 use crate::{Case, program};
 
 pub(crate) const CASES: &[Case] = &[
@@ -36,86 +36,6 @@ pub(crate) const CASES: &[Case] = &[
 const TWO: &str = "two/communication/nats";
 const GOOD: &str = "name: two\nrelease_name: nats\ncluster_id: two\norg_ids: [org001]\n";
 const BROKEN: &str = "name: two\nrelease_name: nats\ncluster_id: two\norg_ids: [org001]\nnmae: x\n";
-
-/// A server with a port and a store of its own.
-struct Server {
-    folder: tempfile::TempDir,
-    port: u16,
-    child: Option<Child>,
-}
-
-impl Server {
-    fn start() -> Self {
-        let free = net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut server = Self {
-            folder: tempfile::tempdir().unwrap(),
-            port: free.local_addr().unwrap().port(),
-            child: None,
-        };
-        drop(free);
-        server.again();
-        server
-    }
-
-    fn again(&mut self) {
-        let log = fs::File::create(self.folder.path().join("log")).unwrap();
-        let child = Command::new(program("nats-server").unwrap())
-            .args([
-                "-js",
-                "-a",
-                "127.0.0.1",
-                "-p",
-                &self.port.to_string(),
-                "-sd",
-            ])
-            .arg(self.folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        self.child = Some(child);
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(Instant::now() < deadline, "nats-server does not come up");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    /// As when its host loses power.
-    fn end(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
-    }
-
-    fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.end();
-    }
-}
-
-/// Every message of the stream, oldest first: subject, id in the header, and the event.
-async fn stored(url: &str, stream: &str) -> Vec<(String, String, Value)> {
-    let context = jetstream::new(async_nats::connect(url).await.unwrap());
-    let mut stream = context.get_stream(stream).await.unwrap();
-    let state = stream.info().await.unwrap().state.clone();
-    let mut all = Vec::new();
-    for sequence in 1..=state.last_sequence {
-        let message = stream.get_raw_message(sequence).await.unwrap();
-        let header = |name: &str| message.headers.get(name).unwrap().to_string();
-        assert_eq!(header("Content-Type"), "application/cloudevents+json");
-        let event = serde_json::from_slice(&message.payload).unwrap();
-        all.push((message.subject.to_string(), header("Nats-Msg-Id"), event));
-    }
-    all
-}
 
 /// The lines of a journal, each with its hash.
 fn lines(journal: &Path) -> Vec<(Entry, Digest)> {
@@ -196,7 +116,7 @@ fn round(host: &Host) {
 }
 
 fn events_outlive_a_server_that_is_away_and_a_daemon_that_is_killed() {
-    let mut server = Server::start();
+    let mut server = Server::start(&program("nats-server").unwrap());
     let mut host = Host::new();
     let url = server.url();
     host.settings(
@@ -269,7 +189,7 @@ fn events_outlive_a_server_that_is_away_and_a_daemon_that_is_killed() {
 }
 
 fn what_is_sent_twice_is_stored_once_and_what_no_stream_takes_is_said() {
-    let server = Server::start();
+    let server = Server::start(&program("nats-server").unwrap());
     let runtime = Runtime::new().unwrap();
     let origin = Origin::new(
         Instance::default(),

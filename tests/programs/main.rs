@@ -18,6 +18,7 @@ mod forge;
 #[path = "../daemon/host.rs"]
 mod host;
 mod recipes;
+mod stream;
 mod trace;
 mod unit;
 

@@ -15,6 +15,7 @@ mod dead;
 mod drift;
 mod effects;
 mod effects_table;
+mod events;
 mod files;
 mod guard;
 mod helms;
@@ -29,6 +30,8 @@ mod rights;
 mod saved;
 mod stored;
 mod strangers;
+#[path = "../programs/stream.rs"]
+mod stream;
 mod terminating;
 mod trial;
 mod world;

@@ -99,6 +99,11 @@ fn holds_are_told_when_they_begin_change_and_end() {
     assert_eq!(world.told(), ["us/ns/nats Hold NotOurs"]);
     *world.entry() = ready("us/ns/nats");
     assert_eq!(world.told(), ["us/ns/nats Hold over"]);
+    world.entry().action = Action::Blocked;
+    world.entry().phase = Phase::Progressing;
+    world.entry().reason = Reason::ReleaseLocked;
+    assert!(world.told().is_empty(), "it is locked by what we do");
+    *world.entry() = ready("us/ns/nats");
     world.entry().phase = Phase::Suspended;
     world.entry().reason = Reason::Suspended;
     assert_eq!(world.told(), ["us/ns/nats Hold Suspended"]);
@@ -128,6 +133,9 @@ fn drift_is_told_and_that_it_is_over() {
     world.entry().phase = Phase::Progressing;
     world.entry().planned = Some(Reason::ChangedByOthers);
     assert_eq!(world.told(), ["us/ns/nats Drift ChangedByOthers"]);
+    world.entry().action = Action::None;
+    world.entry().planned = Some(Reason::UpToDate);
+    assert!(world.told().is_empty(), "helm is done, the servers are not");
     *world.entry() = ready("us/ns/nats");
     assert_eq!(world.told(), ["us/ns/nats Drift over"]);
     world.entry().action = Action::Install;
@@ -138,6 +146,13 @@ fn drift_is_told_and_that_it_is_over() {
     new.entry().action = Action::Install;
     new.entry().phase = Phase::Progressing;
     assert!(new.told().is_empty(), "what never ran has not gone");
+    new.entry().action = Action::Register;
+    new.entry().planned = Some(Reason::RecordMissing);
+    assert!(new.told().is_empty(), "its record is still to come");
+    *new.entry() = ready("us/ns/nats");
+    new.told();
+    new.entry().planned = Some(Reason::RecordMissing);
+    assert_eq!(new.told(), ["us/ns/nats Drift RecordMissing"]);
 }
 
 #[test]
