@@ -55,7 +55,7 @@ reasons! {
     SourceWentBack: "The branch now points to an ancestor of the commit seen last; the last is kept until `reconcile --commit REV`.",
     HistoryRewritten: "The branch's new head is no descendant of the last one; removals need proof from the new history.",
     NotFromThisHistory: "The commit stamped on the release is not in this branch's history or does not declare it, so its removal is not proved.",
-    HistoryIncomplete: "The repository is shallow or partial, so a removal cannot be proved and a base not be found. Fetch the whole history: `fetch-depth: 0` of actions/checkout, `GIT_DEPTH: 0` in GitLab CI, `git fetch --unshallow` elsewhere.",
+    HistoryIncomplete: "The repository is shallow or partial, or longer than is looked at, so a removal cannot be proved and a base not be found. Fetch the whole history: `fetch-depth: 0` of actions/checkout, `GIT_DEPTH: 0` in GitLab CI, `git fetch --unshallow` elsewhere.",
     UnrelatedBase: "The base of an offline plan and the head have no commit in common, so there is nothing to compare. Name a base from the same history.",
     Protected: "The last commit that declared this exchange protects it: take `protect` away in a commit of its own first.",
     Suspended: "Somebody suspended this exchange; it is observed, not changed.",

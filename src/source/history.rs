@@ -45,6 +45,8 @@ pub(super) enum Membership {
     Outside,
     /// Not found, and the history could not be walked to its roots.
     Unknown,
+    /// Not found among as many commits as are looked at.
+    TooFar,
 }
 
 impl History {
@@ -68,13 +70,18 @@ impl History {
     pub fn ancestry(&self, commit: &CommitId) -> Ancestry {
         match oid(commit).map(|id| self.membership(id)) {
             Some(Membership::Inside) => Ancestry::HeadOrAncestor,
-            Some(Membership::Outside | Membership::Unknown) | None => Ancestry::Elsewhere,
+            Some(Membership::Outside | Membership::Unknown | Membership::TooFar) | None => {
+                Ancestry::Elsewhere
+            }
         }
     }
 
     pub(super) fn membership(&self, commit: Oid) -> Membership {
         let mut known = self.ancestors.borrow_mut();
         while !known.met.contains(&commit) {
+            if known.met.len() >= self.limits.history && !known.next.is_empty() {
+                return Membership::TooFar;
+            }
             let Some(next) = known.next.pop_front() else {
                 return if known.incomplete {
                     Membership::Unknown

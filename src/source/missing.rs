@@ -13,14 +13,18 @@ use super::steps::{Step, folder_tree, step_back};
 use super::tree::{Entry, classify, find};
 
 /// Whether an ancestor on the first-parent line had the watched folder. Git keeps no empty folders: then the set is
-/// empty, not missing.
+/// empty, not missing. So many commits are looked at.
 pub(super) fn was_there(
     repository: &Repository,
     layout: &Layout,
     head: Oid,
+    most: usize,
 ) -> Result<bool, git2::Error> {
     let mut at = head;
-    while let Step::Parent { commit, .. } = step_back(repository, layout, at)? {
+    for _ in 0..most {
+        let Step::Parent { commit, .. } = step_back(repository, layout, at)? else {
+            break;
+        };
         if folder_tree(repository, layout, commit)?.is_some() {
             return Ok(true);
         }

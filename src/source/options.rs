@@ -124,6 +124,8 @@ pub struct Limits {
     pub commits: usize,
     /// Time for that walk.
     pub walk: Duration,
+    /// Commits looked at to find an ancestor or a removal; what lies beyond is not known.
+    pub history: usize,
     /// Time for one fetch.
     pub fetch: Duration,
 }
@@ -137,6 +139,7 @@ impl Default for Limits {
             depth: 32,
             commits: 2_000,
             walk: Duration::from_secs(2),
+            history: 100_000,
             fetch: Duration::from_secs(600),
         }
     }

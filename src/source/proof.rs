@@ -20,6 +20,7 @@ pub type Declares<'d> = dyn Fn(&str, &[u8]) -> Option<(ExchangeId, Terms)> + 'd;
 pub(super) struct Removals {
     last: HashMap<ExchangeId, Declaration>,
     at: Oid,
+    walked: usize,
     end: Option<End>,
 }
 
@@ -34,6 +35,7 @@ struct Declaration {
 enum End {
     Root,
     Lost,
+    TooFar,
 }
 
 impl Removals {
@@ -41,6 +43,7 @@ impl Removals {
         Self {
             last: HashMap::new(),
             at: head,
+            walked: 0,
             end: None,
         }
     }
@@ -74,6 +77,12 @@ impl History {
                     commit.short()
                 ));
             }
+            Membership::TooFar => {
+                return incomplete(self.too_far(&format!(
+                    "commit {}, stamped on it, is not among",
+                    commit.short()
+                )));
+            }
         }
         let last = match self.last_of(id, declares) {
             Ok(Ok(last)) => last,
@@ -82,6 +91,9 @@ impl History {
                     "no commit of the history that is here declares it: fetch the whole history"
                         .to_owned(),
                 );
+            }
+            Ok(Err(End::TooFar)) => {
+                return incomplete(self.too_far("it is declared by none of"));
             }
             Ok(Err(End::Root)) => {
                 return elsewhere(
@@ -126,6 +138,11 @@ impl History {
             if let Some(end) = known.end {
                 return Ok(Err(end));
             }
+            if known.walked >= self.limits.history {
+                known.end = Some(End::TooFar);
+                continue;
+            }
+            known.walked += 1;
             match step_back(&self.repository, &self.layout, known.at)? {
                 Step::Root => known.end = Some(End::Root),
                 Step::Lost => known.end = Some(End::Lost),
@@ -148,6 +165,13 @@ impl History {
                 }
             }
         }
+    }
+
+    fn too_far(&self, what: &str) -> String {
+        format!(
+            "{what} the {} commits that are looked at: add the file again, then remove it in a later commit",
+            self.limits.history
+        )
     }
 
     /// Whether the tree of `commit` declares the exchange; `likely` is looked at first.

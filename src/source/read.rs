@@ -163,8 +163,13 @@ impl Source {
     }
 
     fn was_there(&self, repository: &Repository, commit: Oid) -> Result<bool, SourceError> {
-        missing::was_there(repository, &self.layout, commit)
-            .map_err(failed(&self.shown, "read its history"))
+        missing::was_there(
+            repository,
+            &self.layout,
+            commit,
+            self.options.limits.history,
+        )
+        .map_err(failed(&self.shown, "read its history"))
     }
 
     fn checkout(&self, gathered: Gathered) -> Checkout {

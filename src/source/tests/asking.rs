@@ -3,7 +3,7 @@ use crate::exchange::LastDeclared;
 use crate::id::CommitId;
 use crate::observe::observed::{Ancestry, Proof};
 use crate::reason::Reason;
-use crate::source::History;
+use crate::source::{History, Location, Source, SourceOptions};
 
 fn history(fixture: &Fixture) -> History {
     let head: CommitId = fixture.head().unwrap().to_string().parse().unwrap();
@@ -180,4 +180,37 @@ fn one_of_several_moved_files_cannot_be_told() {
     let broken = ["exchanges/x.yaml".to_owned()];
     let found = history(&fixture).last_declared(&broken, &identifies);
     assert_eq!(found["exchanges/x.yaml"], LastDeclared::NotFound);
+}
+
+#[test]
+fn a_history_that_is_too_long_proves_nothing_and_denies_nothing() {
+    let fixture = Fixture::new();
+    let added = fixture.commit(&[
+        ("exchanges/a.yaml", Some("a")),
+        ("exchanges/b.yaml", Some("b")),
+    ]);
+    fixture.commit(&[("exchanges/a.yaml", None)]);
+    for number in 0..6 {
+        fixture.commit(&[("exchanges/b.yaml", Some(&format!("b {number}")))]);
+    }
+    let asked = |most: usize| {
+        let mut options = SourceOptions::new(Location::Path(fixture.root()));
+        options.limits.history = most;
+        let head: CommitId = fixture.head().unwrap().to_string().parse().unwrap();
+        Source::open(options).unwrap().history(&head).unwrap()
+    };
+    // The stamped commit is the eighth, and the removal the seventh.
+    for most in [1, 3, 7] {
+        let proof = asked(most).prove(&id("a"), Some(&added), &declares);
+        assert_eq!(refused(&proof), Some(Reason::HistoryIncomplete), "{most}");
+        let Proof::NotProved(why) = proof else {
+            panic!("proved")
+        };
+        assert!(why.text.contains("add the file again"), "{}", why.text);
+        let nowhere: CommitId = "1".repeat(40).parse().unwrap();
+        let proof = asked(most).prove(&id("a"), Some(&nowhere), &declares);
+        assert_eq!(refused(&proof), Some(Reason::HistoryIncomplete), "{most}");
+    }
+    let proof = asked(8).prove(&id("a"), Some(&added), &declares);
+    assert_eq!(refused(&proof), None);
 }
