@@ -1,0 +1,309 @@
+//! A world that does what it is told, and faults where a test wants them.
+
+use std::sync::atomic::AtomicUsize;
+
+use super::*;
+use crate::apply::effect::{Effect, Reply, Seen};
+use crate::apply::order::Leftover;
+use crate::exchange::desired::{ChartRef, DesiredExchange, Terms};
+use crate::id::ClusterId;
+use crate::observe::observed::SecretIdentity;
+use crate::plan::action::{ChartChange, Figures, Precondition};
+
+/// A secret among the values of every exchange.
+pub(super) const CANARY: &str = "hunter2-word";
+
+/// Where a fault strikes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Fault {
+    None,
+    /// The process dies before effect number N reaches the world.
+    Before(usize),
+    /// The process dies after it did, before anybody knows.
+    After(usize),
+    /// The answer of effect number N is lost, though it happened.
+    Lost(usize),
+    /// We have a bug there.
+    Panics(usize),
+}
+
+/// A cluster and a registry with one exchange each by name.
+#[derive(Debug, Default)]
+pub(super) struct Fake {
+    pub(super) releases: Mutex<BTreeMap<ExchangeId, (u32, ReleaseStatus)>>,
+    pub(super) records: Mutex<BTreeMap<ExchangeId, usize>>,
+    pub(super) installs: AtomicUsize,
+    pub(super) count: AtomicUsize,
+    pub(super) fault: Mutex<Option<Fault>>,
+    pub(super) crashed: tokio::sync::Notify,
+    pub(super) dead: Mutex<Option<ClusterId>>,
+    pub(super) running: AtomicUsize,
+    pub(super) most: AtomicUsize,
+    pub(super) unready: Mutex<bool>,
+    pub(super) refuse: Mutex<bool>,
+    /// Somebody else may start effects, from this many of ours on.
+    pub(super) lease_lost_after: Mutex<Option<usize>>,
+}
+
+impl Fake {
+    fn act(&self, subject: &Subject, effect: &Effect) -> Reply {
+        let id = subject.id.clone();
+        let mut releases = lock(&self.releases);
+        let mut records = lock(&self.records);
+        match effect {
+            Effect::Install { .. } | Effect::Upgrade { .. } if *lock(&self.refuse) => {
+                let mut why = Why::new(Reason::HelmFailed, format!("no {CANARY} here"));
+                why.chain = vec![format!("because of {CANARY}")];
+                return Reply::Refused(why);
+            }
+            Effect::Install { .. } => {
+                assert!(!releases.contains_key(&id), "installed twice");
+                self.installs.fetch_add(1, Ordering::SeqCst);
+                releases.insert(id, (1, ReleaseStatus::Deployed));
+            }
+            Effect::Upgrade { revision } => {
+                releases.insert(id, (*revision, ReleaseStatus::Deployed));
+            }
+            Effect::Fence | Effect::Inspect => {
+                return Reply::Release(
+                    releases
+                        .get(&id)
+                        .map(|&(revision, status)| seen(revision, status)),
+                );
+            }
+            Effect::SaveManifest => return Reply::Saved(Leftover::default()),
+            Effect::Uninstall => {
+                releases.remove(&id);
+            }
+            Effect::AwaitGone { .. } if releases.contains_key(&id) => {
+                return Reply::NotYet(Why::new(Reason::Terminating, "there"));
+            }
+            Effect::AwaitReady if *lock(&self.unready) => {
+                return Reply::NotYet(Why::new(Reason::RollingOut, "rolling"));
+            }
+            Effect::WriteRecord => {
+                assert!(releases.contains_key(&id), "a record without a release");
+                records.insert(id, 1);
+            }
+            Effect::DeleteRecord => {
+                assert!(!releases.contains_key(&id), "a release without its record");
+                records.remove(&id);
+            }
+            Effect::FetchChart
+            | Effect::EnsureNamespace
+            | Effect::AwaitClear
+            | Effect::DryRun
+            | Effect::Unlock { .. }
+            | Effect::Rollback { .. }
+            | Effect::PatchStamp { .. }
+            | Effect::RestoreStamp { .. }
+            | Effect::AwaitReady
+            | Effect::AwaitGone { .. }
+            | Effect::DeleteClaims { .. }
+            | Effect::MarkDeleting => {}
+        }
+        Reply::Done
+    }
+}
+
+pub(super) fn seen(revision: u32, status: ReleaseStatus) -> Seen {
+    Seen {
+        secret: secret(revision),
+        revision,
+        status,
+        is_ours: true,
+        is_untouched: true,
+        is_wanted: true,
+        last_deployed: None,
+    }
+}
+
+pub(super) fn secret(revision: u32) -> SecretIdentity {
+    SecretIdentity {
+        name: format!("v{revision}"),
+        uid: format!("uid{revision}"),
+        resource_version: "1".to_owned(),
+        created: None,
+    }
+}
+
+impl Effects for Fake {
+    async fn admit(&self, _subject: &Subject) -> Result<(), Why> {
+        let done = self.count.load(Ordering::SeqCst);
+        match *lock(&self.lease_lost_after) {
+            Some(most) if done >= most => Err(Why::new(Reason::LeaseHeld, "another host")),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    async fn perform(
+        &self,
+        subject: &Subject,
+        effect: &Effect,
+        cancel: &CancellationToken,
+    ) -> Reply {
+        if lock(&self.dead).as_ref() == Some(&subject.id.cluster) {
+            cancel.cancelled().await;
+            return Reply::Cancelled;
+        }
+        let number = self.count.fetch_add(1, Ordering::SeqCst);
+        let fault = lock(&self.fault).unwrap_or(Fault::None);
+        assert!(fault != Fault::Panics(number), "a bug");
+        if fault == Fault::Before(number) {
+            self.crashed.notify_one();
+            std::future::pending::<()>().await;
+        }
+        if effect.starts_helm() {
+            let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
+            self.most.fetch_max(running, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            self.running.fetch_sub(1, Ordering::SeqCst);
+        }
+        let reply = self.act(subject, effect);
+        if fault == Fault::After(number) {
+            self.crashed.notify_one();
+            std::future::pending::<()>().await;
+        }
+        if fault == Fault::Lost(number) {
+            *lock(&self.fault) = None;
+            return Reply::Lost(Why::new(Reason::ClusterUnreachable, "lost"));
+        }
+        reply
+    }
+}
+
+pub(super) fn id(text: &str) -> ExchangeId {
+    text.parse().unwrap()
+}
+
+pub(super) fn wanted_in<'d>(desired: &'d mut Desired, id: &ExchangeId) -> &'d mut DesiredExchange {
+    Arc::make_mut(desired.exchanges.get_mut(id).unwrap())
+}
+
+pub(super) fn wanted(id: &ExchangeId) -> DesiredExchange {
+    DesiredExchange {
+        id: id.clone(),
+        system_id: id.system_id(),
+        adopts_record: false,
+        name: String::new(),
+        file: String::new(),
+        line: 1,
+        org_ids: vec![],
+        metadata: serde_json::Map::new(),
+        public_url: None,
+        chart: ChartRef {
+            name: "nats".to_owned(),
+            version: "1.0.0".to_owned(),
+        },
+        values: serde_json::json!({"config": {"password": CANARY}}),
+        provenance: BTreeMap::new(),
+        digest: Digest::of(id.to_string().as_bytes()),
+        blobs: std::collections::BTreeMap::new(),
+        depends_on: vec![],
+        terms: Terms::default(),
+        secrets: BTreeSet::new(),
+        diagnostics: vec![],
+    }
+}
+
+/// What a planner would want of this world: present or not.
+pub(super) fn plan(fake: &Fake, ids: &[ExchangeId], present: bool) -> (Plan, Desired) {
+    let (releases, records) = (lock(&fake.releases), lock(&fake.records));
+    let mut plan = Plan::default();
+    let mut desired = Desired::default();
+    for id in ids {
+        let release = releases.get(id);
+        let action = match (present, release, records.contains_key(id)) {
+            (true, None, _) => Action::Install,
+            (true, Some(_), false) => Action::Register,
+            (false, Some(_), _) => Action::Uninstall,
+            (false, None, true) => Action::Deregister,
+            _ => Action::None,
+        };
+        plan.exchanges.push(PlannedExchange {
+            id: Some(id.clone()),
+            name: String::new(),
+            file: String::new(),
+            line: 0,
+            action,
+            reason: Reason::FileAdded,
+            text: String::new(),
+            destructive: false,
+            effects: vec![],
+            effects_from: None,
+            figures: Figures::default(),
+            steps: vec![],
+            chart: ChartChange::default(),
+            values: vec![],
+            subjects: vec![],
+            links: vec![],
+            registry: None,
+            guard: None,
+            diagnostics: vec![],
+            precondition: Precondition {
+                secret: release.map(|(revision, _)| secret(*revision)),
+                revision: release.map(|(revision, _)| *revision),
+                record: None,
+            },
+            fingerprint: String::new(),
+        });
+        if present {
+            desired.exchanges.insert(id.clone(), wanted(id).into());
+        }
+    }
+    (plan, desired)
+}
+
+pub(super) fn limits() -> Limits {
+    Limits {
+        helms: 2,
+        max_restarting: 0,
+        halt_after: 0,
+        health: Duration::from_secs(60),
+    }
+}
+
+pub(super) struct Scene {
+    pub(super) fake: Arc<Fake>,
+    pub(super) folder: tempfile::TempDir,
+}
+
+impl Scene {
+    pub(super) fn new() -> Self {
+        Self {
+            fake: Arc::default(),
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    pub(super) fn lanes(&self, limits: Limits) -> (Lanes<Fake>, mpsc::UnboundedReceiver<Progress>) {
+        let journal = Arc::new(Journal::open(self.folder.path()).unwrap());
+        Lanes::new(
+            Arc::clone(&self.fake),
+            journal,
+            limits,
+            CancellationToken::new(),
+        )
+    }
+
+    /// One process: plans, applies, and dies if a fault says so.
+    pub(super) async fn pass(&self, ids: &[ExchangeId], present: bool) {
+        let (lanes, _told) = self.lanes(limits());
+        let (plan, desired) = plan(&self.fake, ids, present);
+        lanes.submit(&plan, &desired, 1, Retry::Everything);
+        tokio::select! {
+            () = lanes.idle() => {}
+            () = self.fake.crashed.notified() => {}
+        }
+    }
+}
+
+pub(super) fn ended(told: &mut mpsc::UnboundedReceiver<Progress>) -> BTreeMap<ExchangeId, Outcome> {
+    let mut ended = BTreeMap::new();
+    while let Ok(happened) = told.try_recv() {
+        if let Progress::Ended(outcome) = happened {
+            ended.insert(outcome.id.clone(), outcome);
+        }
+    }
+    ended
+}

@@ -1,0 +1,82 @@
+//! What one failure means for the rest.
+
+use super::*;
+use crate::plan::action::{self, StepKind};
+
+#[tokio::test(start_paused = true)]
+async fn a_bug_in_one_task_ends_it_and_no_other() {
+    let scene = Scene::new();
+    *lock(&scene.fake.fault) = Some(Fault::Panics(0));
+    let ids = [id("east/ns/a"), id("east/ns/b")];
+    let (lanes, mut told) = scene.lanes(limits());
+    let (plan, desired) = plan(&scene.fake, &ids, true);
+    lanes.submit(&plan, &desired, 1, Retry::Everything);
+    lanes.idle().await;
+    let results = ended(&mut told).into_values().map(|one| one.result);
+    let results: Vec<_> = results.collect();
+    assert!(results.contains(&OutcomeResult::Failed) && results.contains(&OutcomeResult::Done));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_fails_again_and_again_halts_no_other() {
+    let scene = Scene::new();
+    *lock(&scene.fake.refuse) = true;
+    let ids = [id("east/ns/a"), id("east/ns/b")];
+    let strict = Limits {
+        halt_after: 2,
+        ..limits()
+    };
+    let (lanes, mut told) = scene.lanes(strict);
+    let (alone, desired) = plan(&scene.fake, &ids[..1], true);
+    for pass in 1..4 {
+        lanes.submit(&alone, &desired, pass, Retry::Everything);
+        lanes.idle().await;
+    }
+    *lock(&scene.fake.refuse) = false;
+    let (both, desired) = plan(&scene.fake, &ids, true);
+    lanes.submit(&both, &desired, 4, Retry::Only(&BTreeSet::new()));
+    lanes.idle().await;
+    assert_eq!(ended(&mut told)[&ids[1]].result, OutcomeResult::Done);
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_halt_the_rest_and_are_remembered() {
+    let scene = Scene::new();
+    *lock(&scene.fake.refuse) = true;
+    let ids: Vec<ExchangeId> = (0..6)
+        .map(|number| id(&format!("east/ns/a{number}")))
+        .collect();
+    let (plan, desired) = plan(&scene.fake, &ids, true);
+    let strict = Limits {
+        halt_after: 2,
+        max_restarting: 1,
+        ..limits()
+    };
+    let (lanes, mut told) = scene.lanes(strict);
+    let mut slow = plan.clone();
+    for entry in &mut slow.exchanges {
+        entry.effects = vec![action::Effect::RestartsPods];
+        entry.steps = vec![StepKind::HelmInstall];
+    }
+    lanes.submit(&slow, &desired, 1, Retry::Everything);
+    lanes.idle().await;
+    let mut reasons = Vec::new();
+    while let Ok(happened) = told.try_recv() {
+        if let Progress::Ended(outcome) = happened {
+            reasons.push(outcome.why.unwrap().reason);
+        }
+    }
+    let halted = reasons
+        .iter()
+        .filter(|one| **one == Reason::HaltedByFailures);
+    assert_eq!(halted.count(), 4, "{reasons:?}");
+    drop(lanes);
+
+    let (lanes, _told) = scene.lanes(limits());
+    let held = lanes.submit(&plan, &desired, 2, Retry::Only(&BTreeSet::new()));
+    assert_eq!(held.len(), 2, "{held:?}");
+    assert!(
+        held.values()
+            .all(|one| one.result == OutcomeResult::Blocked)
+    );
+}

@@ -1,0 +1,113 @@
+//! Lanes on a world that can fail at every step.
+
+mod fake;
+mod halting;
+mod leased;
+mod waiting;
+
+use std::fmt::Write as _;
+use std::sync::atomic::Ordering;
+
+use super::*;
+use crate::observe::observed::ReleaseStatus;
+use fake::*;
+
+#[rstest::rstest]
+#[case::before(Fault::Before)]
+#[case::after(Fault::After)]
+#[case::lost(Fault::Lost)]
+#[tokio::test(start_paused = true)]
+async fn a_crash_anywhere_leaves_one_release_and_one_record_then_none(
+    #[case] fault: fn(usize) -> Fault,
+) {
+    let ids = [id("east/ns/a")];
+    for present in [true, false] {
+        for number in 0..9 {
+            let scene = Scene::new();
+            if !present {
+                scene.pass(&ids, true).await;
+                scene.fake.count.store(0, Ordering::SeqCst);
+            }
+            *lock(&scene.fake.fault) = Some(fault(number));
+            scene.pass(&ids, present).await;
+            *lock(&scene.fake.fault) = None;
+            scene.pass(&ids, present).await;
+            let (releases, records) = (lock(&scene.fake.releases), lock(&scene.fake.records));
+            let expected = usize::from(present);
+            assert_eq!(releases.len(), expected, "{present} {number}");
+            assert_eq!(records.len(), expected, "{present} {number}");
+            assert_eq!(scene.fake.installs.load(Ordering::SeqCst), 1);
+            let journal = Journal::open(scene.folder.path()).unwrap();
+            assert!(journal.open_intents().is_empty(), "{present} {number}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_cluster_delays_only_itself_and_helms_are_bounded() {
+    let scene = Scene::new();
+    *lock(&scene.fake.dead) = Some("west".parse().unwrap());
+    let ids: Vec<ExchangeId> = (0..10)
+        .flat_map(|number| {
+            [
+                id(&format!("west/ns/a{number}")),
+                id(&format!("east/ns/a{number}")),
+            ]
+        })
+        .collect();
+    let (lanes, mut told) = scene.lanes(limits());
+    let (plan, desired) = plan(&scene.fake, &ids, true);
+    lanes.submit(&plan, &desired, 1, Retry::Everything);
+    let mut ended = 0;
+    while ended < 10 {
+        if let Some(Progress::Ended(outcome)) = told.recv().await {
+            assert_eq!(outcome.id.cluster.as_str(), "east");
+            assert_eq!(outcome.result, OutcomeResult::Done);
+            ended += 1;
+        }
+    }
+    assert_eq!(lanes.in_flight().len(), 10);
+    assert_eq!(scene.fake.most.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_pass_answers_for_every_exchange() {
+    let scene = Scene::new();
+    let ids = [id("east/ns/a"), id("east/ns/b")];
+    let (plan, desired) = plan(&scene.fake, &ids, true);
+    let pass = crate::apply::Pass {
+        world: Arc::clone(&scene.fake),
+        journal: Arc::new(Journal::open(scene.folder.path()).unwrap()),
+        limits: limits(),
+        number: 1,
+    };
+    let outcomes =
+        crate::apply::apply(&plan, &desired, pass, |_| {}, CancellationToken::new()).await;
+    assert_eq!(outcomes.len(), 2);
+    let first = serde_json::to_value(&outcomes[&ids[0]]).unwrap();
+    assert_eq!(first["result"], "done");
+    assert_eq!(first["steps"][4]["step"], "helm_install");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_quotes_a_secret_gets_neither_into_the_journal_nor_further() {
+    let scene = Scene::new();
+    *lock(&scene.fake.refuse) = true;
+    let (lanes, mut told) = scene.lanes(limits());
+    let (plan, desired) = plan(&scene.fake, &[id("east/ns/a")], true);
+    lanes.submit(&plan, &desired, 1, Retry::Everything);
+    lanes.idle().await;
+    let mut said = String::new();
+    while let Ok(progress) = told.try_recv() {
+        writeln!(said, "{progress:?}").unwrap();
+    }
+    for entry in std::fs::read_dir(scene.folder.path()).unwrap() {
+        let path = entry.unwrap().path();
+        said += &std::fs::read_to_string(path).unwrap_or_default();
+    }
+    assert!(
+        said.contains("no (sensitive #1) here") && !said.contains(CANARY),
+        "{said}"
+    );
+    assert!(said.matches("because of (sensitive").count() >= 2, "{said}");
+}

@@ -1,0 +1,86 @@
+//! What waits: for health, for others, for a newer plan.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_ends_with_its_time_or_with_a_newer_plan() {
+    for newer in [false, true] {
+        let scene = Scene::new();
+        *lock(&scene.fake.unready) = true;
+        let ids = [id("east/ns/a")];
+        let (lanes, mut told) = scene.lanes(limits());
+        let (plan, mut desired) = plan(&scene.fake, &ids, true);
+        lanes.submit(&plan, &desired, 1, Retry::Everything);
+        while !matches!(told.recv().await.unwrap(), Progress::Waiting(..)) {}
+        assert_eq!(lanes.in_flight()[&ids[0]].step, "wait_ready");
+        if newer {
+            wanted_in(&mut desired, &ids[0]).digest = Digest::of(b"newer");
+            lanes.submit(&plan, &desired, 2, Retry::Everything);
+        }
+        lanes.idle().await;
+        let mut last = None;
+        while let Ok(happened) = told.try_recv() {
+            last = Some(happened);
+        }
+        let Some(Progress::Ended(outcome)) = last else {
+            panic!("{last:?}")
+        };
+        if newer {
+            assert_eq!(outcome.result, OutcomeResult::Cancelled);
+        } else {
+            assert_eq!(outcome.why.unwrap().reason, Reason::HealthTimeout);
+        }
+        assert!(lock(&scene.fake.records).is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_dependency_holds_its_dependants() {
+    let scene = Scene::new();
+    *lock(&scene.fake.unready) = true;
+    let ids = [id("east/ns/a"), id("east/ns/b")];
+    let (lanes, mut told) = scene.lanes(limits());
+    let (plan, mut desired) = plan(&scene.fake, &ids, true);
+    wanted_in(&mut desired, &ids[0]).depends_on = vec![ids[1].clone()];
+    lanes.submit(&plan, &desired, 1, Retry::Everything);
+    lanes.idle().await;
+    let mut results = BTreeMap::new();
+    while let Ok(happened) = told.try_recv() {
+        if let Progress::Ended(outcome) = happened {
+            results.insert(outcome.id.clone(), outcome.why.unwrap().reason);
+        }
+    }
+    assert_eq!(results[&ids[1]], Reason::HealthTimeout);
+    assert_eq!(results[&ids[0]], Reason::DependencyNotReady);
+}
+
+#[tokio::test(start_paused = true)]
+async fn dependants_wait_for_what_is_held_or_unwell_and_go_on_after_it() {
+    let scene = Scene::new();
+    let ids = [id("east/ns/a"), id("east/ns/b")];
+    let (lanes, mut told) = scene.lanes(limits());
+    let (wished, mut desired) = plan(&scene.fake, &ids, true);
+    wanted_in(&mut desired, &ids[0]).depends_on = vec![ids[1].clone()];
+    let with = |action| {
+        let mut plan = wished.clone();
+        plan.exchanges[1].action = action;
+        plan
+    };
+    let mut pass = async |plan: &Plan| {
+        lanes.submit(plan, &desired, 1, Retry::Everything);
+        lanes.idle().await;
+        ended(&mut told)[&ids[0]].clone()
+    };
+
+    let held = pass(&with(Action::Blocked)).await;
+    assert_eq!(held.why.unwrap().reason, Reason::DependencyNotReady);
+    let unwell = Health::Failed {
+        reason: Reason::ReloadRefused,
+        text: "bad max_payload".to_owned(),
+    };
+    lanes.take_health(&ids[1], &unwell);
+    let held = pass(&with(Action::None)).await.why.unwrap();
+    assert!(held.text.contains("bad max_payload"), "{held:?}");
+    lanes.take_health(&ids[1], &Health::Ready);
+    assert_eq!(pass(&with(Action::None)).await.result, OutcomeResult::Done);
+}
