@@ -10,7 +10,7 @@ use crate::diagnostic::Diagnostic;
 use crate::id::{CommitId, Digest, ExchangeId, SystemId};
 
 /// The whole desired state at one commit.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Desired {
     /// Where it came from, fit for display.
     pub repository: String,
@@ -32,7 +32,7 @@ pub struct Desired {
 }
 
 /// A file with errors and what it blocks.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct BrokenFile {
     /// From the repository's root.
     pub file: String,
@@ -168,7 +168,7 @@ pub enum Layer {
     Base,
     /// `profiles/NAME.yaml`.
     Profile(String),
-    /// A typed block (`access`, `federation`).
+    /// A block of the exchange file that is compiled to values: `access`.
     Block(String),
     /// `helm_values` of the exchange file.
     Exchange,

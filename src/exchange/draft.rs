@@ -12,7 +12,7 @@ use super::finding::{Findings, point};
 use super::parse::{Declared, parse};
 use super::shared::{Role, Shared, expand, role, unknown_profile};
 use super::tree::{Origin, Shape, Tree};
-use super::{credential, lint, privilege, reference};
+use super::{access, credential, lint, privilege, reference};
 use crate::diagnostic::{Diagnostic, Severity, nearest};
 use crate::id::ExchangeId;
 use crate::reason::Reason;
@@ -84,7 +84,9 @@ impl<'a> Draft<'a> {
         draft.diagnostics = findings.list;
         let layers = draft.layers(&declared, library);
         if draft.is_sound() && draft.waits_for.is_empty() {
-            draft.compose(declared, &own, &layers, checkout, context);
+            let access = declared.access.map(|node| Tree::of(node, index));
+            let access = access.map(|block| access::compile(&block));
+            draft.compose(declared, &own, access.as_ref(), &layers, checkout, context);
         }
         Some(draft)
     }
@@ -142,6 +144,7 @@ impl<'a> Draft<'a> {
         &mut self,
         declared: Declared<'_>,
         own: &Tree,
+        access: Option<&Tree>,
         layers: &[&Shared<'_>],
         checkout: &Checkout,
         context: &Context,
@@ -157,6 +160,7 @@ impl<'a> Draft<'a> {
         for layer in layers
             .iter()
             .filter_map(|shared| shared.tree.as_ref())
+            .chain(access)
             .chain([own])
         {
             tree.overlay(layer);
@@ -196,7 +200,7 @@ impl<'a> Draft<'a> {
             public_url: declared.public_url.or_else(|| context.public_url(&id)),
             digest: digest(&chart, &values),
             chart,
-            provenance: provenance(&tree, checkout),
+            provenance: provenance(&tree, access, checkout),
             secrets: reference::collect(&values),
             values,
             blobs,
@@ -256,11 +260,11 @@ fn keep_relevant(document: &mut Document) {
 }
 
 /// Where each leaf was set; lists count as leaves, because layers replace them whole.
-fn provenance(tree: &Tree, checkout: &Checkout) -> Provenance {
+fn provenance(tree: &Tree, access: Option<&Tree>, checkout: &Checkout) -> Provenance {
     fn visit(
         tree: &Tree,
         path: &mut Vec<String>,
-        layer: &impl Fn(usize) -> Layer,
+        layer: &impl Fn(Origin) -> Layer,
         found: &mut Provenance,
     ) {
         match &tree.shape {
@@ -273,21 +277,27 @@ fn provenance(tree: &Tree, checkout: &Checkout) -> Provenance {
             }
             Shape::Map(_) | Shape::List(_) | Shape::Indexed(_) | Shape::Leaf(Value::Null | _) => {
                 if !path.is_empty() {
-                    let Origin { file, place } = tree.origin;
                     let origin = ValueOrigin {
-                        layer: layer(file),
-                        line: place.line,
-                        column: place.column,
+                        layer: layer(tree.origin),
+                        line: tree.origin.place.line,
+                        column: tree.origin.place.column,
                     };
                     found.insert(path.clone(), origin);
                 }
             }
         }
     }
-    let layer = |file: usize| {
+    let mut block = Vec::new();
+    if let Some(access) = access {
+        access.walk(&mut Vec::new(), &mut |_, part| block.push(part.origin));
+    }
+    let layer = |origin: Origin| {
+        if block.contains(&origin) {
+            return Layer::Block("access".to_owned());
+        }
         let path = checkout
             .files
-            .get(file)
+            .get(origin.file)
             .map_or("", |file| file.path.as_str());
         match role(path, &checkout.folder) {
             Role::Values(layer) => layer,

@@ -1,5 +1,6 @@
 //! What a person wrote, and what it means. Pure: text in, values and diagnostics out.
 
+mod access;
 mod chart_values;
 mod context;
 mod credential;

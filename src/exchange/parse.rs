@@ -26,6 +26,7 @@ pub(super) struct Declared<'n> {
     pub(super) terms: Terms,
     pub(super) public_url: Option<String>,
     pub(super) system_id: Option<SystemId>,
+    pub(super) access: Option<&'n Node>,
     pub(super) values: Option<&'n Node>,
 }
 
@@ -76,7 +77,8 @@ pub(super) fn parse<'n>(root: &'n Node, torn: bool, findings: &mut Findings<'_>)
     let public_url = public_url(&mut fields);
     let system_id = system_id(&mut fields);
     let metadata = metadata::read(&mut fields);
-    typed::check(&mut fields);
+    let access = typed::access(&mut fields);
+    typed::federation(&mut fields);
     let values = values(&mut fields);
     Declared {
         id,
@@ -91,6 +93,7 @@ pub(super) fn parse<'n>(root: &'n Node, torn: bool, findings: &mut Findings<'_>)
         terms,
         public_url,
         system_id,
+        access,
         values,
     }
 }
@@ -224,7 +227,7 @@ fn chart_version(fields: &mut Fields<'_, '_, '_>) -> Option<String> {
     fields.findings.error(
         Reason::InvalidValue,
         place,
-        format!("chart_version {text:?} is no exact version"),
+        format!("chart_version {text:?} is not an exact version"),
         "write all three numbers, as in `chart_version: 2.14.2`; ranges are not resolved",
     );
     None
@@ -238,7 +241,7 @@ fn depends_on(fields: &mut Fields<'_, '_, '_>) -> Vec<(ExchangeId, Place)> {
             Err(_) => fields.findings.error(
                 Reason::InvalidValue,
                 place,
-                format!("{text:?} is no exchange id"),
+                format!("{text:?} is not an exchange id"),
                 "write cluster/namespace/release, as in us-east-cluster/communication/nats-core",
             ),
         }
@@ -300,7 +303,7 @@ fn suspend(fields: &mut Fields<'_, '_, '_>) -> Option<Suspend> {
     let until = inner.text("until").and_then(|(text, place)| {
         let until = text.parse().ok();
         if until.is_none() {
-            let text = format!("{text:?} is no point in time");
+            let text = format!("{text:?} is not a point in time");
             inner
                 .findings
                 .error(Reason::InvalidValue, place, text, hint);
@@ -322,7 +325,7 @@ fn public_url(fields: &mut Fields<'_, '_, '_>) -> Option<String> {
     fields.findings.error(
         Reason::InvalidValue,
         place,
-        "public_url is no URL with scheme and host and without a user",
+        "public_url is not a URL with scheme and host and without a user",
         "write it as in https://nats.example.org/global",
     );
     None

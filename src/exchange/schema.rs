@@ -100,7 +100,7 @@ struct ExchangeFile {
     /// The key of the registry record: set it to take over an existing record. Derived from the identity when absent.
     #[schemars(regex(pattern = SYSTEM_ID), example = "89d4c61a-b35f-4fd0-8097-1aa58a77ec9f")]
     system_id: Option<String>,
-    /// Users and subject permissions. Checked, not acted on yet.
+    /// Who may connect, and what they may do. Written below `helm_values` it wins.
     access: Option<Access>,
     /// Links to other exchanges. Checked, not acted on yet.
     federation: Option<Federation>,

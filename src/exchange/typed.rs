@@ -1,4 +1,4 @@
-//! The typed blocks `access` and `federation`: checked for shape, not compiled to values yet.
+//! The typed blocks `access` and `federation`: their shapes.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::access;
 use super::fields::Fields;
+use super::tree::Tree;
 use crate::id::ExchangeId;
 use crate::reason::Reason;
+use crate::yaml::Node;
 
 /// Who may do what.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -39,12 +42,17 @@ pub struct Account {
 /// A user; known by password or by nkey.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [
+    {"required": ["user", "password"], "properties": {"user": {"type": "string"}, "password": {"type": "object"}, "nkey": false}},
+    {"required": ["nkey"], "properties": {"nkey": {"type": "string"}, "user": false, "password": false}},
+]))]
 pub struct User {
     /// The user's name.
     pub user: Option<String>,
     /// The public nkey.
     pub nkey: Option<String>,
-    /// Where the password is kept.
+    /// Where the password is kept. NATS reads it as a word of its configuration: one of letters alone or with digits
+    /// behind them is safe, one that looks like a number or has spaces keeps the server from starting.
     pub password: Option<SecretReference>,
     /// What the user may do.
     pub permissions: Option<Permissions>,
@@ -134,31 +142,32 @@ pub struct Peer {
     pub credentials: Option<SecretReference>,
 }
 
-/// Checks both blocks and says that they have no effect yet.
-pub(super) fn check(fields: &mut Fields<'_, '_, '_>) {
-    check_block::<Access>(
-        fields,
-        "access",
-        "write users and permissions below `helm_values: {config.merge: …}`",
-    );
-    check_block::<Federation>(
-        fields,
-        "federation",
-        "write routes, leafnodes and gateways below `helm_values: {config: …}`",
-    );
+/// The block `access`, checked.
+pub(super) fn access<'n>(fields: &mut Fields<'n, '_, '_>) -> Option<&'n Node> {
+    let node = block::<Access>(fields, "access")?;
+    access::check(&Tree::of(node, 0), fields.findings);
+    Some(node)
 }
 
-fn check_block<T: DeserializeOwned>(fields: &mut Fields<'_, '_, '_>, field: &str, instead: &str) {
-    let Some(node) = fields.get(field) else {
-        return;
-    };
-    match serde_json::from_value::<T>(node.to_value()) {
-        Ok(_) => fields.findings.note(
+/// Checks `federation`, and says that it has no effect yet.
+pub(super) fn federation(fields: &mut Fields<'_, '_, '_>) {
+    if let Some(node) = block::<Federation>(fields, "federation") {
+        fields.findings.note(
             Reason::NotActedOn,
             node.place,
-            format!("{field} is checked, and has no effect on the exchange yet"),
-            instead,
-        ),
+            "federation is checked, and has no effect on the exchange yet",
+            "write routes, leafnodes and gateways below `helm_values: {config: …}`",
+        );
+    }
+}
+
+fn block<'n, T: DeserializeOwned>(
+    fields: &mut Fields<'n, '_, '_>,
+    field: &str,
+) -> Option<&'n Node> {
+    let node = fields.get(field)?;
+    match serde_json::from_value::<T>(node.to_value()) {
+        Ok(_) => return Some(node),
         Err(error) => fields.findings.error(
             Reason::InvalidValue,
             node.place,
@@ -173,4 +182,5 @@ fn check_block<T: DeserializeOwned>(fields: &mut Fields<'_, '_, '_>, field: &str
             "`natsx-sync schema` prints the shape; passwords are given as secretKeyRef",
         ),
     }
+    None
 }

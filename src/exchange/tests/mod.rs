@@ -1,5 +1,6 @@
 //! Whole repositories through `resolve`.
 
+mod access;
 mod broken;
 mod chance;
 mod examples;
