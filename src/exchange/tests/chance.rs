@@ -1,11 +1,12 @@
 //! Whatever stands in a file, reading it ends and says something.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
 
 use super::{checkout, context, exchange, resolved};
-use crate::exchange::{declare, resolve};
+use crate::exchange::{LastDeclared, declare, resolve, resolve_both};
 use crate::yaml;
 
 proptest! {
@@ -37,6 +38,49 @@ proptest! {
         }
         prop_assert_eq!(here.exchanges, there.exchanges);
     }
+
+    #[test]
+    fn reading_two_commits_at_once_is_reading_each(head in files(), base in files()) {
+        let commit = |files: &[(&str, String)], commit: &str| {
+            let files: Vec<_> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
+            let mut checkout = checkout(&files);
+            checkout.commit = Some(commit.repeat(40).parse().unwrap());
+            checkout
+        };
+        let (head, base) = (commit(&head, "a"), commit(&base, "b"));
+        let context = context();
+        let never = |paths: &[String]| {
+            paths.iter().map(|path| (path.clone(), LastDeclared::Never)).collect()
+        };
+        let both = resolve_both(&head, &base, &context, &never);
+        prop_assert_eq!(both.0, resolve(&head, &context, &never));
+        prop_assert_eq!(both.1, resolve(&base, &context, &|_| BTreeMap::new()));
+    }
+}
+
+/// A folder of files that share values, profiles and now and then an id; some are broken.
+fn files() -> impl Strategy<Value = Vec<(&'static str, String)>> {
+    let some = |path, texts: Vec<String>| {
+        let texts = proptest::option::of(proptest::sample::select(texts));
+        texts.prop_map(move |text| text.map(|text| (path, text)))
+    };
+    let values = ["config.merge.max_connections: 1\n", "config: [\n"].map(String::from);
+    let exchanges = vec![
+        exchange("nats", ""),
+        exchange("nats", "helm_values: {config.merge.max_connections: 5}\n"),
+        exchange("other", "profiles: [big]\n"),
+        exchange("third", "depends_on: [nats]\n"),
+        exchange("fourth", "no_such_field: 1\n"),
+        "name: [\n".to_owned(),
+    ];
+    let all = [
+        some("values.yaml", values.to_vec()),
+        some("profiles/big.yaml", values.to_vec()),
+        some("exchanges/a.yaml", exchanges.clone()),
+        some("exchanges/b.yaml", exchanges.clone()),
+        some("exchanges/more/c.yaml", exchanges),
+    ];
+    all.prop_map(|files| files.into_iter().flatten().collect())
 }
 
 #[test]
@@ -58,7 +102,7 @@ fn hostile_files_are_refused_quickly() {
         let before = std::time::Instant::now();
         let mut hostile = checkout(&[("exchanges/a.yaml", "")]);
         hostile.files[0].bytes.clone_from(&bomb);
-        let desired = resolve(&hostile, &context(), &|_| std::collections::BTreeMap::new());
+        let desired = resolve(&hostile, &context(), &|_| BTreeMap::new());
         let took = before.elapsed();
         assert_eq!(desired.broken.len(), 1);
         // Without optimisation, on a busy machine; a release build stays below 200 ms.
