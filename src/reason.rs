@@ -53,7 +53,7 @@ reasons! {
     SourceIncomplete: "Something below the watched folder could not be read or attributed, so nothing is uninstalled or deregistered in this pass.",
     SourceDirty: "The work tree has uncommitted changes; nothing is uninstalled from it. Commit them: `run` and `apply` read commits only, and a removal can be planned once it is committed.",
     SourceWentBack: "The branch now points to an ancestor of the commit seen last; the last is kept until `reconcile --commit REV`.",
-    HistoryRewritten: "The branch's new head is no descendant of the last one; removals need proof from the new history.",
+    HistoryRewritten: "The branch's new head is not a descendant of the last one; removals need proof from the new history.",
     NotFromThisHistory: "The commit stamped on the release is not in this branch's history or does not declare it, so its removal is not proved.",
     HistoryIncomplete: "The repository is shallow or partial, or longer than is looked at, so a removal cannot be proved and a base not be found. Fetch the whole history: `fetch-depth: 0` of actions/checkout, `GIT_DEPTH: 0` in GitLab CI, `git fetch --unshallow` elsewhere.",
     UnrelatedBase: "The base of an offline plan and the head have no commit in common, so there is nothing to compare. Name a base from the same history.",

@@ -54,7 +54,7 @@ pub enum SealError {
         line: usize,
     },
     /// Not one of ours.
-    #[error("{file} is no {noun}: {text}; make one with `{made_by}`", noun = kind.noun(), made_by = kind.made_by())]
+    #[error("{file} is not a {noun}: {text}; make one with `{made_by}`", noun = kind.noun(), made_by = kind.made_by())]
     Foreign {
         /// The file.
         file: String,
@@ -200,8 +200,8 @@ mod tests {
         let plan = seal(Kind::SavedPlan, &json!({"count": 12345})).unwrap();
         let later = text.replace("\"1.0\"", "\"2.0\"");
         for (text, expected) in [
-            ("", "is no snapshot: not JSON"),
-            ("kind: Exchange\n", "is no snapshot: not JSON"),
+            ("", "is not a snapshot: not JSON"),
+            ("kind: Exchange\n", "is not a snapshot: not JSON"),
             ("[]", "nothing in it says"),
             (r#"{"exchanges": []}"#, "--format json"),
             (&plan, "something else"),

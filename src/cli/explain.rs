@@ -43,7 +43,7 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
         return Ok(0);
     }
     if let Some(near) = meant(subject) {
-        let text = format!("{subject:?} is no reason; {near} is");
+        let text = format!("{subject:?} is not a reason; {near} is");
         return Err(Failure::new(7, anyhow::anyhow!(text)));
     }
     let settings = super::plan::offline_settings(common)?;

@@ -19,7 +19,7 @@ pub(super) struct Args {
     /// Try only this exchange again, and ask its servers: its id, any unambiguous ending of it, or its file
     #[arg(value_name = "X")]
     exchange: Option<String>,
-    /// Accept this commit although it is no descendant of the last
+    /// Accept this commit although it is not a descendant of the last
     #[arg(long, value_name = "REV")]
     commit: Option<CommitId>,
     /// Wait until the pass that serves this is over and X (without X: all) is ready; exit codes as of `wait`

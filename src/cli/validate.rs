@@ -68,7 +68,7 @@ fn known(paths: &[String], checkout: &Checkout) -> Result<(), Failure> {
         Some(path) => Err(Failure::new(
             7,
             anyhow!(
-                "{path} is no file natsx-sync reads in {}: those are values.yaml, profiles/NAME.yaml and the exchange files; --source names another repository",
+                "{path} is not a file natsx-sync reads in {}: those are values.yaml, profiles/NAME.yaml and the exchange files; --source names another repository",
                 checkout.repository
             ),
         )),

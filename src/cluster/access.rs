@@ -253,7 +253,7 @@ async fn log_in(
     if let Some(token) = credential.token {
         let text = SecretString::from(format!("Bearer {}", token.expose_secret()));
         let mut value = HeaderValue::from_str(text.expose_secret())
-            .map_err(|_| NoCredentials("the token is no legal header".to_owned()))?;
+            .map_err(|_| NoCredentials("the token is not a legal header".to_owned()))?;
         value.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, value);
     }

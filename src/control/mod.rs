@@ -33,7 +33,7 @@ pub enum Request {
     Retry(ExchangeId),
     /// Try every exchange again.
     RetryAll,
-    /// Follow the branch to this commit although it is no descendant of the last.
+    /// Follow the branch to this commit although it is not a descendant of the last.
     Accept(CommitId),
 }
 

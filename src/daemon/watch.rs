@@ -158,7 +158,7 @@ pub async fn run(
     let (control, mut requests) = listen(&daemon.equipment.state);
     let mut beat = tokio::time::interval(BEAT);
     daemon.write_status();
-    // Not after the first pass: a repository that is away at boot, or long in coming, is no reason to be killed.
+    // Not after the first pass: a repository that is away at boot, or long in coming, is not a reason to be killed.
     daemon.service.tell(vec![NotifyState::Ready]);
     loop {
         tokio::select! {

@@ -13,7 +13,7 @@ pub fn canonical_json(value: &Value) -> String {
 }
 
 /// SHA-256 over chart and composed values, and nothing else: a new name, owner or program version
-/// is no reason to touch a release.
+/// is not a reason to touch a release.
 pub fn digest(chart: &ChartRef, values: &Value) -> Digest {
     let whole = json!({
         "format": 1,

@@ -130,7 +130,7 @@ impl<'n> Fields<'n, '_, '_> {
                 self.findings.error(
                     Reason::InvalidValue,
                     place,
-                    format!("{text:?} is no {field}"),
+                    format!("{text:?} is not a valid {field}"),
                     format!("use {}", error.rule),
                 );
                 None

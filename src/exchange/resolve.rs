@@ -255,7 +255,7 @@ fn report_move(moved: &HeadMove, checkout: &Checkout) -> Diagnostic {
         HeadMove::Rewritten => Diagnostic::warning(
             Reason::HistoryRewritten,
             format!(
-                "{here} is no descendant of the commit followed before: what it declares is followed, removals need proof from its own history"
+                "{here} is not a descendant of the commit followed before: what it declares is followed, removals need proof from its own history"
             ),
         ),
     }

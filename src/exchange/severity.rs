@@ -79,13 +79,13 @@ fn lint(word: &str) -> Result<Reason, String> {
     match Reason::named(word) {
         Some(reason) if LINTS.contains(&reason) => Ok(reason),
         Some(reason) => Err(format!(
-            "policy.severity cannot change {reason}: it is no lint but a rule; `natsx-sync explain` says which are lints"
+            "policy.severity cannot change {reason}: it is not a lint but a rule; `natsx-sync explain` says which are lints"
         )),
         None => {
             let known = LINTS.iter().map(|reason| reason.name());
             let meant = nearest(word, known).map(|name| format!("; did you mean {name}?"));
             Err(format!(
-                "policy.severity: {word:?} is no reason{}",
+                "policy.severity: {word:?} is not a reason{}",
                 meant.unwrap_or_default()
             ))
         }

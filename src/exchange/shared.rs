@@ -130,7 +130,7 @@ pub(super) fn expand(node: &Node, index: usize, findings: &mut Findings<'_>) -> 
             Clash::Path { place, key, text } => findings.error(
                 Reason::InvalidValue,
                 place,
-                format!("{key:?} is no path to a value: {text}"),
+                format!("{key:?} is not a path to a value: {text}"),
                 r"separate keys by dots; a dot that belongs to a key is written `\.`",
             ),
             Clash::Gaps { place } => findings.error(

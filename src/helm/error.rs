@@ -190,7 +190,7 @@ pub enum HelmError {
     #[error("the rendered manifest is longer than {0} bytes")]
     TooLong(usize),
     /// The manifest is no UTF-8.
-    #[error("the rendered manifest is no text")]
+    #[error("the rendered manifest is not text")]
     NotText,
 }
 

@@ -57,7 +57,7 @@ pub enum ServerError {
     #[error("no temporary folder to run nats-server in")]
     Folder(#[source] std::io::Error),
     /// It is something else.
-    #[error("{0:?} is no version of nats-server")]
+    #[error("{0:?} is not a version of nats-server")]
     Version(String),
 }
 

@@ -43,7 +43,7 @@ fn collect(document: Value, objects: &mut Vec<Value>) -> Result<(), DecodeError>
         | Value::Number(_)
         | Value::String(_)
         | Value::Array(_) => Err(DecodeError::Manifest {
-            place: ": a document is no Kubernetes object".to_owned(),
+            place: ": a document is not a Kubernetes object".to_owned(),
         }),
     }
 }

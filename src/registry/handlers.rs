@@ -237,7 +237,7 @@ fn object(headers: &HeaderMap, body: Body) -> Result<Map<String, Value>, Refusal
     }
     let body = body.map_err(|error| Refusal(error.status(), error.body_text()))?;
     serde_json::from_slice(&body)
-        .map_err(|error| bad(&format!("the body is no JSON object: {error}")))
+        .map_err(|error| bad(&format!("the body is not a JSON object: {error}")))
 }
 
 /// The six fields with the types they have; others are dropped as the original's create does.

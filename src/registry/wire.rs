@@ -225,7 +225,7 @@ impl Wire {
         })
     }
 
-    /// An answer to a query that is no list.
+    /// An answer to a query that is not a list.
     pub(super) fn no_list(&self) -> RegistryError {
         RegistryError::Unclear {
             host: self.host.clone(),

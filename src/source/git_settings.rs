@@ -116,7 +116,7 @@ fn clear(state: &Path) {
     };
     for entry in entries.flatten() {
         if entry.file_name().to_string_lossy().starts_with(PREFIX) {
-            // What cannot be removed is no reason not to fetch.
+            // What cannot be removed is not a reason not to fetch.
             fs::remove_dir_all(entry.path()).ok();
         }
     }

@@ -45,7 +45,7 @@ impl Remote {
         {
             return Err(setting(
                 "source.branch",
-                format!("{branch:?} is no legal name of a branch"),
+                format!("{branch:?} is not a legal name of a branch"),
             ));
         }
         Ok(Self {

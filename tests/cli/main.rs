@@ -195,7 +195,7 @@ fn a_file_that_is_no_saved_plan_is_refused_with_its_name() {
     huge.set_len(129 * 1024 * 1024).unwrap();
     let whole = r#"{"kind": "SavedPlan", "format_version": "1.0", "checksum": "0"}"#;
     for (name, text, word) in [
-        ("empty.json", Some(""), "is no saved plan"),
+        ("empty.json", Some(""), "is not a saved plan"),
         ("cut.json", whole.get(..40), "cut off"),
         ("edited.json", Some(whole), "checksum"),
         (

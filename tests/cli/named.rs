@@ -23,12 +23,12 @@ fn a_path_that_is_no_file_is_never_valid() {
         (
             &["exchanges/nosuch.yaml"],
             7,
-            "exchanges/nosuch.yaml is no file",
+            "exchanges/nosuch.yaml is not a file",
         ),
         (
             &["exchanges/good.yaml", "values.yaml"],
             7,
-            "values.yaml is no file",
+            "values.yaml is not a file",
         ),
         (&["exchanges/good.yaml"], 0, "1 exchange valid, 0 errors"),
         (&["./exchanges/"], 1, "1 exchange valid, 2 errors"),

@@ -11,7 +11,7 @@ pub(super) fn confirmed(output: &Output) -> Result<bool, Failure> {
     if !output.interactive() {
         return Err(Failure::new(
             1,
-            anyhow::anyhow!("not asked, as this is no terminal: --yes applies the plan"),
+            anyhow::anyhow!("not asked, as this is not a terminal: --yes applies the plan"),
         ));
     }
     write!(std::io::stderr(), "Apply this? [y/N] ")?;

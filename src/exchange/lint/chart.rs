@@ -162,7 +162,7 @@ fn hold(bench: &mut Bench<'_>, part: &Tree, kind: Kind, path: &mut Vec<String>) 
                     Reason::StringForBoolean,
                     part.origin,
                     format!(
-                        "{} is no boolean; the chart takes any text or number for true",
+                        "{} is not a boolean; the chart takes any text or number for true",
                         path.join(".")
                     ),
                     "write true or false, without quotes",
@@ -215,7 +215,7 @@ fn hold(bench: &mut Bench<'_>, part: &Tree, kind: Kind, path: &mut Vec<String>) 
             Reason::WrongType,
             part.origin,
             format!(
-                "{} is no {wanted}, which the chart wants there",
+                "{} is not {wanted}, which the chart wants there",
                 path.join(".")
             ),
             format!("write {example}"),
@@ -227,12 +227,12 @@ impl Kind {
     /// What is wanted, and what it looks like.
     fn words(self) -> (&'static str, &'static str) {
         match self {
-            Self::Flag(_) => ("boolean", "true or false"),
-            Self::Number(_) => ("whole number", "it without quotes, as in 3"),
+            Self::Flag(_) => ("a boolean", "true or false"),
+            Self::Number(_) => ("a whole number", "it without quotes, as in 3"),
             Self::Text(_) => ("text", "one text or number"),
-            Self::List => ("list", "it as `[a, b]`, or a line with `- ` for each"),
+            Self::List => ("a list", "it as `[a, b]`, or a line with `- ` for each"),
             Self::Free | Self::FreeWith(_) | Self::Variables | Self::Map(_) | Self::Named(_) => {
-                ("map", "keys below it, as in `{key: value}`")
+                ("a map", "keys below it, as in `{key: value}`")
             }
         }
     }
@@ -248,7 +248,7 @@ fn refuse_numbers(bench: &mut Bench<'_>, variables: &Tree, path: &[String]) {
             bench.error(
                 Reason::VariableNotText,
                 part.origin,
-                format!("{}.{name} is no text; the chart does not render with it", path.join(".")),
+                format!("{}.{name} is not text; the chart does not render with it", path.join(".")),
                 "put it into quotes, as in \"3\"; a value of a Secret is a map: `valueFrom: {secretKeyRef: …}`",
             );
         }

@@ -31,7 +31,7 @@ pub(super) fn examine(bench: &mut Bench<'_>) {
             bench.error(
                 Reason::InvalidSubject,
                 origin,
-                format!("{subject:?} is no subject: {text}"),
+                format!("{subject:?} is not a subject: {text}"),
                 "tokens are separated by single dots; `*` stands for one token, `>` at the end for one or more",
             );
         }

@@ -31,7 +31,7 @@ fn replicas(bench: &mut Bench<'_>) {
         bench.error(
             Reason::WrongType,
             node.origin,
-            "config.cluster.replicas is no number of servers",
+            "config.cluster.replicas is not a number of servers",
             "write a whole number, as in 3",
         );
         return;
