@@ -25,10 +25,13 @@ fn told(world: &World, login: &str, subject: &str) -> String {
 #[test]
 fn only_the_users_of_the_file_come_in_and_publish_what_it_allows() {
     let world = World::new("access");
+    // There already, where another test was first.
+    let make = ["create", "namespace", "road"];
+    world.cluster(US).kubectl(&make).ok();
     let password = "--from-literal=service=letmein";
     let logins = ["create", "secret", "generic", "access-logins", password];
     world.kubectl(US, &[&["-n", "road"], &logins[..]].concat());
-    let block = "access:\n  users:\n    - user: service\n      password: {secretKeyRef: {name: access-logins, key: service}}\n      permissions: {publish: {allow: orders.>, deny: orders.secret}}\n";
+    let block = "access:\n  users:\n    - user: service\n      password: {secretKeyRef: {name: access-logins, key: service}}\n      permissions: {publish: {allow: [orders.>], deny: [orders.secret]}}\n";
     let text = format!("{}{block}", exchange(US, RELEASE, ""));
     world.commit(&[("exchanges/a.yaml", Some(&text))]);
     let plan = world.plan().expect(0).stdout;
