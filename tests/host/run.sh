@@ -19,7 +19,7 @@ began=$(date +%s%N)
 say() { printf '[%6.1f s] %s\n' "$((($(date +%s%N) - began) / 100000000))e-1" "$*"; }
 fail() { say "FAILED: $*"; inside journalctl -u natsx-sync --no-pager -n 60 || :; exit 1; }
 
-inside() { nsenter --target "$leader" --all --root --wdns=/root -- /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"; }
+inside() { nsenter --target "$leader" --all --root --wdns=/opt -- /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"; }
 kube() { "$cache/tools/kubectl" --kubeconfig "$kubeconfig" "$@"; }
 property() { inside systemctl show natsx-sync --property "$1" --value; }
 # The README's block that begins so.
@@ -75,12 +75,12 @@ else
 fi
 
 # What the operator has before the first step of the README: the package, helm, a kubeconfig, a repository, the chart.
-cp "$package" "$host/root/"
+cp "$package" "$host/opt/"
 mv "$work/newer.deb" "$host/opt/"
 cp "$cache/tools/${HELM:-helm3}" "$host/usr/local/bin/helm"
 cp -r "$root/tests/fleet/chart/nats" "$host/srv/nats-chart"
-cp "$kubeconfig" "$host/root/us-east.yaml"
-echo secret >"$host/root/git-password"
+cp "$kubeconfig" "$host/opt/us-east.yaml"
+echo secret >"$host/opt/git-password"
 "$work/newer/usr/bin/natsx-sync" init "$host/srv/exchanges" --cluster $cluster >/dev/null
 git -C "$host/srv/exchanges" init -q -b main && commit first
 cat >"$host/usr/local/bin/editor" <<SETTINGS
@@ -105,8 +105,8 @@ done
 say "it runs: $(inside systemctl --version | head -n 1), $(inside systemctl is-system-running || :)"
 
 say "README: $(block 'apt install ./natsx-sync' | wc -l) lines from install to status"
-block 'apt install ./natsx-sync' >"$host/root/first.sh"
-inside sh -eux /root/first.sh 2>&1 | sed 's/^/    /' || fail "the README's first block"
+block 'apt install ./natsx-sync' >"$host/opt/first.sh"
+inside sh -eux /opt/first.sh 2>&1 | sed 's/^/    /' || fail "the README's first block"
 [ "$(property ActiveState)" = active ] || fail "the unit is not active"
 say "the unit is active as $(property User); exposure: $(inside systemd-analyze security natsx-sync --no-pager | tail -n 1)"
 inside man --version >/dev/null 2>&1 || say "manual page: $(inside ls /usr/share/man/man1/natsx-sync.1.gz)"
@@ -124,8 +124,8 @@ sed -i 's/interval: 2s}/interval: never}/' "$host/etc/natsx-sync/config.yaml"
 inside systemctl reload natsx-sync
 until_true 20 "the old ones stay, and status says why" sh -c "grep -q 'never' '$host/var/lib/natsx-sync/status.json'"
 sed -i 's/interval: never}/interval: 3s}/' "$host/etc/natsx-sync/config.yaml"
-block 'natsx-sync config --config' | sed '/journalctl/d; /systemctl stop/d' >"$host/root/second.sh"
-inside sh -eux /root/second.sh 2>&1 | sed 's/^/    /' || fail "the README's second block"
+block 'natsx-sync config --config' | sed '/journalctl/d; /systemctl stop/d' >"$host/opt/second.sh"
+inside sh -eux /opt/second.sh 2>&1 | sed 's/^/    /' || fail "the README's second block"
 until_true 20 "the new ones are in force" sh -c "! grep -q 'never' '$host/var/lib/natsx-sync/status.json'"
 
 say "root is told whose state it is"
