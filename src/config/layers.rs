@@ -376,14 +376,19 @@ mod tests {
         file
     }
 
-    #[test]
-    fn a_chart_repository_that_cannot_be_asked_is_refused() {
-        let file = file("chart: {repository: 'oci://registry.example.org/charts'}\n");
+    /// Why settings are not taken.
+    fn refused(text: &str) -> String {
+        let file = file(text);
         let overrides = Overrides {
             config: Some(file.path().into()),
             ..Overrides::default()
         };
-        let error = load(&overrides, &|_| None).unwrap_err().to_string();
+        load(&overrides, &|_| None).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_chart_repository_that_cannot_be_asked_is_refused() {
+        let error = refused("chart: {repository: 'oci://registry.example.org/charts'}\n");
         assert!(
             error.contains("chart.repository") && error.contains("oci://"),
             "{error}"
@@ -392,12 +397,7 @@ mod tests {
 
     #[test]
     fn a_webhook_without_a_secret_is_refused() {
-        let file = file("listen: {webhook: '0.0.0.0:9465'}\n");
-        let overrides = Overrides {
-            config: Some(file.path().into()),
-            ..Overrides::default()
-        };
-        let error = load(&overrides, &|_| None).unwrap_err().to_string();
+        let error = refused("listen: {webhook: '0.0.0.0:9465'}\n");
         assert!(
             error.contains("listen.webhook") && error.contains("webhook.secret_file"),
             "{error}"

@@ -35,8 +35,10 @@ pub(super) fn check(block: &Tree, findings: &mut Findings<'_>) {
         );
     }
     for user in users {
-        let field = |field: &str| user.get(&[field]).and_then(Tree::leaf);
-        let has = |name: &str| user.get(&[name]).is_some() && field(name) != Some(&Value::Null);
+        let has = |field: &str| {
+            let field = user.get(&[field]);
+            field.is_some_and(|field| field.leaf() != Some(&Value::Null))
+        };
         match (has("user"), has("password"), has("nkey")) {
             (true, true, false) | (false, false, true) => {}
             (true, false, false) => refuse(
@@ -129,8 +131,7 @@ impl Variables {
             text.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_")
         };
         let name = format!("{PREFIX}_{}_{}", word("name"), word("key")).to_ascii_uppercase();
-        let mut variable = reference.clone();
-        variable = map(reference.origin, [("valueFrom", variable)]);
+        let variable = map(reference.origin, [("valueFrom", reference.clone())]);
         let wanted = variable.to_value();
         // Two references may give one name; then the later ones are counted.
         let names = (2..).map(|number| format!("{name}_{number}"));
