@@ -426,12 +426,7 @@ mod tests {
 
     #[test]
     fn unknown_keys_name_line_and_key() {
-        let file = file("source:\n  url: /x\n  brunch: main\n");
-        let overrides = Overrides {
-            config: Some(file.path().into()),
-            ..Overrides::default()
-        };
-        let error = load(&overrides, &|_| None).unwrap_err().to_string();
+        let error = refused("source:\n  url: /x\n  brunch: main\n");
         assert!(error.contains("brunch"), "{error}");
         assert!(error.contains('3'), "{error}");
     }
