@@ -1,23 +1,25 @@
 //! What is known of every exchange between passes, and the status that follows from it.
 
+mod entry;
+
+pub(super) use entry::{errors, finding};
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::standing::Standing;
 use crate::apply::{InFlight, Outcome, OutcomeResult};
 use crate::cluster::Change;
-use crate::diagnostic::{Diagnostic, Severity};
-use crate::exchange::desired::Desired;
+use crate::diagnostic::Diagnostic;
 use crate::health::Health;
-use crate::id::{ClusterId, CommitId, ExchangeId};
-use crate::mask::{masked, masked_findings};
+use crate::id::{CommitId, ExchangeId};
+use crate::mask::masked;
 use crate::observe::observed::{Observed, ReleaseKey, ReleaseView, Unreadable};
 use crate::pass::Survey;
 use crate::plan::action::{Action, PlannedExchange};
 use crate::reason::Reason;
 use crate::report::is_complete;
-use crate::status::{Status, StatusEntry, Trouble, Unread};
+use crate::status::{Status, Trouble, Unread};
 
 /// The sum of what was seen and done.
 #[derive(Debug)]
@@ -29,6 +31,10 @@ pub struct Ledger {
     /// What records were told since they were last read.
     pub(super) stated: BTreeMap<ExchangeId, &'static str>,
     retries: BTreeMap<ExchangeId, Timestamp>,
+    /// In our own hands when the pass that runs began to look.
+    handled: BTreeSet<ExchangeId>,
+    /// What the last survey saw in the middle of our own work.
+    midway: BTreeSet<ExchangeId>,
 }
 
 /// How an exchange is, as it said itself.
@@ -50,7 +56,14 @@ impl Ledger {
             health: BTreeMap::new(),
             stated: BTreeMap::new(),
             retries: BTreeMap::new(),
+            handled: BTreeSet::new(),
+            midway: BTreeSet::new(),
         }
+    }
+
+    /// A pass begins to look while these are in our hands.
+    pub fn begin_pass(&mut self, handled: BTreeSet<ExchangeId>) {
+        self.handled = handled;
     }
 
     /// A pass is over, made or not.
@@ -88,7 +101,12 @@ impl Ledger {
             .iter()
             .filter_map(|entry| entry.id.as_ref())
             .collect();
-        self.outcomes.retain(|id, _| planned.contains(id));
+        self.midway = std::mem::take(&mut self.handled);
+        // Nor what was done before this look: what it found is newer.
+        self.outcomes.retain(|id, outcome| {
+            planned.contains(id)
+                && (outcome.result != OutcomeResult::Done || self.midway.contains(id))
+        });
         self.outcomes.extend(
             held.into_iter()
                 .filter(|(_, outcome)| outcome.result != OutcomeResult::Unchanged),
@@ -258,82 +276,6 @@ impl Ledger {
                 .get(id)
                 .is_some_and(|outcome| outcome.result == OutcomeResult::Done)
     }
-
-    fn entry(
-        &self,
-        survey: &Survey,
-        entry: &PlannedExchange,
-        in_flight: &BTreeMap<ExchangeId, InFlight>,
-        now: Timestamp,
-    ) -> StatusEntry {
-        let Standing {
-            phase,
-            reason,
-            mut text,
-        } = self.standing(entry, in_flight);
-        let diagnostics = if reason == Reason::FileInvalid {
-            errors(entry)
-        } else {
-            Vec::new()
-        };
-        if let Some(first) = diagnostics.first() {
-            text = finding(first);
-        }
-        let release = entry
-            .id
-            .as_ref()
-            .and_then(|id| release_of(&survey.observed, id));
-        let wanted = entry
-            .id
-            .as_ref()
-            .and_then(|id| wanted_of(&survey.desired, id));
-        let (health, client_urls) = entry
-            .id
-            .as_ref()
-            .and_then(|id| self.health.get(id))
-            .map_or(("unknown", Vec::new()), |condition| {
-                (word(&condition.health), condition.client_urls.clone())
-            });
-        // What is being done to it makes what it said before worth nothing.
-        let moving = entry
-            .id
-            .as_ref()
-            .is_some_and(|id| in_flight.contains_key(id));
-        let health = if moving { "waiting" } else { health };
-        StatusEntry {
-            id: entry.id.clone(),
-            name: entry.name.clone(),
-            file: entry.file.clone(),
-            action: entry.action,
-            planned: Some(entry.reason),
-            needs: entry.guard.as_ref().map(|guard| guard.needs.clone()),
-            next: entry
-                .id
-                .as_ref()
-                .and_then(|id| self.retries.get(id))
-                .copied(),
-            phase,
-            reason,
-            text,
-            diagnostics,
-            revision: release.map(|release| release.revision),
-            chart_version: entry
-                .chart
-                .new
-                .clone()
-                .or_else(|| entry.chart.old.clone())
-                .or_else(|| wanted.map(|wanted| wanted.chart.version.clone())),
-            health: health.to_owned(),
-            degraded: !moving && entry.id.as_ref().is_some_and(|id| self.is_degraded(id)),
-            commit: release.and_then(|release| release.stamp.as_ref()?.commit.clone()),
-            since: now,
-            public_url: wanted.and_then(|wanted| wanted.public_url.clone()),
-            client_urls,
-            system_id: wanted
-                .map(|wanted| wanted.system_id.clone())
-                .or_else(|| entry.id.as_ref().map(ExchangeId::system_id)),
-        }
-    }
 }
 
 fn unread(observed: &Observed) -> Vec<Unread> {
@@ -353,53 +295,14 @@ fn unread(observed: &Observed) -> Vec<Unread> {
         .collect()
 }
 
-/// The errors of its file, as far as a status may show them.
-pub(super) fn errors(entry: &PlannedExchange) -> Vec<Diagnostic> {
-    let mut errors = masked_findings(&entry.diagnostics);
-    errors.retain(|found| found.severity == Severity::Error);
-    errors
-}
-
-/// A finding in one line.
-pub(super) fn finding(found: &Diagnostic) -> String {
-    let hint = found.hint.as_ref();
-    let hint = hint.map_or_else(String::new, |hint| format!("; {hint}"));
-    format!(
-        "{}{}: {}{hint}",
-        crate::report::place(found, ": "),
-        found.reason,
-        found.text
-    )
-}
-
-fn word(health: &Health) -> &'static str {
-    match health {
-        Health::Ready => "healthy",
-        Health::Waiting { .. } => "waiting",
-        Health::Failed { .. } => "failed",
-        Health::Limited => "limited",
-        Health::Unknown { .. } => "unknown",
-    }
-}
-
-fn cluster_view<'a>(
-    observed: &'a Observed,
-    cluster: &ClusterId,
-) -> Option<&'a crate::observe::observed::ClusterView> {
-    observed.clusters.get(cluster)?.as_ref().ok()
-}
-
 fn release_of<'a>(observed: &'a Observed, id: &ExchangeId) -> Option<&'a ReleaseView> {
     let key = ReleaseKey {
         namespace: id.namespace.clone(),
         release: id.release.clone(),
     };
-    cluster_view(observed, &id.cluster)?.releases.get(&key)
+    let view = observed.clusters.get(&id.cluster)?.as_ref().ok()?;
+    view.releases.get(&key)
 }
 
-fn wanted_of<'a>(
-    desired: &'a Desired,
-    id: &ExchangeId,
-) -> Option<&'a crate::exchange::desired::DesiredExchange> {
-    desired.exchanges.get(id).map(AsRef::as_ref)
-}
+#[cfg(test)]
+mod tests;

@@ -27,13 +27,13 @@ impl Daemon<'_> {
         let equipment = Arc::clone(&self.equipment);
         let knowledge = Knowledge::of(&self.session.journal);
         let revision = self.options.revision.clone().unwrap_or(Revision::Head);
-        let removing = self
-            .lanes
-            .in_flight()
-            .into_iter()
+        let in_flight = self.lanes.in_flight();
+        let removing = in_flight
+            .iter()
             .filter(|(_, flight)| flight.action == Action::Uninstall)
-            .map(|(id, _)| id)
+            .map(|(id, _)| id.clone())
             .collect();
+        self.ledger.begin_pass(in_flight.into_keys().collect());
         self.began = Instant::now();
         self.serving.join(std::mem::take(&mut self.again));
         self.pass = Some(tokio::spawn(async move {
@@ -91,7 +91,8 @@ impl Daemon<'_> {
             }
         }
         self.service.tell(vec![NotifyState::Watchdog]);
-        self.status_changed();
+        // At once: what was found drifted may be put back before the status would be due.
+        self.write_status();
     }
 
     /// Logs what a pass found; one that found the same as the last only for those who ask for more.

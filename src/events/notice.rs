@@ -161,6 +161,9 @@ fn hold(entry: &StatusEntry, before: Option<Reason>) -> Seen {
 /// Somebody else changed what was as wanted. That a record differs may be a commit's doing as well.
 fn drift(entry: &StatusEntry, seen: bool) -> Seen {
     let so = |reason: Reason| Seen::So(reason, reason.story().to_owned());
+    if entry.midway {
+        return Seen::Unclear;
+    }
     match (entry.action, entry.planned) {
         // What is held may have drifted or not: the reason is about the hold.
         (Action::Unreadable | Action::Blocked | Action::Conflict, _) => Seen::Unclear,

@@ -33,7 +33,7 @@ impl PlannedExchange {
     }
 
     /// An entry of something no valid file declares.
-    pub(super) fn undeclared(
+    pub(crate) fn undeclared(
         id: Option<ExchangeId>,
         action: Action,
         reason: Reason,

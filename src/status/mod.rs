@@ -126,6 +126,9 @@ pub struct StatusEntry {
     /// Why the plan says so.
     #[serde(default)]
     pub planned: Option<Reason>,
+    /// The plan is from before or amid our own change, so what it finds missing or different may be that change.
+    #[serde(default)]
+    pub midway: bool,
     /// What lets it through, when a guard holds it.
     #[serde(default)]
     pub needs: Option<String>,

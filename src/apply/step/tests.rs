@@ -1,6 +1,6 @@
 use super::*;
 use crate::observe::observed::SecretIdentity;
-use crate::plan::action::{Action, ChartChange, Figures, Precondition, StepKind};
+use crate::plan::action::{Action, Precondition, StepKind};
 
 fn secret(revision: u32) -> SecretIdentity {
     SecretIdentity {
@@ -25,31 +25,13 @@ fn seen(revision: u32, status: ReleaseStatus) -> Seen {
 
 fn entry(action: Action, steps: &[StepKind], revision: Option<u32>) -> PlannedExchange {
     PlannedExchange {
-        id: None,
-        name: String::new(),
-        file: String::new(),
-        line: 0,
-        action,
-        reason: Reason::FileAdded,
-        text: String::new(),
-        destructive: false,
-        effects: vec![],
-        effects_from: None,
-        figures: Figures::default(),
         steps: steps.to_vec(),
-        chart: ChartChange::default(),
-        values: vec![],
-        subjects: vec![],
-        links: vec![],
-        registry: None,
-        guard: None,
-        diagnostics: vec![],
         precondition: Precondition {
             secret: revision.map(secret),
             revision,
             record: None,
         },
-        fingerprint: String::new(),
+        ..PlannedExchange::undeclared(None, action, Reason::FileAdded, "")
     }
 }
 

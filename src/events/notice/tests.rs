@@ -156,6 +156,28 @@ fn drift_is_told_and_that_it_is_over() {
 }
 
 #[test]
+fn what_was_seen_amid_our_own_work_is_no_drift() {
+    let mut world = World::new();
+    world.told();
+    for (action, planned) in [
+        (Action::Register, Reason::RecordMissing),
+        (Action::Install, Reason::FileAdded),
+        (Action::Upgrade, Reason::ChangedByOthers),
+    ] {
+        world.entry().action = action;
+        world.entry().planned = Some(planned);
+        world.entry().midway = true;
+        assert!(world.told().is_empty(), "{planned}");
+        world.entry().midway = false;
+        assert_eq!(world.told().len(), 1, "{planned}");
+        world.entry().midway = true;
+        assert!(world.told().is_empty(), "nor is it over: {planned}");
+        *world.entry() = ready("us/ns/nats");
+        assert_eq!(world.told(), ["us/ns/nats Drift over"]);
+    }
+}
+
+#[test]
 fn what_is_removed_is_forgotten_and_what_is_not_seen_is_not() {
     let mut world = World::new();
     world.told();

@@ -8,7 +8,7 @@ use crate::apply::order::Leftover;
 use crate::exchange::desired::{ChartRef, DesiredExchange, Terms};
 use crate::id::ClusterId;
 use crate::observe::observed::SecretIdentity;
-use crate::plan::action::{ChartChange, Figures, Precondition};
+use crate::plan::action::Precondition;
 
 /// A secret among the values of every exchange.
 pub(super) const CANARY: &str = "hunter2-word";
@@ -221,31 +221,12 @@ pub(super) fn plan(fake: &Fake, ids: &[ExchangeId], present: bool) -> (Plan, Des
             _ => Action::None,
         };
         plan.exchanges.push(PlannedExchange {
-            id: Some(id.clone()),
-            name: String::new(),
-            file: String::new(),
-            line: 0,
-            action,
-            reason: Reason::FileAdded,
-            text: String::new(),
-            destructive: false,
-            effects: vec![],
-            effects_from: None,
-            figures: Figures::default(),
-            steps: vec![],
-            chart: ChartChange::default(),
-            values: vec![],
-            subjects: vec![],
-            links: vec![],
-            registry: None,
-            guard: None,
-            diagnostics: vec![],
             precondition: Precondition {
                 secret: release.map(|(revision, _)| secret(*revision)),
                 revision: release.map(|(revision, _)| *revision),
                 record: None,
             },
-            fingerprint: String::new(),
+            ..PlannedExchange::undeclared(Some(id.clone()), action, Reason::FileAdded, "")
         });
         if present {
             desired.exchanges.insert(id.clone(), wanted(id).into());

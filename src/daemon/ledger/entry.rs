@@ -1,0 +1,133 @@
+//! What a status says of one exchange.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::{Ledger, release_of};
+use crate::apply::{InFlight, OutcomeResult};
+use crate::daemon::standing::Standing;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::health::Health;
+use crate::id::ExchangeId;
+use crate::mask::masked_findings;
+use crate::pass::Survey;
+use crate::plan::action::PlannedExchange;
+use crate::reason::Reason;
+use crate::status::StatusEntry;
+
+impl Ledger {
+    pub(super) fn entry(
+        &self,
+        survey: &Survey,
+        entry: &PlannedExchange,
+        in_flight: &BTreeMap<ExchangeId, InFlight>,
+        now: Timestamp,
+    ) -> StatusEntry {
+        let Standing {
+            phase,
+            reason,
+            mut text,
+        } = self.standing(entry, in_flight);
+        let diagnostics = if reason == Reason::FileInvalid {
+            errors(entry)
+        } else {
+            Vec::new()
+        };
+        if let Some(first) = diagnostics.first() {
+            text = finding(first);
+        }
+        let release = entry
+            .id
+            .as_ref()
+            .and_then(|id| release_of(&survey.observed, id));
+        let wanted = entry
+            .id
+            .as_ref()
+            .and_then(|id| survey.desired.exchanges.get(id));
+        let (health, client_urls) = entry
+            .id
+            .as_ref()
+            .and_then(|id| self.health.get(id))
+            .map_or(("unknown", Vec::new()), |condition| {
+                (word(&condition.health), condition.client_urls.clone())
+            });
+        // What is being done to it makes what it said before worth nothing.
+        let moving = entry
+            .id
+            .as_ref()
+            .is_some_and(|id| in_flight.contains_key(id));
+        let health = if moving { "waiting" } else { health };
+        StatusEntry {
+            id: entry.id.clone(),
+            name: entry.name.clone(),
+            file: entry.file.clone(),
+            action: entry.action,
+            planned: Some(entry.reason),
+            midway: self.is_midway(entry),
+            needs: entry.guard.as_ref().map(|guard| guard.needs.clone()),
+            next: entry
+                .id
+                .as_ref()
+                .and_then(|id| self.retries.get(id))
+                .copied(),
+            phase,
+            reason,
+            text,
+            diagnostics,
+            revision: release.map(|release| release.revision),
+            chart_version: entry
+                .chart
+                .new
+                .clone()
+                .or_else(|| entry.chart.old.clone())
+                .or_else(|| wanted.map(|wanted| wanted.chart.version.clone())),
+            health: health.to_owned(),
+            degraded: !moving && entry.id.as_ref().is_some_and(|id| self.is_degraded(id)),
+            commit: release.and_then(|release| release.stamp.as_ref()?.commit.clone()),
+            since: now,
+            public_url: wanted.and_then(|wanted| wanted.public_url.clone()),
+            client_urls,
+            system_id: wanted
+                .map(|wanted| wanted.system_id.clone())
+                .or_else(|| entry.id.as_ref().map(ExchangeId::system_id)),
+        }
+    }
+
+    /// Whether what the plan says of it may be our own doing: it was looked at while we changed it, or the change was made since.
+    fn is_midway(&self, entry: &PlannedExchange) -> bool {
+        let Some(id) = &entry.id else { return false };
+        let outcome = self.outcomes.get(id);
+        let done = outcome.is_some_and(|outcome| outcome.result == OutcomeResult::Done);
+        self.midway.contains(id) || entry.action.is_change() && done
+    }
+}
+
+/// The errors of its file, as far as a status may show them.
+pub(in crate::daemon) fn errors(entry: &PlannedExchange) -> Vec<Diagnostic> {
+    let mut errors = masked_findings(&entry.diagnostics);
+    errors.retain(|found| found.severity == Severity::Error);
+    errors
+}
+
+/// A finding in one line.
+pub(in crate::daemon) fn finding(found: &Diagnostic) -> String {
+    let hint = found.hint.as_ref();
+    let hint = hint.map_or_else(String::new, |hint| format!("; {hint}"));
+    format!(
+        "{}{}: {}{hint}",
+        crate::report::place(found, ": "),
+        found.reason,
+        found.text
+    )
+}
+
+fn word(health: &Health) -> &'static str {
+    match health {
+        Health::Ready => "healthy",
+        Health::Waiting { .. } => "waiting",
+        Health::Failed { .. } => "failed",
+        Health::Limited => "limited",
+        Health::Unknown { .. } => "unknown",
+    }
+}

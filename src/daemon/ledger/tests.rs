@@ -1,0 +1,65 @@
+use serde_json::json;
+
+use super::*;
+use crate::apply::Verdict;
+use crate::apply::effect::Why;
+use crate::plan::policy::Policy;
+use crate::plan::tests::world::{desired, exchange, id, now, observed};
+use crate::status::StatusEntry;
+
+/// A look at one exchange that is released; `registered` or not.
+fn survey(registered: bool) -> Survey {
+    let one = exchange("a", json!({}));
+    let desired = desired([one.clone()]);
+    let mut observed = observed([&one]);
+    if !registered {
+        observed.registry.as_mut().unwrap().records.clear();
+    }
+    let policy = Policy::default();
+    let plan = crate::plan::plan(&desired, &observed, &policy, now());
+    Survey {
+        desired,
+        observed,
+        policy,
+        plan,
+    }
+}
+
+fn ended(verdict: Verdict) -> Outcome {
+    Outcome::new(id("a"), Action::Register, verdict, Vec::new())
+}
+
+fn entry(ledger: &mut Ledger) -> StatusEntry {
+    let status = ledger.status(&BTreeMap::new(), now());
+    status.exchanges.into_iter().next().unwrap()
+}
+
+/// The look of a pass that began during an install is told when the install is long over.
+#[test]
+fn a_look_that_began_during_our_own_work_is_midway_until_the_next() {
+    let mut ledger = Ledger::new(now());
+    ledger.begin_pass(BTreeSet::from([id("a")]));
+    ledger.take_outcome(ended(Verdict::Done));
+    ledger.take_pass(survey(false), BTreeMap::new());
+    let seen = entry(&mut ledger);
+    assert_eq!(seen.planned, Some(Reason::RecordMissing));
+    assert!(seen.midway);
+    ledger.begin_pass(BTreeSet::new());
+    assert!(entry(&mut ledger).midway, "the next one has only begun");
+    ledger.take_pass(survey(false), BTreeMap::new());
+    assert!(!entry(&mut ledger).midway);
+}
+
+#[test]
+fn a_plan_that_was_carried_out_says_no_more_what_is_so() {
+    let mut ledger = Ledger::new(now());
+    ledger.begin_pass(BTreeSet::new());
+    ledger.take_pass(survey(false), BTreeMap::new());
+    let why = Why::new(Reason::RegistryUnreadable, "x");
+    ledger.take_outcome(ended(Verdict::Failed(why)));
+    assert!(!entry(&mut ledger).midway, "it is still so");
+    ledger.take_outcome(ended(Verdict::Done));
+    assert!(entry(&mut ledger).midway);
+    ledger.take_pass(survey(true), BTreeMap::new());
+    assert!(!entry(&mut ledger).midway);
+}
