@@ -35,7 +35,7 @@ pub enum ChartError {
         /// What was asked for, without credentials.
         address: String,
         /// The client's error.
-        source: reqwest::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The repository does not have it.
     #[error("{repository} has no chart {name} of version {version}", name = .chart.name, version = .chart.version)]
@@ -86,8 +86,18 @@ pub enum ChartError {
         seconds: u64,
     },
     /// A kind of repository that is not served.
-    #[error("{0} repositories are not supported yet; use https, a folder or an archive")]
+    #[error(
+        "charts are not fetched from {0} addresses; name an https or oci repository, a folder or an archive"
+    )]
     NotSupported(String),
+    /// The registry wants to know who asks, or does not let him in.
+    #[error(
+        "{0} asks for a login, or refuses the one it got: check chart.username and chart.password_file"
+    )]
+    Refused(String),
+    /// Nothing in it.
+    #[error("chart.password_file: {0} is empty, or no text")]
+    NoPassword(PathBuf),
 }
 
 impl ChartError {
@@ -102,7 +112,9 @@ impl ChartError {
             | Self::Absent { .. }
             | Self::OtherChart { .. }
             | Self::TooLong { .. }
-            | Self::NotSupported(_) => Reason::ChartUnavailable,
+            | Self::NotSupported(_)
+            | Self::Refused(_)
+            | Self::NoPassword(_) => Reason::ChartUnavailable,
         }
     }
 }

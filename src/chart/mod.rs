@@ -3,8 +3,10 @@
 mod archive;
 mod error;
 mod index;
+mod oci;
 mod pack;
 mod repository;
+mod source;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,9 +18,9 @@ use crate::id::Digest;
 use crate::reason::Reason;
 
 pub use error::ChartError;
+pub use source::{ChartSource, Login};
 
 use index::Index;
-use repository::Repository;
 
 /// An archive at hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,36 +29,6 @@ pub struct ChartArchive {
     pub path: PathBuf,
     /// SHA-256 of the archive.
     pub digest: Digest,
-}
-
-/// Where charts come from.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ChartSource {
-    /// `https://…`, or a folder or archive on this host.
-    pub repository: String,
-    /// Certificates trusted beside the system's.
-    pub ca_file: Option<PathBuf>,
-    /// The archives that are accepted, by version.
-    pub pinned: Option<(String, Digest)>,
-}
-
-impl ChartSource {
-    fn is_remote(&self) -> bool {
-        self.repository.contains("://")
-    }
-
-    fn check_pin(&self, chart: &ChartRef, found: &Digest) -> Result<(), ChartError> {
-        match &self.pinned {
-            Some((version, pinned)) if *version == chart.version && pinned != found => {
-                Err(ChartError::DigestChanged {
-                    chart: chart.clone(),
-                    known: pinned.clone(),
-                    found: found.clone(),
-                })
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 /// The archives of one state folder.
@@ -154,7 +126,7 @@ impl ChartStore {
         chart: &ChartRef,
     ) -> Result<ChartArchive, ChartError> {
         let downloaded = if source.is_remote() {
-            Some(Repository::new(source)?.download(chart).await?)
+            Some(source.download(chart).await?)
         } else {
             None
         };

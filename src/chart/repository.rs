@@ -3,21 +3,24 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use url::Url;
 
+use super::ChartError;
 use super::archive::LONGEST;
-use super::{ChartError, ChartSource};
+use super::source::Credentials;
 use crate::exchange::desired::ChartRef;
 use crate::id::Digest;
 
-const CONNECT: Duration = Duration::from_secs(10);
-const TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const CONNECT: Duration = Duration::from_secs(10);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The client of one repository.
 pub(super) struct Repository {
     client: reqwest::Client,
     base: Url,
+    credentials: Option<Credentials>,
 }
 
 #[derive(Deserialize)]
@@ -34,33 +37,26 @@ struct Entry {
 }
 
 impl Repository {
-    pub(super) fn new(source: &ChartSource) -> Result<Self, ChartError> {
-        let unsupported = || {
-            let scheme = source.repository.split("://").next().unwrap_or_default();
-            ChartError::NotSupported(format!("{scheme}://"))
-        };
-        // Without the slash at the end the last part of the path would be replaced when joined.
-        let text = format!("{}/", source.repository.trim_end_matches('/'));
-        let base = Url::parse(&text).map_err(|_| unsupported())?;
-        if !matches!(base.scheme(), "http" | "https") {
-            return Err(unsupported());
-        }
+    /// The repository at an address that ends with a slash; `certificates` (PEM) are trusted beside the system's.
+    pub(super) fn new(
+        base: Url,
+        certificates: Option<&[u8]>,
+        credentials: Option<Credentials>,
+    ) -> Result<Self, ChartError> {
+        let failed = |source| fetch(&base, source);
         let mut builder = reqwest::Client::builder()
             .connect_timeout(CONNECT)
             .timeout(TIMEOUT);
-        if let Some(path) = &source.ca_file {
-            let failed = |source| ChartError::File {
-                verb: "read",
-                path: path.clone(),
-                source,
-            };
-            let pem = std::fs::read(path).map_err(failed)?;
-            let certificates = reqwest::Certificate::from_pem_bundle(&pem)
-                .map_err(|source| fetch(&base, source))?;
+        if let Some(pem) = certificates {
+            let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(failed)?;
             builder = builder.tls_certs_merge(certificates);
         }
-        let client = builder.build().map_err(|source| fetch(&base, source))?;
-        Ok(Self { client, base })
+        let client = builder.build().map_err(failed)?;
+        Ok(Self {
+            client,
+            base,
+            credentials,
+        })
     }
 
     /// The archive, checked against the digest the index names.
@@ -114,7 +110,15 @@ impl Repository {
 
     async fn get(&self, address: &Url, limit: usize) -> Result<Vec<u8>, ChartError> {
         let failed = |source| fetch(address, source);
-        let answer = self.client.get(address.clone()).send().await;
+        let mut request = self.client.get(address.clone());
+        // An index may name archives of any host; only the repository's own is told who asks (CVE-2021-32690).
+        if let Some(credentials) = &self.credentials
+            && address.origin() == self.base.origin()
+        {
+            let password = credentials.password.expose_secret();
+            request = request.basic_auth(&credentials.username, Some(password));
+        }
+        let answer = request.send().await;
         let mut answer = answer
             .and_then(reqwest::Response::error_for_status)
             .map_err(failed)?;
@@ -136,11 +140,11 @@ fn fetch(address: &Url, source: reqwest::Error) -> ChartError {
     ChartError::Fetch {
         address: shown(address),
         // Its own address may carry a password.
-        source: source.without_url(),
+        source: Box::new(source.without_url()),
     }
 }
 
-fn shown(address: &Url) -> String {
+pub(super) fn shown(address: &Url) -> String {
     let mut address = address.clone();
     // Fails only for addresses that cannot have them.
     address.set_username("").ok();

@@ -71,7 +71,7 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "chart.repository",
-        "Where the chart comes from: https, or a folder or archive on this host",
+        "Where the chart comes from: https, oci, or a folder or archive on this host",
     ),
     key("chart.name", "Name of the chart"),
     key(
@@ -79,6 +79,11 @@ pub const KEYS: &[Key] = &[
         "Exact version for exchanges that name none",
     ),
     key("chart.digest", "sha256:… pins the archive of that version"),
+    key("chart.username", "Login of the chart repository"),
+    key(
+        "chart.password_file",
+        "File with the password of the chart repository; read anew for each fetch",
+    ),
     key(
         "chart.ca_file",
         "Certificates trusted for the chart repository beside the system's",

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use crate::config::check::check;
 use crate::config::keys::{KEYS, Key};
-use crate::config::settings::ListenSettings;
 use crate::config::{ConfigError, Settings};
 use crate::id::ClusterId;
 
@@ -324,29 +324,6 @@ fn serde_path(tree: Value, origins: &BTreeMap<String, Origin>) -> Result<Setting
     })
 }
 
-fn check(settings: &Settings) -> Result<(), ConfigError> {
-    if semver::Version::parse(&settings.chart.version).is_err() {
-        return Err(ConfigError::Invalid(format!(
-            "chart.version {:?} is not exact; write one such as 2.14.2",
-            settings.chart.version
-        )));
-    }
-    if let Some((scheme, _)) = settings.chart.repository.split_once("://")
-        && !matches!(scheme, "http" | "https")
-    {
-        return Err(ConfigError::Invalid(format!(
-            "chart.repository: charts are not fetched from {scheme}:// addresses; name a https repository, or a folder or archive of this host"
-        )));
-    }
-    let webhook = settings.listen.webhook;
-    if settings.webhook.secret_file.is_none() && webhook != ListenSettings::default().webhook {
-        return Err(ConfigError::Invalid(format!(
-            "listen.webhook {webhook}: there is no webhook without a secret; name a file with one in webhook.secret_file"
-        )));
-    }
-    Ok(())
-}
-
 fn state_folder(environment: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
     let set = |name: &str| {
         environment(name)
@@ -388,11 +365,30 @@ mod tests {
 
     #[test]
     fn a_chart_repository_that_cannot_be_asked_is_refused() {
-        let error = refused("chart: {repository: 'oci://registry.example.org/charts'}\n");
+        let error = refused("chart: {repository: 'ftp://registry.example.org/charts'}\n");
         assert!(
-            error.contains("chart.repository") && error.contains("oci://"),
+            error.contains("chart.repository") && error.contains("ftp://"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_login_of_the_chart_repository_is_whole_and_never_in_the_clear() {
+        let error = refused("chart: {username: bot}\n");
+        assert!(error.contains("chart.password_file"), "{error}");
+        let login = "username: bot, password_file: /p";
+        let error = refused(&format!(
+            "chart: {{repository: 'http://charts.example.org', {login}}}\n"
+        ));
+        assert!(error.contains("chart.password_file"), "{error}");
+        for allowed in ["oci://charts.example.org", "http://127.0.0.1:1"] {
+            let file = file(&format!("chart: {{repository: '{allowed}', {login}}}\n"));
+            let overrides = Overrides {
+                config: Some(file.path().into()),
+                ..Overrides::default()
+            };
+            load(&overrides, &|_| None).unwrap();
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The operator's settings, outside the watched repository: defaults < file < environment < flags.
 
 pub mod changes;
+mod check;
 pub mod events;
 pub mod keys;
 pub mod layers;

@@ -173,7 +173,7 @@ impl From<RegistrySettings> for RegistryForm {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChartSettings {
-    /// https, or a folder or archive of this host.
+    /// https or oci, or a folder or archive of this host.
     pub repository: String,
     /// Its name.
     pub name: String,
@@ -181,6 +181,10 @@ pub struct ChartSettings {
     pub version: String,
     /// `sha256:…` of the archive of `version`.
     pub digest: Option<String>,
+    /// For https and oci.
+    pub username: Option<String>,
+    /// For https and oci.
+    pub password_file: Option<PathBuf>,
     /// Trusted beside the system's.
     pub ca_file: Option<PathBuf>,
 }
@@ -192,6 +196,8 @@ impl Default for ChartSettings {
             name: "nats".to_owned(),
             version: "2.14.2".to_owned(),
             digest: None,
+            username: None,
+            password_file: None,
             ca_file: None,
         }
     }

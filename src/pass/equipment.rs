@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::chart::{ChartSource, ChartStore};
+use crate::chart::{ChartSource, ChartStore, Login};
 use crate::cluster::{ClusterAccess, Inventory};
 use crate::config::Settings;
 use crate::config::settings::{ListenSettings, RegistrySettings};
@@ -229,9 +229,15 @@ pub fn chart_source(settings: &Settings) -> Result<ChartSource, PassError> {
             Some((chart.version.clone(), digest))
         }
     };
+    let login = chart.username.clone().zip(chart.password_file.clone());
+    let login = login.map(|(username, password_file)| Login {
+        username,
+        password_file,
+    });
     Ok(ChartSource {
         repository: chart.repository.clone(),
         ca_file: chart.ca_file.clone(),
+        login,
         pinned,
     })
 }

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use super::{Case, ROOT};
+use super::{Case, ROOT, program};
 
 pub(crate) const CASES: &[Case] = &[
     (
@@ -24,7 +24,8 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 fn promtool(arguments: &[&str]) -> Output {
-    Command::new("promtool").args(arguments).output().unwrap()
+    let program = program("promtool").unwrap();
+    Command::new(program).args(arguments).output().unwrap()
 }
 
 fn read(path: &str) -> String {

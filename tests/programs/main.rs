@@ -72,6 +72,10 @@ fn is_there(name: &str) -> bool {
 pub(crate) fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).map(|folder| folder.join(name));
-    let kept = fleet::cache::Cache::open().map(|cache| cache.tools().join(format!("{name}-old")));
+    let tools = fleet::cache::Cache::open().map(|cache| cache.tools());
+    let kept = tools.into_iter().flat_map(|tools| {
+        let old = tools.join(format!("{name}-old"));
+        [tools.join(name), old]
+    });
     found.chain(kept).find(|path| path.exists())
 }

@@ -9,6 +9,7 @@
 
 mod access;
 mod activation;
+mod charts;
 mod churn;
 mod crash;
 mod daemon;

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
+use crate::cache::Cache;
 use crate::process::run;
 use crate::tools::is_root;
 
@@ -64,4 +65,34 @@ pub(super) fn install(packages: &[&str]) -> Result<()> {
     result
         .map(|_| ())
         .with_context(|| format!("cannot install Debian packages {}", packages.join(" ")))
+}
+
+/// A program that is taken out of its package: the package as a whole would be a service from the next boot on.
+pub(super) const TAKEN: &[(&str, &str)] = &[("promtool", "prometheus")];
+
+/// Puts a program of a package into the cache; nothing else of the package is installed.
+pub(super) fn take_out(program: &str, package: &str, cache: &Cache) -> Result<()> {
+    let folder = tempfile::tempdir_in(cache.tools())?;
+    let download = || {
+        run(Command::new("apt-get")
+            .current_dir(folder.path())
+            .args(["download", package]))
+    };
+    download()
+        .or_else(|_| {
+            run(Command::new("apt-get").arg("update"))?;
+            download()
+        })
+        .with_context(|| format!("cannot fetch the Debian package {package}"))?;
+    let archive = std::fs::read_dir(folder.path())?
+        .next()
+        .with_context(|| format!("apt-get fetched no {package}"))??;
+    let content = folder.path().join("content");
+    run(Command::new("dpkg-deb")
+        .arg("--extract")
+        .arg(archive.path())
+        .arg(&content))?;
+    let taken = content.join("usr/bin").join(program);
+    std::fs::rename(taken, cache.tools().join(program))
+        .with_context(|| format!("the Debian package {package} has no {program}"))
 }

@@ -123,6 +123,13 @@ pub(super) const BUILDS: &[Build] = &[
         package: "helm.sh/helm/v4/cmd/helm",
         variable: Some("helm.sh/helm/v4/internal/version.version"),
     },
+    build(
+        "oci-registry",
+        "0.22.1",
+        "10 s",
+        "oci_registry",
+        "github.com/google/go-containerregistry/cmd/registry",
+    ),
 ];
 
 impl Build {

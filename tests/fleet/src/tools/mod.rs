@@ -35,6 +35,8 @@ pub struct Tools {
     pub scheduler: PathBuf,
     /// kubelet.
     pub kubelet: PathBuf,
+    /// A registry of images, and of charts.
+    pub oci_registry: PathBuf,
 }
 
 /// The server version the chart installs by default.
@@ -52,7 +54,11 @@ impl Tools {
             .filter(|build| !build.is_installed(cache))
             .collect();
         let packages = debian::missing();
-        let total = missing.len() + usize::from(!packages.is_empty());
+        let to_take: Vec<_> = debian::TAKEN
+            .iter()
+            .filter(|(program, _)| is_root() && !folder.join(program).exists())
+            .collect();
+        let total = missing.len() + usize::from(!packages.is_empty()) + to_take.len();
         let mut number = 0;
         if !packages.is_empty() {
             number += 1;
@@ -61,6 +67,14 @@ impl Tools {
                 packages.join(" ")
             ));
             debian::install(&packages)?;
+            step.done();
+        }
+        for (program, package) in to_take {
+            number += 1;
+            let step = progress::step(format!(
+                "[{number}/{total}] {program} out of Debian package {package}"
+            ));
+            debian::take_out(program, package, cache)?;
             step.done();
         }
         for build in missing {
@@ -88,6 +102,7 @@ impl Tools {
             controller_manager: folder.join("kube-controller-manager"),
             scheduler: folder.join("kube-scheduler"),
             kubelet: folder.join("kubelet"),
+            oci_registry: folder.join("oci-registry"),
         }
     }
 }
