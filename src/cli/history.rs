@@ -79,13 +79,14 @@ fn table(deeds: &[Deed], width: u16) -> String {
             deed.action.clone().unwrap_or_else(|| "-".to_owned()),
             deed.result.to_owned(),
             why.join(": "),
+            deed.actor.clone().unwrap_or_else(|| "-".to_owned()),
             commit.to_owned(),
             change(deed),
             format!("{:.1} s", deed.seconds),
         ]
     });
     let header = [
-        "TIME", "EXCHANGE", "ACTION", "RESULT", "REASON", "COMMIT", "CHANGE", "TOOK",
+        "TIME", "EXCHANGE", "ACTION", "RESULT", "REASON", "BY", "COMMIT", "CHANGE", "TOOK",
     ];
     crate::report::table(header, "REASON", rows, width)
 }

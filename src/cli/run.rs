@@ -58,7 +58,7 @@ pub(super) async fn run(
     check(&settings)?;
     telemetry.set_level(settings.log.level);
     let equipment = Equipment::connect(settings, Purpose::Change).await?;
-    let session = Session::begin(&equipment).map_err(super::apply::held)?;
+    let session = Session::begin(&equipment, "run").map_err(super::apply::held)?;
     output.say(&format!(
         "watching {}",
         equipment.repository.source.display()

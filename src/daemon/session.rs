@@ -28,11 +28,11 @@ pub struct Session {
 }
 
 impl Session {
-    /// Takes the lock and opens the journal.
-    pub fn begin(equipment: &Equipment) -> Result<Self, PassError> {
+    /// Takes the lock and opens the journal in the name of a command.
+    pub fn begin(equipment: &Equipment, command: &str) -> Result<Self, PassError> {
         let state = &equipment.state;
         let lock = state.lock(Timestamp::now())?;
-        let journal = Arc::new(Journal::open(&state.private("journal")?)?);
+        let journal = Arc::new(Journal::open(&state.private("journal")?, &actor(command))?);
         let runtime = state.private("cache/runtime")?;
         // Kubeconfigs of a run that was killed.
         Kubeconfig::sweep(&runtime).map_err(crate::state::io("sweep", &runtime))?;
@@ -92,4 +92,15 @@ pub fn limits(settings: &Settings) -> Limits {
         halt_after: settings.policy.halt_after,
         health: settings.health.timeout,
     }
+}
+
+/// Who is told to have done what is done: the command, and the account it runs under.
+fn actor(command: &str) -> String {
+    let id = rustix::process::geteuid();
+    let account = uzers::get_user_by_uid(id.as_raw());
+    let name = account.map_or_else(
+        || id.to_string(),
+        |account| account.name().to_string_lossy().into_owned(),
+    );
+    format!("{command} as {name}")
 }

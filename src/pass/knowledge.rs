@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn who_only_looks_knows_the_same_installs() {
         let folder = tempfile::tempdir().unwrap();
-        let journal = Journal::open(folder.path()).unwrap();
+        let journal = Journal::open(folder.path(), "test").unwrap();
         let done = |name: &str, step: &str, detail: serde_json::Value| {
             for phase in [Phase::Intent, Phase::Done] {
                 let line = Line {

@@ -64,20 +64,22 @@ struct Writer {
     end: End,
 }
 
-/// The last line.
+/// The last line, and who writes the next.
 #[derive(Debug, Clone)]
 struct End {
     seq: u64,
     hash: Digest,
+    actor: String,
 }
 
 impl Journal {
-    /// Opens the journal in `folder`: cuts a torn last line, checks the chain of what has to be read.
-    pub fn open(folder: &Path) -> Result<Self, JournalError> {
-        Self::open_with(folder, LONGEST)
+    /// Opens the journal in `folder`: cuts a torn last line, checks the chain of what has to be read. Lines are written in
+    /// the name of `actor`.
+    pub fn open(folder: &Path, actor: &str) -> Result<Self, JournalError> {
+        Self::open_with(folder, actor, LONGEST)
     }
 
-    fn open_with(folder: &Path, longest: u64) -> Result<Self, JournalError> {
+    fn open_with(folder: &Path, actor: &str, longest: u64) -> Result<Self, JournalError> {
         file::sweep(folder, KEPT)?;
         let numbers = file::numbers(folder)?;
         let newest = numbers.last().copied();
@@ -89,12 +91,14 @@ impl Journal {
         let mut end = End {
             seq: 0,
             hash: entry::beginning(),
+            actor: actor.to_owned(),
         };
         for (entry, hash) in file::since_state(folder, &numbers)? {
             known.take(&entry);
             end = End {
                 seq: entry.seq,
                 hash,
+                ..end
             };
         }
         let number = newest.unwrap_or(1);
@@ -308,6 +312,7 @@ impl End {
             seq: self.seq + 1,
             prev: self.hash.clone(),
             time: Timestamp::now(),
+            actor: Some(self.actor.clone()),
             pass: line.pass,
             commit: line.commit,
             id: line.id,
@@ -323,6 +328,7 @@ impl End {
         let end = Self {
             seq: entry.seq,
             hash: Digest::of(&text),
+            actor: self.actor.clone(),
         };
         text.push(b'\n');
         Ok((entry, text, end))

@@ -160,6 +160,7 @@ fn a_suspended_exchange_waits_for_its_person_and_history_tells_all_of_it() {
     );
     assert_eq!(deeds[1]["commit"], commit.as_str());
     assert_eq!(deeds[0]["after"], deeds[1]["before"]);
+    assert_eq!(deeds[0]["actor"], "run as root");
     assert_eq!(daemon.stop(), 0);
 
     let path = world.state().join("journal/000001.jsonl");

@@ -31,7 +31,7 @@ impl Stage {
     pub(super) async fn set(settings: Settings) -> Result<Self, Failure> {
         check(&settings)?;
         let equipment = Equipment::connect(settings, Purpose::Change).await?;
-        let session = Session::begin(&equipment).map_err(held)?;
+        let session = Session::begin(&equipment, "apply").map_err(held)?;
         equipment.repository.source.fetch().await?;
         Ok(Self {
             equipment,

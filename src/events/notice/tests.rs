@@ -14,7 +14,7 @@ impl World {
     /// After a complete pass over one exchange that is ready.
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let journal = Journal::open(folder.path()).unwrap();
+        let journal = Journal::open(folder.path(), "test").unwrap();
         let mut status = Status::new(1, jiff::Timestamp::UNIX_EPOCH);
         status.pass = 1;
         status.complete = true;

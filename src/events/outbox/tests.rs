@@ -35,7 +35,7 @@ impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let state = State::open(folder.path()).unwrap();
-        let journal = Journal::open(&state.private("journal").unwrap()).unwrap();
+        let journal = Journal::open(&state.private("journal").unwrap(), "test").unwrap();
         journal.append(done("before")).unwrap();
         let outbox = Outbox::open(&state, "nats", &journal).unwrap();
         Self {
@@ -125,7 +125,7 @@ fn a_journal_that_was_begun_anew_is_told_from_its_beginning() {
     }
     let folder = world.folder.path().join("journal");
     std::fs::rename(&folder, world.folder.path().join("away")).unwrap();
-    world.journal = Journal::open(&world.state.private("journal").unwrap()).unwrap();
+    world.journal = Journal::open(&world.state.private("journal").unwrap(), "test").unwrap();
     world.journal.append(done("a")).unwrap();
     assert_eq!(world.waiting(), ["a"]);
     for name in ["b", "c", "d", "e", "f"] {

@@ -18,6 +18,8 @@ pub struct Deed {
     pub id: ExchangeId,
     /// The pass that asked for it; each process counts its own.
     pub pass: u64,
+    /// Which command did it, and as whom; none where the journal is of a version that did not say.
+    pub actor: Option<String>,
     /// The commit acted for: its author is who wanted it.
     pub commit: Option<CommitId>,
     /// The word of the action; `set_state` where only the record was told how the exchange is. None of an action that
@@ -146,6 +148,7 @@ impl<'a> Open<'a> {
             time: entry.time,
             id: id.clone(),
             pass: entry.pass,
+            actor: entry.actor.clone(),
             commit: entry.commit.clone(),
             reason: text("reason").or_else(|| word(why?, "reason")),
             action,
@@ -168,6 +171,7 @@ impl<'a> Open<'a> {
             time: last.time,
             id: id.clone(),
             pass: last.pass,
+            actor: last.actor.clone(),
             commit: last.commit.clone(),
             action: self.guess(),
             reason: None,
@@ -212,6 +216,7 @@ fn told(id: &ExchangeId, entry: &Entry, released: Option<&String>) -> Deed {
         time: entry.time,
         id: id.clone(),
         pass: entry.pass,
+        actor: entry.actor.clone(),
         commit: entry.commit.clone(),
         action: Some(SET_STATE.to_owned()),
         reason: word(&entry.detail, "state"),

@@ -44,6 +44,9 @@ pub struct Entry {
     pub prev: Digest,
     /// When it was written.
     pub time: Timestamp,
+    /// Which command wrote it, and as whom: `run as natsx-sync`. None in lines of versions that did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
     /// The pass that asked for it.
     pub pass: u64,
     /// The commit acted for.

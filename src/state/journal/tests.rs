@@ -18,7 +18,7 @@ fn line(name: &str, step: &str, phase: Phase, detail: Value) -> Line {
 #[test]
 fn an_intent_is_open_until_its_outcome() {
     let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::open(folder.path()).unwrap();
+    let journal = Journal::open(folder.path(), "test").unwrap();
     let append = |phase| {
         let detail = json!({"file": "exchanges/a.yaml", "system_id": "x"});
         journal
@@ -31,7 +31,7 @@ fn an_intent_is_open_until_its_outcome() {
     append(Phase::Done);
     assert!(journal.open_intents().is_empty());
     drop(journal);
-    let journal = Journal::open(folder.path()).unwrap();
+    let journal = Journal::open(folder.path(), "test").unwrap();
     assert_eq!(
         journal.installed(&id("a")).unwrap().file,
         "exchanges/a.yaml"
@@ -45,9 +45,30 @@ fn an_intent_is_open_until_its_outcome() {
 }
 
 #[test]
+fn who_writes_is_written_and_lines_that_do_not_say_it_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    for actor in ["apply as alice", "run as natsx-sync"] {
+        let journal = Journal::open(folder.path(), actor).unwrap();
+        let done = line("a", "finished", Phase::Done, json!({"action": "install"}));
+        journal.append(done).unwrap();
+    }
+    let (entries, _) = Journal::look(folder.path()).unwrap();
+    let told = deeds(&entries);
+    let told: Vec<_> = told
+        .iter()
+        .filter_map(|deed| deed.actor.as_deref())
+        .collect();
+    assert_eq!(told, ["apply as alice", "run as natsx-sync"]);
+    let mut old = serde_json::to_value(&entries[0]).unwrap();
+    old.as_object_mut().unwrap().remove("actor");
+    let old: Entry = serde_json::from_value(old).unwrap();
+    assert_eq!(old.actor, None);
+}
+
+#[test]
 fn a_torn_last_line_is_cut_and_the_rest_kept() {
     let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::open(folder.path()).unwrap();
+    let journal = Journal::open(folder.path(), "test").unwrap();
     journal
         .append(line("a", "helm_install", Phase::Intent, Value::Null))
         .unwrap();
@@ -58,11 +79,11 @@ fn a_torn_last_line_is_cut_and_the_rest_kept() {
         let mut torn = whole.clone();
         torn.extend_from_slice(&whole[..cut]);
         std::fs::write(&path, torn).unwrap();
-        let journal = Journal::open(folder.path()).unwrap();
+        let journal = Journal::open(folder.path(), "test").unwrap();
         assert_eq!(journal.open_intents().len(), 1);
         assert_eq!(std::fs::read(&path).unwrap(), whole);
     }
-    let journal = Journal::open(folder.path()).unwrap();
+    let journal = Journal::open(folder.path(), "test").unwrap();
     journal
         .append(line("a", "helm_install", Phase::Failed, Value::Null))
         .unwrap();
@@ -72,7 +93,7 @@ fn a_torn_last_line_is_cut_and_the_rest_kept() {
 #[test]
 fn a_change_in_the_middle_shows() {
     let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::open(folder.path()).unwrap();
+    let journal = Journal::open(folder.path(), "test").unwrap();
     for name in ["a", "b", "c"] {
         journal
             .append(line(name, "register", Phase::Done, Value::Null))
@@ -88,13 +109,13 @@ fn a_change_in_the_middle_shows() {
     ] {
         std::fs::write(&path, changed).unwrap();
         assert!(matches!(
-            Journal::open(folder.path()),
+            Journal::open(folder.path(), "test"),
             Err(JournalError::Chain { .. })
         ));
     }
     std::fs::write(&path, text.replacen("{\"seq\":2", "{seq:2", 1)).unwrap();
     assert!(matches!(
-        Journal::open(folder.path()),
+        Journal::open(folder.path(), "test"),
         Err(JournalError::Line { .. })
     ));
 }
@@ -102,7 +123,7 @@ fn a_change_in_the_middle_shows() {
 #[test]
 fn nothing_is_forgotten_when_files_go() {
     let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::open_with(folder.path(), 2000).unwrap();
+    let journal = Journal::open_with(folder.path(), "test", 2000).unwrap();
     let refused = Refused {
         digest: Some(Digest::of(b"x")),
         why: crate::apply::effect::Why::new(crate::reason::Reason::HelmFailed, "no"),
@@ -127,7 +148,7 @@ fn nothing_is_forgotten_when_files_go() {
     for number in &numbers[..numbers.len() - 1] {
         std::fs::remove_file(file::path(folder.path(), *number)).unwrap();
     }
-    let journal = Journal::open(folder.path()).unwrap();
+    let journal = Journal::open(folder.path(), "test").unwrap();
     assert_eq!(journal.installed(&id("a")).unwrap().file, "f");
     assert_eq!(journal.refusals()[&id("a")], refused);
 }
@@ -135,7 +156,7 @@ fn nothing_is_forgotten_when_files_go() {
 #[test]
 fn deeds_tell_what_was_done_with_what_came_of_it() {
     let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::open(folder.path()).unwrap();
+    let journal = Journal::open(folder.path(), "test").unwrap();
     let append = |step: &str, phase, detail| {
         journal.append(line("a", step, phase, detail)).unwrap();
     };
@@ -203,7 +224,7 @@ fn deeds_tell_what_was_done_with_what_came_of_it() {
 #[test]
 fn what_was_interrupted_stays_told_beside_what_finished_it() {
     let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::open(folder.path()).unwrap();
+    let journal = Journal::open(folder.path(), "test").unwrap();
     let append = |pass: u64, step: &str, phase, detail| {
         let line = Line {
             pass,
@@ -239,7 +260,7 @@ fn what_was_interrupted_stays_told_beside_what_finished_it() {
 #[test]
 fn a_changed_line_is_found_and_what_stands_before_it_is_still_told() {
     let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::open(folder.path()).unwrap();
+    let journal = Journal::open(folder.path(), "test").unwrap();
     for name in ["a", "b", "c"] {
         let done = json!({"action": "install"});
         let finished = line(name, "finished", Phase::Done, done);
@@ -260,7 +281,7 @@ fn a_changed_line_is_found_and_what_stands_before_it_is_still_told() {
 #[test]
 fn a_new_file_that_was_cut_off_before_its_state_stands_on_the_one_before() {
     let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::open_with(folder.path(), 2000).unwrap();
+    let journal = Journal::open_with(folder.path(), "test", 2000).unwrap();
     let install = json!({"file": "f"});
     journal
         .append(line("a", "helm_install", Phase::Done, install))
@@ -276,13 +297,13 @@ fn a_new_file_that_was_cut_off_before_its_state_stands_on_the_one_before() {
     let (state, _) = text.split_once('\n').unwrap();
     for cut in [0, 1, state.len() / 2, state.len()] {
         std::fs::write(&second, &state.as_bytes()[..cut]).unwrap();
-        let journal = Journal::open_with(folder.path(), 2000).unwrap();
+        let journal = Journal::open_with(folder.path(), "test", 2000).unwrap();
         assert_eq!(journal.installed(&id("a")).unwrap().file, "f", "{cut}");
         drop(journal);
         // Mended: it has its state again and follows on the one before.
         Journal::entries(folder.path()).unwrap();
         std::fs::rename(file::path(folder.path(), 1), folder.path().join("away")).unwrap();
-        let journal = Journal::open_with(folder.path(), 2000).unwrap();
+        let journal = Journal::open_with(folder.path(), "test", 2000).unwrap();
         assert_eq!(journal.installed(&id("a")).unwrap().file, "f", "{cut}");
         std::fs::rename(folder.path().join("away"), file::path(folder.path(), 1)).unwrap();
     }
@@ -291,7 +312,7 @@ fn a_new_file_that_was_cut_off_before_its_state_stands_on_the_one_before() {
 #[test]
 fn a_file_without_a_state_line_is_read_with_the_one_before_or_not_at_all() {
     let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::open(folder.path()).unwrap();
+    let journal = Journal::open(folder.path(), "test").unwrap();
     for name in ["a", "b"] {
         let install = json!({"file": name});
         journal
@@ -304,19 +325,19 @@ fn a_file_without_a_state_line_is_read_with_the_one_before_or_not_at_all() {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     std::fs::write(&first, lines[..2].concat()).unwrap();
     std::fs::write(&second, lines[2]).unwrap();
-    let journal = Journal::open(folder.path()).unwrap();
+    let journal = Journal::open(folder.path(), "test").unwrap();
     for name in ["a", "b"] {
         assert_eq!(journal.installed(&id(name)).unwrap().file, name);
     }
     drop(journal);
     std::fs::write(&first, lines[0]).unwrap();
     assert!(matches!(
-        Journal::open(folder.path()),
+        Journal::open(folder.path(), "test"),
         Err(JournalError::Chain { .. })
     ));
     std::fs::remove_file(&first).unwrap();
     assert!(matches!(
-        Journal::open(folder.path()),
+        Journal::open(folder.path(), "test"),
         Err(JournalError::Beginning { .. })
     ));
 }
@@ -324,7 +345,7 @@ fn a_file_without_a_state_line_is_read_with_the_one_before_or_not_at_all() {
 #[test]
 fn a_new_file_that_cannot_be_made_leaves_the_old_one_in_use() {
     let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::open_with(folder.path(), 300).unwrap();
+    let journal = Journal::open_with(folder.path(), "test", 300).unwrap();
     let register = || line("a", "register", Phase::Done, Value::Null);
     journal.append(register()).unwrap();
     journal.append(register()).unwrap();
@@ -348,7 +369,7 @@ fn a_new_file_that_cannot_be_made_leaves_the_old_one_in_use() {
 #[test]
 fn a_reader_goes_on_from_file_to_file_and_counts_what_was_swept_away() {
     let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::open_with(folder.path(), 2000).unwrap();
+    let journal = Journal::open_with(folder.path(), "test", 2000).unwrap();
     let begin = journal.end();
     for _ in 0..30 {
         journal
@@ -390,7 +411,7 @@ fn a_reader_goes_on_from_file_to_file_and_counts_what_was_swept_away() {
 #[test]
 fn what_was_noticed_is_known_after_files_went() {
     let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::open_with(folder.path(), 2000).unwrap();
+    let journal = Journal::open_with(folder.path(), "test", 2000).unwrap();
     let place = Place::Exchange(id("a"));
     let notice = Notice {
         place: place.clone(),
@@ -409,7 +430,7 @@ fn what_was_noticed_is_known_after_files_went() {
     for number in &numbers[..numbers.len() - 1] {
         std::fs::remove_file(file::path(folder.path(), *number)).unwrap();
     }
-    let journal = Journal::open(folder.path()).unwrap();
+    let journal = Journal::open(folder.path(), "test").unwrap();
     let held = |journal: &Journal| journal.noticed().reason(&place, Aspect::Hold);
     assert_eq!(held(&journal), notice.reason);
     // Nothing was done about the exchange.

@@ -258,7 +258,7 @@ impl Scene {
     }
 
     pub(super) fn lanes(&self, limits: Limits) -> (Lanes<Fake>, mpsc::UnboundedReceiver<Progress>) {
-        let journal = Arc::new(Journal::open(self.folder.path()).unwrap());
+        let journal = Arc::new(Journal::open(self.folder.path(), "test").unwrap());
         Lanes::new(
             Arc::clone(&self.fake),
             journal,

@@ -37,7 +37,7 @@ async fn a_crash_anywhere_leaves_one_release_and_one_record_then_none(
             assert_eq!(releases.len(), expected, "{present} {number}");
             assert_eq!(records.len(), expected, "{present} {number}");
             assert_eq!(scene.fake.installs.load(Ordering::SeqCst), 1);
-            let journal = Journal::open(scene.folder.path()).unwrap();
+            let journal = Journal::open(scene.folder.path(), "test").unwrap();
             assert!(journal.open_intents().is_empty(), "{present} {number}");
         }
     }
@@ -77,7 +77,7 @@ async fn one_pass_answers_for_every_exchange() {
     let (plan, desired) = plan(&scene.fake, &ids, true);
     let pass = crate::apply::Pass {
         world: Arc::clone(&scene.fake),
-        journal: Arc::new(Journal::open(scene.folder.path()).unwrap()),
+        journal: Arc::new(Journal::open(scene.folder.path(), "test").unwrap()),
         limits: limits(),
         number: 1,
     };
