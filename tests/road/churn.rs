@@ -4,9 +4,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::world::{EU, US, World, exchange};
 
-const ROUNDS: u32 = 10;
+/// Unless `NATSX_KILLS` says another number; `cargo xtask bench daemon` does.
+const KILLS: u32 = 10;
 /// From the next start on, the time in which a helm runs aside: how long that takes is the cluster's affair.
 const CONVERGED: Duration = Duration::from_secs(30);
+const A: &str = "nats-churn-a";
+const B: &str = "nats-churn-b";
+const C: &str = "nats-churn-c";
 /// A helm does not run for ever either.
 const LONGEST: Duration = Duration::from_secs(120);
 
@@ -23,49 +27,81 @@ impl Chance {
     }
 }
 
+/// Commits that are made one after the other, each round's values differing from the last.
+struct Churn {
+    world: World,
+    seed: u64,
+    chance: Chance,
+}
+
+/// How long a round took to converge.
+#[derive(Clone, Copy, Default)]
+struct Took {
+    all: Duration,
+    without_helm: Duration,
+}
+
 #[test]
 fn killed_at_any_moment_of_many_commits_it_converges_with_one_release_and_one_record_each() {
-    let world = World::new("churn");
+    let kills = std::env::var("NATSX_KILLS").map_or(KILLS, |text| text.parse().unwrap());
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let seed = u64::from(now.unwrap().subsec_nanos());
-    let mut chance = Chance(seed);
-    let mut daemon = world.daemon();
-    let (mut slowest, mut slowest_alone) = (Duration::ZERO, Duration::ZERO);
-    for round in 1..=ROUNDS {
-        // Nothing that servers have to load: those wait a minute for the kubelet.
-        let more = format!("  service.merge.metadata.annotations: {{round: \"{round}\"}}\n");
-        let comes_and_goes = (round % 2 == 1).then(|| exchange(EU, "nats-churn-c", &more));
-        let commit = world.commit(&[
-            (
-                "exchanges/a.yaml",
-                Some(&exchange(US, "nats-churn-a", &more)),
-            ),
-            (
-                "exchanges/b.yaml",
-                Some(&exchange(EU, "nats-churn-b", &more)),
-            ),
-            ("exchanges/c.yaml", comes_and_goes.as_deref()),
-        ]);
-        std::thread::sleep(Duration::from_millis(chance.below(2500)));
+    let mut churn = Churn {
+        world: World::new("churn"),
+        seed,
+        chance: Chance(seed),
+    };
+    let mut daemon = churn.world.daemon();
+    let mut slowest = Took::default();
+    for round in 1..=kills {
+        let commit = churn.commit(round);
+        std::thread::sleep(Duration::from_millis(churn.chance.below(2500)));
         daemon.kill();
-        daemon = world.daemon();
+        daemon = churn.world.daemon();
+        let took = churn.wait(round, daemon.id(), &commit);
+        churn.check(round);
+        let (all, without_helm) = (took.all.as_secs_f64(), took.without_helm.as_secs_f64());
+        println!("round {round} of {kills}: {all:.2} s, without helm {without_helm:.2} s");
+        slowest.all = slowest.all.max(took.all);
+        slowest.without_helm = slowest.without_helm.max(took.without_helm);
+    }
+    // Read by `cargo xtask bench daemon`.
+    println!(
+        "killed {kills} times: slowest {:.2} s, longest without helm {:.2} s",
+        slowest.all.as_secs_f64(),
+        slowest.without_helm.as_secs_f64()
+    );
+    assert_eq!(daemon.stop(), 0);
+    churn.world.run(&["history", "--last", "1"]).expect(0);
+}
+
+impl Churn {
+    /// Two exchanges change, a third comes and goes. Nothing that servers have to load: those wait a minute for the kubelet.
+    fn commit(&self, round: u32) -> String {
+        let more = format!("  service.merge.metadata.annotations: {{round: \"{round}\"}}\n");
+        let comes_and_goes = is_there(round).then(|| exchange(EU, C, &more));
+        self.world.commit(&[
+            ("exchanges/a.yaml", Some(&exchange(US, A, &more))),
+            ("exchanges/b.yaml", Some(&exchange(EU, B, &more))),
+            ("exchanges/c.yaml", comes_and_goes.as_deref()),
+        ])
+    }
+
+    /// Waits until the process says that all is well at the commit.
+    fn wait(&self, round: u32, pid: u32, commit: &str) -> Took {
         let began = Instant::now();
         let mut without_helm = Duration::ZERO;
         let mut looked = began;
-        while !converged(
-            &world,
-            daemon.id(),
-            &commit,
-            2 + comes_and_goes.iter().count(),
-        ) {
+        while !converged(&self.world, pid, commit, 2 + usize::from(is_there(round))) {
             if without_helm > CONVERGED || began.elapsed() > LONGEST {
-                let status = world.run(&["status"]).stdout;
-                let log = std::fs::read_to_string(world.path("run.log")).unwrap_or_default();
+                let status = self.world.run(&["status"]).stdout;
+                let log = std::fs::read_to_string(self.world.path("run.log")).unwrap_or_default();
                 panic!(
-                    "round {round}, seed {seed}, {without_helm:?} without helm:\n{status}\n{log}"
+                    "round {round}, seed {}, {without_helm:?} without helm:\n{status}\n{log}",
+                    self.seed
                 );
             }
-            let helm = helm_runs(&world);
+            let helm = helm_runs(&self.world);
             std::thread::sleep(Duration::from_millis(100));
             let now = Instant::now();
             if !helm {
@@ -73,36 +109,54 @@ fn killed_at_any_moment_of_many_commits_it_converges_with_one_release_and_one_re
             }
             looked = now;
         }
-        slowest = slowest.max(began.elapsed());
-        slowest_alone = slowest_alone.max(without_helm);
+        Took {
+            all: began.elapsed(),
+            without_helm,
+        }
     }
-    println!(
-        "the slowest of {ROUNDS} rounds took {slowest:?}, the longest time without helm {slowest_alone:?}"
-    );
-    for (cluster, release) in [(US, "nats-churn-a"), (EU, "nats-churn-b")] {
-        let latest = world.latest(cluster, release);
-        assert!(
-            matches!(&latest, Some((_, status)) if status == "deployed"),
-            "seed {seed}: {latest:?}"
-        );
-        let service = world.object(cluster, "service", release).unwrap();
-        assert_eq!(service["metadata"]["annotations"]["round"], "10");
-        assert!(world.record(release).is_some());
+
+    /// One release and one record of each, as the round wants them, and no helm.
+    fn check(&self, round: u32) {
+        let (world, seed) = (&self.world, self.seed);
+        for (cluster, release) in [(US, A), (EU, B), (EU, C)] {
+            let wanted = release != C || is_there(round);
+            let latest = world.latest(cluster, release);
+            let is_deployed = matches!(&latest, Some((_, status)) if status == "deployed");
+            assert_eq!(
+                is_deployed, wanted,
+                "round {round}, seed {seed}: {latest:?}"
+            );
+            assert_eq!(
+                latest.is_some(),
+                wanted,
+                "round {round}, seed {seed}: {latest:?}"
+            );
+            assert_eq!(
+                world.record(release).is_some(),
+                wanted,
+                "round {round}, seed {seed}"
+            );
+            if wanted {
+                let service = world.object(cluster, "service", release).unwrap();
+                let told = &service["metadata"]["annotations"]["round"];
+                assert_eq!(*told, round.to_string(), "{release}, seed {seed}");
+            }
+        }
+        assert!(!helm_runs(world), "a helm is left, seed {seed}");
     }
-    assert_eq!(world.latest(EU, "nats-churn-c"), None);
-    assert!(world.record("nats-churn-c").is_none());
-    assert!(!helm_runs(&world), "a helm is left");
-    assert_eq!(daemon.stop(), 0);
-    world.run(&["history", "--last", "1"]).expect(0);
+}
+
+/// Whether the third exchange is wanted.
+fn is_there(round: u32) -> bool {
+    round % 2 == 1
 }
 
 /// Whether a helm runs, of this daemon or of one that was killed.
 fn helm_runs(world: &World) -> bool {
     let verbs = ["install", "upgrade", "uninstall"];
-    let releases = ["nats-churn-a", "nats-churn-b", "nats-churn-c"];
     let mut all = verbs
         .iter()
-        .flat_map(|verb| releases.map(|release| (*verb, release)));
+        .flat_map(|verb| [A, B, C].map(|release| (*verb, release)));
     all.any(|(verb, release)| world.running_helm(verb, release).is_some())
 }
 

@@ -1,11 +1,13 @@
 //! Processes we started, told apart from everybody else's by id and start time.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use rustix::param::clock_ticks_per_second;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 
@@ -34,7 +36,7 @@ impl Process {
             .spawn()
             .with_context(|| format!("cannot start {name}"))?;
         let pid = i32::try_from(child.id())?;
-        let started = stat(pid).map_or(0, |(_, started)| started);
+        let started = stat(pid).map_or(0, |stat| stat.started);
         Ok(Self {
             name: name.to_owned(),
             pid,
@@ -44,16 +46,16 @@ impl Process {
 
     /// A process found running, to be ended with ours.
     pub fn found(name: &str, pid: i32) -> Option<Self> {
-        stat(pid).map(|(_, started)| Self {
+        stat(pid).map(|stat| Self {
             name: name.to_owned(),
             pid,
-            started,
+            started: stat.started,
         })
     }
 
     /// Whether it still runs. A zombie does not.
     pub fn is_running(&self) -> bool {
-        stat(self.pid).is_some_and(|(state, started)| state != 'Z' && started == self.started)
+        stat(self.pid).is_some_and(|stat| stat.state != 'Z' && stat.started == self.started)
     }
 
     /// Resident memory in bytes.
@@ -62,6 +64,39 @@ impl Process {
             .ok()
             .and_then(|text| text.split_whitespace().nth(1)?.parse::<u64>().ok())
             .map_or(0, |pages| pages * 4096)
+    }
+
+    /// How many files it has open.
+    pub fn open_files(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.pid)).map_or(0, Iterator::count)
+    }
+
+    /// Children that have ended and were not waited for.
+    pub fn zombies(&self) -> BTreeSet<i32> {
+        let Ok(entries) = fs::read_dir("/proc") else {
+            return BTreeSet::new();
+        };
+        let all = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        all.filter(|pid| {
+            stat(*pid).is_some_and(|stat| stat.state == 'Z' && stat.parent == self.pid)
+        })
+        .collect()
+    }
+
+    /// The most resident memory it had so far, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        number.map_or(0, |kibibytes| kibibytes * 1024)
+    }
+
+    /// Time spent on a processor so far, with that of its ended children.
+    pub fn cpu(&self) -> Duration {
+        let ticks: u64 = stat(self.pid)
+            .filter(|stat| stat.started == self.started)
+            .map_or(0, |stat| stat.ticks);
+        Duration::from_secs(ticks) / u32::try_from(clock_ticks_per_second()).unwrap_or(100)
     }
 
     /// Sends a signal, if it is still the same process.
@@ -98,14 +133,28 @@ impl Process {
     }
 }
 
-/// State and start time of a process.
-fn stat(pid: i32) -> Option<(char, u64)> {
+/// What the kernel says of a process.
+struct Stat {
+    state: char,
+    parent: i32,
+    /// Of a processor, its ended children's included.
+    ticks: u64,
+    /// In clock ticks after boot.
+    started: u64,
+}
+
+fn stat(pid: i32) -> Option<Stat> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name may hold blanks and brackets; what follows its last bracket does not.
     let (_, rest) = text.rsplit_once(')')?;
-    let mut fields = rest.split_whitespace();
-    let state = fields.next()?.chars().next()?;
-    Some((state, fields.nth(18)?.parse().ok()?))
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    let number = |field: usize| fields.get(field)?.parse::<u64>().ok();
+    Some(Stat {
+        state: fields.first()?.chars().next()?,
+        parent: fields.get(1)?.parse().ok()?,
+        ticks: number(11)? + number(12)? + number(13)? + number(14)?,
+        started: number(19)?,
+    })
 }
 
 /// Runs a program to its end and gives its output, or its error text.

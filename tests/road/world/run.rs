@@ -91,7 +91,10 @@ impl Drop for Begun {
 impl World {
     /// Nothing of this host's environment but what is passed.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_natsx-sync"));
+        // `cargo xtask bench daemon` has a release build judged.
+        let program = std::env::var_os("NATSX_PROGRAM");
+        let program = program.unwrap_or_else(|| env!("CARGO_BIN_EXE_natsx-sync").into());
+        let mut command = Command::new(program);
         if !arguments.contains(&"--config") {
             command.arg("--config").arg(self.path("config.yaml"));
         }
