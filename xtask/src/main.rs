@@ -6,6 +6,7 @@ mod fleet_command;
 mod interrupt;
 mod package;
 mod program;
+mod running;
 mod test;
 
 use std::io::Write as _;

@@ -55,6 +55,16 @@ impl Api {
         Ok(())
     }
 
+    pub(super) async fn create_stateful_set(&self, namespace: &str, set: &Value) -> Result<()> {
+        self.create(&stateful_sets(namespace), set).await
+    }
+
+    pub(super) async fn stateful_set(&self, namespace: &str, name: &str) -> Result<Value> {
+        let path = format!("{}/{name}", stateful_sets(namespace));
+        let text = send(self.client.get(format!("{}{path}", self.server))).await?;
+        Ok(serde_json::from_str(&text)?)
+    }
+
     async fn create(&self, path: &str, object: &Value) -> Result<()> {
         let request = self.client.post(format!("{}{path}", self.server));
         send(request.json(object)).await?;
@@ -66,8 +76,12 @@ fn secrets(namespace: &str) -> String {
     format!("/api/v1/namespaces/{namespace}/secrets")
 }
 
+fn stateful_sets(namespace: &str) -> String {
+    format!("/apis/apps/v1/namespaces/{namespace}/statefulsets")
+}
+
 /// The answer's text; any answer but success is an error.
-pub(super) async fn send(request: RequestBuilder) -> Result<String> {
+async fn send(request: RequestBuilder) -> Result<String> {
     let answer = request.send().await?;
     let (status, url) = (answer.status(), answer.url().clone());
     let text = answer.text().await?;

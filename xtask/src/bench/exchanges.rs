@@ -9,42 +9,56 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, ensure};
 use uuid::Uuid;
 
-const PROFILE: &str =
+/// What all of them build on.
+pub(super) const PROFILE: &str =
     "container.image.pullPolicy: IfNotPresent\nconfig.merge.max_connections: 10000\n";
 
 /// Different values there are: with equal ones, exchanges have equal digests.
 pub(super) const KINDS: usize = 10;
 
+/// How much there is.
+#[derive(Debug, Clone)]
+pub(super) struct Size {
+    pub(super) exchanges: usize,
+    pub(super) clusters: usize,
+    /// Helm keeps so many of each release.
+    pub(super) revisions: usize,
+    /// What its namespaces begin with.
+    pub(super) prefix: String,
+    /// Without servers: their StatefulSets are scaled to nothing.
+    pub(super) serverless: bool,
+}
+
+impl Size {
+    pub(super) fn all(&self) -> impl Iterator<Item = Exchange> + Clone + use<> {
+        let size = self.clone();
+        (0..self.exchanges).map(move |number| Exchange {
+            number,
+            size: size.clone(),
+        })
+    }
+
+    /// Of a cluster.
+    pub(super) fn namespace(&self, cluster: usize) -> String {
+        format!("{}-{cluster:03}", self.prefix)
+    }
+}
+
 /// One exchange.
 #[derive(Debug, Clone)]
 pub(super) struct Exchange {
     pub(super) number: usize,
-    /// Clusters there are.
-    clusters: usize,
-    /// What its namespaces begin with.
-    prefix: &'static str,
+    size: Size,
 }
 
 impl Exchange {
-    pub(super) fn all(
-        count: usize,
-        clusters: usize,
-        prefix: &'static str,
-    ) -> impl Iterator<Item = Self> + Clone {
-        (0..count).map(move |number| Self {
-            number,
-            clusters,
-            prefix,
-        })
-    }
-
     pub(super) fn release(&self) -> String {
         format!("nats-{:05}", self.number)
     }
 
     /// Number of its cluster.
     pub(super) fn cluster(&self) -> usize {
-        self.number % self.clusters
+        self.number % self.size.clusters
     }
 
     pub(super) fn cluster_id(&self) -> String {
@@ -52,7 +66,7 @@ impl Exchange {
     }
 
     pub(super) fn namespace(&self) -> String {
-        namespace(self.prefix, self.cluster())
+        self.size.namespace(self.cluster())
     }
 
     pub(super) fn organisation(&self) -> String {
@@ -71,19 +85,24 @@ impl Exchange {
         format!("exchanges/{}/{}.yaml", self.team(), self.release())
     }
 
-    /// The key of its record, as natsx-sync derives it from the identity.
-    pub(super) fn system_id(&self) -> String {
-        let space = Uuid::new_v5(&Uuid::NAMESPACE_DNS, b"natsx-sync");
-        let id = format!(
+    /// As natsx-sync prints it.
+    pub(super) fn id(&self) -> String {
+        format!(
             "{}/{}/{}",
             self.cluster_id(),
             self.namespace(),
             self.release()
-        );
-        Uuid::new_v5(&space, id.as_bytes()).to_string()
+        )
     }
 
-    fn text(&self, replicas: u8) -> String {
+    /// The key of its record, as natsx-sync derives it from the identity.
+    pub(super) fn system_id(&self) -> String {
+        let space = Uuid::new_v5(&Uuid::NAMESPACE_DNS, b"natsx-sync");
+        Uuid::new_v5(&space, self.id().as_bytes()).to_string()
+    }
+
+    /// The file's text; what changes has other `replicas`, or more `memory` in GiB.
+    pub(super) fn text(&self, replicas: u8, memory: u8) -> String {
         let mut text = format!("name: {}\nrelease_name: {}\n", self.name(), self.release());
         write!(
             text,
@@ -93,21 +112,22 @@ impl Exchange {
             self.organisation(),
         )
         .ok();
+        let more = if self.size.serverless {
+            "  natsBox.enabled: false\n  statefulSet.merge.spec.replicas: 0\n"
+        } else {
+            ""
+        };
         write!(
             text,
             "helm_values:\n  config.jetstream.enabled: true\n  config.jetstream.fileStore.pvc.size: {}Gi\n  config:\n    \
              cluster: {{enabled: true, replicas: {replicas}}}\n    monitor: {{enabled: true}}\n  \
-             container.resources.limits.memory: 2Gi\nmetadata: {{team: {}, region: us-east}}\n",
+             container.resources.limits.memory: {memory}Gi\n{more}metadata: {{team: {}, region: us-east}}\n",
             1 + self.number % KINDS,
             self.team(),
         )
         .ok();
         text
     }
-}
-
-pub(super) fn namespace(prefix: &str, cluster: usize) -> String {
-    format!("{prefix}-{cluster:03}")
 }
 
 /// A repository whose history has a commit per exchange.
@@ -141,14 +161,14 @@ impl Repository {
             if exchange.number == 0 {
                 file(&mut stream, "profiles/production.yaml", PROFILE)?;
             }
-            file(&mut stream, &exchange.file(), &exchange.text(3))?;
+            file(&mut stream, &exchange.file(), &exchange.text(3, 2))?;
         }
         writeln!(stream, "reset refs/heads/topic\nfrom refs/heads/main\n")?;
         if changed > 0 {
             let mark = exchanges.clone().count() + 1;
             begin(&mut stream, "topic", mark)?;
             for exchange in exchanges.take(changed) {
-                file(&mut stream, &exchange.file(), &exchange.text(5))?;
+                file(&mut stream, &exchange.file(), &exchange.text(5, 2))?;
             }
         }
         drop(

@@ -50,7 +50,7 @@ pub(super) fn once(command: &mut Command) -> Result<(Cost, String)> {
     Ok((cost, said))
 }
 
-/// Medians of several runs, but the highest peak; and what the last one said.
+/// Medians of several runs; and what the last one said.
 pub(super) fn median(runs: usize, command: impl Fn() -> Command) -> Result<(Cost, String)> {
     let mut costs = Vec::new();
     let mut last = String::new();
@@ -59,17 +59,24 @@ pub(super) fn median(runs: usize, command: impl Fn() -> Command) -> Result<(Cost
         costs.push(cost);
         last = said;
     }
-    let middle = |of: fn(&Cost) -> Duration| {
-        let mut all: Vec<Duration> = costs.iter().map(of).collect();
-        all.sort_unstable();
-        all.get(all.len() / 2).copied().unwrap_or_default()
-    };
-    let cost = Cost {
-        wall: middle(|cost| cost.wall),
-        cpu: middle(|cost| cost.cpu),
+    Ok((middle(&costs), last))
+}
+
+/// Medians, but the highest peak.
+pub(super) fn middle(costs: &[Cost]) -> Cost {
+    let of = |time: fn(&Cost) -> Duration| middle_of(costs.iter().map(time));
+    Cost {
+        wall: of(|cost| cost.wall),
+        cpu: of(|cost| cost.cpu),
         peak: costs.iter().map(|cost| cost.peak).max().unwrap_or_default(),
-    };
-    Ok((cost, last))
+    }
+}
+
+/// The median; the later of two in the middle.
+pub(super) fn middle_of<T: Ord + Copy + Default>(all: impl Iterator<Item = T>) -> T {
+    let mut all: Vec<T> = all.collect();
+    all.sort_unstable();
+    all.get(all.len() / 2).copied().unwrap_or_default()
 }
 
 /// Runs all of `commands`, so many at a time, and gives what it cost together.

@@ -8,11 +8,10 @@ use fleet::network::free_ports;
 use fleet::process::Process;
 use fleet::wait_until;
 use futures::{TryStreamExt as _, stream};
-use reqwest::Client;
+use reqwest::{Client, StatusCode};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::api::send;
 use super::exchanges::Exchange;
 
 /// Requests at a time.
@@ -37,7 +36,16 @@ pub(super) fn fill(
     let client = Client::new();
     let url = format!("http://{address}/backbone");
     runtime.block_on(async {
-        let write = async |record: Value| send(client.post(&url).json(&record)).await.map(drop);
+        let write = async |record: Value| -> Result<()> {
+            let answer = client.post(&url).json(&record).send().await?;
+            let (status, text) = (answer.status(), answer.text().await?);
+            // natsx-sync wrote some itself, with the releases that the others are copies of.
+            ensure!(
+                status.is_success() || status == StatusCode::CONFLICT,
+                "the registry answers {status}: {text}"
+            );
+            Ok(())
+        };
         let writes = stream::iter(records.map(|record| record.map(write)));
         writes
             .try_buffer_unordered(PARALLEL)

@@ -17,6 +17,8 @@ use super::exchanges::Exchange;
 pub(super) struct Model {
     labels: Map<String, Value>,
     document: String,
+    /// Of a release without servers, which becomes ready all the same.
+    set: Option<String>,
     release: String,
     namespace: String,
 }
@@ -40,9 +42,32 @@ impl Model {
         Ok(Self {
             labels: labels.context("a release without labels")?.clone(),
             document,
+            set: None,
             release: exchange.release(),
             namespace: exchange.namespace(),
         })
+    }
+
+    /// Takes its StatefulSet, as it is in the cluster, along.
+    pub(super) fn with_set(mut self, mut set: Value) -> Result<Self> {
+        let metadata = set.get_mut("metadata").and_then(Value::as_object_mut);
+        let metadata = metadata.context("a StatefulSet without metadata")?;
+        metadata.retain(|key, _| {
+            ["name", "namespace", "labels", "annotations"].contains(&key.as_str())
+        });
+        self.set = Some(set.to_string());
+        Ok(self)
+    }
+
+    /// The StatefulSet of `exchange`.
+    pub(super) fn set(&self, exchange: &Exchange) -> Result<Option<Value>> {
+        let text = self.set.as_deref().map(|text| self.renamed(text, exchange));
+        Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
+    }
+
+    fn renamed(&self, text: &str, exchange: &Exchange) -> String {
+        let text = text.replace(&self.release, &exchange.release());
+        text.replace(&self.namespace, &exchange.namespace())
     }
 
     /// The first 40 digits of the digest natsx-sync put on it.
@@ -59,9 +84,7 @@ impl Model {
         revisions: usize,
     ) -> Result<Vec<Value>> {
         let (release, namespace) = (exchange.release(), exchange.namespace());
-        let text = self.document.replace(&self.release, &release);
-        let text = text.replace(&self.namespace, &namespace);
-        let mut document: Value = serde_json::from_str(&text)?;
+        let mut document: Value = serde_json::from_str(&self.renamed(&self.document, exchange))?;
         let system_id = exchange.system_id();
         let mut secrets = Vec::new();
         for revision in 1..=revisions {

@@ -1,5 +1,6 @@
-//! The result: a line per measurement.
+//! The result: a line per measurement, with its limits and whether they were kept.
 
+use std::fmt;
 use std::fs;
 use std::io::Write as _;
 use std::time::Duration;
@@ -8,87 +9,165 @@ use anyhow::{Result, ensure};
 
 use super::measure::Cost;
 
-/// What may not be exceeded.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Limit {
-    pub(super) wall: Duration,
-    /// In MiB; none = not promised.
-    pub(super) peak: Option<u64>,
-}
-
+/// One measurement.
 #[derive(Debug)]
-struct Row {
+pub(super) struct Row {
     what: String,
     exchanges: usize,
-    cost: Cost,
-    limit: Option<Limit>,
-    note: String,
+    runs: usize,
+    wall: Option<Duration>,
+    cpu: Option<Duration>,
+    /// In bytes.
+    peak: Option<u64>,
+    limits: Vec<Limit>,
+    notes: Vec<String>,
+}
+
+/// What may not be exceeded, and what was measured.
+#[derive(Debug)]
+pub(super) struct Limit {
+    text: String,
+    is_kept: bool,
+}
+
+impl Limit {
+    pub(super) fn below(what: &str, is: f64, most: f64, unit: &str) -> Self {
+        let is_kept = is < most;
+        let sign = if is_kept { "<" } else { "not <" };
+        let text = format!("{what} {} {sign} {}{unit}", short(is), short(most));
+        Self { text, is_kept }
+    }
+
+    /// Of something that may not happen at all.
+    pub(super) fn none(what: &str, is: usize) -> Self {
+        Self {
+            text: format!("{is} {what}"),
+            is_kept: is == 0,
+        }
+    }
+
+    pub(super) fn wall(cost: Cost, most: Duration) -> Self {
+        Self::below("wall", cost.wall.as_secs_f64(), most.as_secs_f64(), " s")
+    }
+
+    /// `most` in MiB.
+    pub(super) fn peak(cost: Cost, most: usize) -> Self {
+        Self::below("memory", share(mebibytes(cost.peak)), share(most), " MiB")
+    }
+}
+
+impl Row {
+    pub(super) fn new(what: impl Into<String>, exchanges: usize) -> Self {
+        Self {
+            what: what.into(),
+            exchanges,
+            runs: 1,
+            wall: None,
+            cpu: None,
+            peak: None,
+            limits: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Medians of so many runs.
+    pub(super) fn runs(mut self, runs: usize) -> Self {
+        self.runs = runs;
+        self
+    }
+
+    pub(super) fn cost(mut self, cost: Cost) -> Self {
+        (self.wall, self.cpu, self.peak) = (Some(cost.wall), Some(cost.cpu), Some(cost.peak));
+        self
+    }
+
+    pub(super) fn wall(mut self, wall: Duration) -> Self {
+        self.wall = Some(wall);
+        self
+    }
+
+    /// In bytes.
+    pub(super) fn peak(mut self, peak: u64) -> Self {
+        self.peak = Some(peak);
+        self
+    }
+
+    pub(super) fn limits(mut self, limits: impl IntoIterator<Item = Limit>) -> Self {
+        self.limits.extend(limits);
+        self
+    }
+
+    pub(super) fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+
+    /// How it compares to a cost of natsx-sync for so many exchanges.
+    pub(super) fn beside(self, ours: (usize, Cost)) -> Self {
+        let each = |time: Option<Duration>, count: usize| {
+            time.unwrap_or_default().as_secs_f64() / share(count.max(1))
+        };
+        let (count, cost) = ours;
+        let note = format!(
+            "per exchange {:.0} x wall, {:.0} x CPU of natsx-sync",
+            each(self.wall, self.exchanges) / each(Some(cost.wall), count),
+            each(self.cpu, self.exchanges) / each(Some(cost.cpu), count),
+        );
+        self.note(note)
+    }
+
+    fn is_kept(&self) -> bool {
+        self.limits.iter().all(|limit| limit.is_kept)
+    }
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = |time: Option<Duration>| {
+            time.map_or_else(String::new, |time| format!("{:.2} s", time.as_secs_f64()))
+        };
+        let peak = self
+            .peak
+            .map_or_else(String::new, |peak| format!("{} MiB", mebibytes(peak)));
+        write!(
+            f,
+            "{:50} {:>9} {:>4} {:>10} {:>10} {:>9}  ",
+            self.what,
+            self.exchanges,
+            self.runs,
+            time(self.wall),
+            time(self.cpu),
+            peak
+        )?;
+        let mut parts: Vec<String> = Vec::new();
+        if !self.limits.is_empty() {
+            let word = if self.is_kept() { "kept" } else { "NOT KEPT" };
+            let limits = self.limits.iter().map(|limit| limit.text.as_str());
+            parts.push(format!("{word}: {}", limits.collect::<Vec<_>>().join(", ")));
+        }
+        parts.extend(self.notes.iter().cloned());
+        f.write_str(&parts.join("; "))
+    }
 }
 
 /// All measurements of one run.
 #[derive(Debug)]
 pub(super) struct Table {
-    /// Runs per figure.
-    pub(super) runs: usize,
     load: String,
     rows: Vec<Row>,
 }
 
 impl Table {
-    pub(super) fn begin(runs: usize) -> Result<Self> {
+    pub(super) fn begin() -> Result<Self> {
         Ok(Self {
-            runs,
             load: load()?,
             rows: Vec::new(),
         })
     }
 
-    /// A measurement of ours. A promise about another number of exchanges than was measured is not looked at.
-    pub(super) fn add(
-        &mut self,
-        what: &str,
-        exchanges: usize,
-        cost: Cost,
-        limit: Option<Limit>,
-        note: &str,
-    ) -> Result<()> {
-        self.push(what, exchanges, cost, limit, note.to_owned())
-    }
-
-    /// What others take, beside ours for as many exchanges.
-    pub(super) fn compare(
-        &mut self,
-        what: &str,
-        exchanges: usize,
-        cost: Cost,
-        ours: (usize, Cost),
-    ) -> Result<()> {
-        let each = |time: Duration, count: usize| time.as_secs_f64() / share(count);
-        let note = format!(
-            "per exchange {:.0} x wall, {:.0} x CPU of natsx-sync",
-            each(cost.wall, exchanges) / each(ours.1.wall, ours.0),
-            each(cost.cpu, exchanges) / each(ours.1.cpu, ours.0),
-        );
-        self.push(what, exchanges, cost, None, note)
-    }
-
-    fn push(
-        &mut self,
-        what: &str,
-        exchanges: usize,
-        cost: Cost,
-        limit: Option<Limit>,
-        note: String,
-    ) -> Result<()> {
-        let row = Row {
-            what: what.to_owned(),
-            exchanges,
-            cost,
-            limit,
-            note,
-        };
-        // Each is shown at once, for the whole takes minutes.
-        writeln!(std::io::stderr(), "{}", row.line())?;
+    /// Adds a measurement and shows it at once, for the whole takes minutes.
+    pub(super) fn add(&mut self, row: Row) -> Result<()> {
+        progress(row.to_string().trim_end())?;
         self.rows.push(row);
         Ok(())
     }
@@ -99,71 +178,44 @@ impl Table {
         let mut out = std::io::stdout().lock();
         writeln!(
             out,
-            "\n{cores} cores, load {} before and {} after; medians of {} runs, highest peaks\n",
+            "\n{cores} cores, load {} before and {} after; medians, but the highest memory of any process\n",
             self.load,
             load()?,
-            self.runs
         )?;
         writeln!(
             out,
-            "{:46} {:>9} {:>9} {:>9} {:>8}",
-            "what", "exchanges", "wall", "CPU", "memory"
+            "{:50} {:>9} {:>4} {:>10} {:>10} {:>9}  limits, and others",
+            "what", "exchanges", "runs", "wall", "CPU", "memory"
         )?;
         for row in &self.rows {
-            writeln!(out, "{}", row.line())?;
+            writeln!(out, "{}", row.to_string().trim_end())?;
         }
-        let missed: Vec<&str> = self
-            .rows
-            .iter()
-            .filter(|row| !row.is_kept())
-            .map(|row| row.what.as_str())
-            .collect();
+        let missed = self.rows.iter().filter(|row| !row.is_kept());
+        let missed: Vec<&str> = missed.map(|row| row.what.as_str()).collect();
         ensure!(missed.is_empty(), "not kept: {}", missed.join("; "));
         Ok(())
     }
 }
 
-impl Row {
-    fn is_kept(&self) -> bool {
-        self.limit.is_none_or(|limit| {
-            self.cost.wall < limit.wall
-                && limit
-                    .peak
-                    .is_none_or(|peak| mebibytes(self.cost.peak) < peak)
-        })
-    }
-
-    fn line(&self) -> String {
-        let limit = match self.limit {
-            None => String::new(),
-            Some(limit) => {
-                let peak = limit
-                    .peak
-                    .map_or_else(String::new, |peak| format!(", {peak} MiB"));
-                let word = if self.is_kept() { "kept" } else { "NOT KEPT" };
-                format!("limit {:.1} s{peak}: {word}  ", limit.wall.as_secs_f64())
-            }
-        };
-        let line = format!(
-            "{:46} {:>9} {:7.2} s {:7.2} s {:4} MiB  {limit}{}",
-            self.what,
-            self.exchanges,
-            self.cost.wall.as_secs_f64(),
-            self.cost.cpu.as_secs_f64(),
-            mebibytes(self.cost.peak),
-            self.note
-        );
-        line.trim_end().to_owned()
-    }
+/// What is under way.
+pub(super) fn progress(text: &str) -> Result<()> {
+    Ok(writeln!(std::io::stderr(), "{text}")?)
 }
 
-fn mebibytes(bytes: u64) -> u64 {
-    bytes.div_ceil(1 << 20)
+/// As few digits as tell it apart.
+fn short(number: f64) -> String {
+    let text = format!("{number:.2}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    text.to_owned()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of exchanges are small")]
-fn share(count: usize) -> f64 {
-    count.max(1) as f64
+fn mebibytes(bytes: u64) -> usize {
+    usize::try_from(bytes.div_ceil(1 << 20)).unwrap_or(usize::MAX)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts are small")]
+pub(super) fn share(count: usize) -> f64 {
+    count as f64
 }
 
 /// The load average of the last minute: figures of a busy machine say little.

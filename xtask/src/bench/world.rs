@@ -2,17 +2,19 @@
 //! in a registry, and the repository declares them so.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use fleet::process::Process;
 use fleet::{Cluster, Fleet, FleetOptions};
 use futures::{TryStreamExt as _, stream};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use super::api::Api;
-use super::exchanges::{Exchange, KINDS, Repository, namespace};
+use super::exchanges::{Exchange, KINDS, Repository, Size};
 use super::helms::Helms;
 use super::registry;
 use super::stored::{Model, secret_name};
@@ -30,10 +32,10 @@ pub(super) struct Servers {
 }
 
 impl Servers {
-    pub(super) fn start() -> Result<Self> {
+    pub(super) fn start(clusters: usize) -> Result<Self> {
         let up = Fleet::up(&FleetOptions {
             name: FLEET.to_owned(),
-            clusters: 2,
+            clusters,
             nodes: false,
         });
         if up.is_err() {
@@ -47,6 +49,25 @@ impl Servers {
         let all = self.fleet.clusters();
         all.get(cluster % all.len().max(1))
             .context("a fleet without clusters")
+    }
+
+    /// What their processes have taken of the processors so far.
+    pub(super) fn cpu(&self) -> Duration {
+        let clusters = self.fleet.record().clusters.iter();
+        let all = clusters.flat_map(|cluster| &cluster.processes);
+        all.map(Process::cpu).sum()
+    }
+
+    /// Waits until they have little to do: what one measurement left to be done is no cost of the next.
+    pub(super) fn rest(&self) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while Instant::now() < deadline {
+            let before = self.cpu();
+            std::thread::sleep(Duration::from_secs(1));
+            if self.cpu().saturating_sub(before) < Duration::from_millis(250) {
+                return;
+            }
+        }
     }
 
     /// Lines of the audit logs: requests that were to change something.
@@ -68,22 +89,6 @@ impl Drop for Servers {
     }
 }
 
-/// How much there is.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Size {
-    pub(super) exchanges: usize,
-    pub(super) clusters: usize,
-    pub(super) revisions: usize,
-    /// What its namespaces begin with.
-    pub(super) prefix: &'static str,
-}
-
-impl Size {
-    pub(super) fn all(self) -> impl Iterator<Item = Exchange> + Clone {
-        Exchange::all(self.exchanges, self.clusters, self.prefix)
-    }
-}
-
 /// The settings of a natsx-sync that has nothing to do.
 pub(super) struct World {
     pub(super) repository: Repository,
@@ -91,14 +96,14 @@ pub(super) struct World {
     config: PathBuf,
     program: Program,
     /// Holds all of it.
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl World {
     pub(super) fn make(
         program: &Program,
         servers: &Servers,
-        size: Size,
+        size: &Size,
         interrupt: &Interrupt,
     ) -> Result<Self> {
         let folder = tempfile::tempdir()?;
@@ -107,16 +112,16 @@ impl World {
         let repository = Repository::make(&path, size.all(), 0)?;
         let helms = Helms::count_in(folder.path(), &servers.fleet.tools().helm3)?;
         let config = folder.path().join("config.yaml");
-        std::fs::write(
-            &config,
-            settings(servers, size, &repository, &helms, &folder)?,
-        )?;
+        let source = repository.path.to_string_lossy();
+        let more = "policy: {max_restarting: 0, halt_after: 0}\nhealth: {timeout: 1s}\n";
+        let settings = settings(servers, size, &source, &helms.path, folder.path(), more)?;
+        std::fs::write(&config, settings)?;
         let world = Self {
             repository,
             helms,
             config,
             program: program.clone(),
-            _folder: folder,
+            folder,
         };
         let place = Place::of(servers)?;
         let models = world.models(size, &place)?;
@@ -127,6 +132,11 @@ impl World {
         Ok(world)
     }
 
+    /// Its settings and its state are there.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// natsx-sync with these settings.
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.program.command(&["--config"]);
@@ -135,9 +145,9 @@ impl World {
     }
 
     /// One release of each kind of values, made by natsx-sync and helm.
-    fn models(&self, size: Size, place: &Place) -> Result<Vec<Model>> {
+    fn models(&self, size: &Size, place: &Place) -> Result<Vec<Model>> {
         for cluster in 0..size.clusters {
-            let name = namespace(size.prefix, cluster);
+            let name = size.namespace(cluster);
             place
                 .runtime
                 .block_on(place.api(cluster)?.create_namespace(&name))?;
@@ -159,7 +169,15 @@ impl World {
                     String::from_utf8_lossy(&applied.stderr)
                 )
             };
-            models.push(Model::read(&secret.with_context(said)?, &exchange)?);
+            let mut model = Model::read(&secret.with_context(said)?, &exchange)?;
+            if size.serverless {
+                let release = exchange.release();
+                let set = place
+                    .runtime
+                    .block_on(api.stateful_set(&namespace, &release));
+                model = model.with_set(set?)?;
+            }
+            models.push(model);
             place
                 .runtime
                 .block_on(api.delete_secret(&namespace, &name))?;
@@ -167,14 +185,21 @@ impl World {
         Ok(models)
     }
 
-    fn write_releases(&self, size: Size, place: &Place, models: &[Model]) -> Result<()> {
+    fn write_releases(&self, size: &Size, place: &Place, models: &[Model]) -> Result<()> {
         let write = |exchange: Exchange| -> Result<_> {
             let api = place.api(exchange.cluster())?.clone();
             let model = model(models, &exchange)?.clone();
             let commit = self.commit(exchange.number)?.to_owned();
+            let revisions = size.revisions;
             Ok(async move {
-                for secret in model.revisions(&exchange, &commit, size.revisions)? {
+                for secret in model.revisions(&exchange, &commit, revisions)? {
                     api.create_secret(&exchange.namespace(), &secret).await?;
+                }
+                // The models have theirs.
+                if exchange.number >= KINDS
+                    && let Some(set) = model.set(&exchange)?
+                {
+                    api.create_stateful_set(&exchange.namespace(), &set).await?;
                 }
                 anyhow::Ok(())
             })
@@ -185,7 +210,7 @@ impl World {
         place.runtime.block_on(all.try_collect::<()>())
     }
 
-    fn write_records(&self, size: Size, place: &Place, models: &[Model]) -> Result<()> {
+    fn write_records(&self, size: &Size, place: &Place, models: &[Model]) -> Result<()> {
         let records = size.all().map(|exchange| {
             let digest = model(models, &exchange)?.digest()?;
             let commit = self.commit(exchange.number)?;
@@ -234,27 +259,27 @@ fn host(cluster: usize) -> String {
     format!("nats-{cluster:03}.example.org")
 }
 
-fn settings(
+/// Settings of a natsx-sync whose state lies in `folder`; `more` is YAML at the top level.
+pub(super) fn settings(
     servers: &Servers,
-    size: Size,
-    repository: &Repository,
-    helms: &Helms,
-    folder: &TempDir,
+    size: &Size,
+    source: &str,
+    helm: &Path,
+    folder: &Path,
+    more: &str,
 ) -> Result<String> {
     let mut text = format!(
-        "source: {{url: {}}}\nchart: {{repository: {}}}\nhelm: {{path: {}}}\nstate: {}\n",
-        repository.path.display(),
+        "source: {{url: {source}}}\nchart: {{repository: {}}}\nhelm: {{path: {}}}\nstate: {}\nlisten: {{status: '127.0.0.1:0', registry: '127.0.0.1:0'}}\n{more}clusters:\n",
         servers.fleet.chart().display(),
-        helms.path.display(),
-        folder.path().join("state").display(),
+        helm.display(),
+        folder.join("state").display(),
     );
-    text.push_str("policy: {max_restarting: 0, halt_after: 0}\nhealth: {timeout: 1s}\nclusters:\n");
     for cluster in 0..size.clusters {
         writeln!(
             text,
             "  cluster-{cluster:03}: {{kubeconfig: {}, namespaces: [{}], host: {}}}",
             servers.of(cluster)?.kubeconfig().display(),
-            namespace(size.prefix, cluster),
+            size.namespace(cluster),
             host(cluster),
         )?;
     }

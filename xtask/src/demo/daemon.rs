@@ -2,16 +2,17 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use fleet::Fleet;
-use fleet::process::Process;
+
+use crate::running::Running;
 
 pub(super) struct Daemon {
     program: PathBuf,
     config: PathBuf,
-    child: Option<Child>,
+    running: Running,
 }
 
 impl Daemon {
@@ -34,20 +35,13 @@ impl Daemon {
         );
         let config = folder.join("config.yaml");
         std::fs::write(&config, settings)?;
-        let log = std::fs::File::create(folder.join("run.log"))?;
-        let child = Command::new(program)
-            .arg("--config")
-            .arg(&config)
-            .arg("run")
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()
-            .with_context(|| format!("cannot start {}", program.display()))?;
+        let mut command = Command::new(program);
+        command.arg("--config").arg(&config).arg("run");
+        let running = Running::start(&mut command, &folder.join("run.log"))?;
         Ok(Self {
             program: program.to_owned(),
             config,
-            child: Some(child),
+            running,
         })
     }
 
@@ -71,7 +65,7 @@ impl Daemon {
     }
 
     pub(super) fn id(&self) -> u32 {
-        self.child.as_ref().map_or(0, Child::id)
+        self.running.id()
     }
 
     pub(super) fn wait(&self, commit: &str) -> Result<()> {
@@ -101,26 +95,11 @@ impl Daemon {
         format!("natsx-sync run said:\n{text}")
     }
 
-    pub(super) fn leave(mut self) {
-        self.child = None;
+    pub(super) fn leave(self) {
+        self.running.leave();
     }
 
-    pub(super) fn stop(mut self) -> Result<()> {
-        let mut child = self.child.take().context("stopped already")?;
-        let process = Process::found("natsx-sync", i32::try_from(child.id())?)
-            .context("natsx-sync has ended by itself")?;
-        process.signal(rustix::process::Signal::TERM);
-        let status = child.wait()?;
-        ensure!(status.success(), "natsx-sync ended with {status}");
-        Ok(())
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            child.kill().ok();
-            child.wait().ok();
-        }
+    pub(super) fn stop(self) -> Result<()> {
+        self.running.stop()
     }
 }

@@ -75,7 +75,7 @@ pub(super) fn measure(
                 Who::Plain | Who::Lean => ground.helm(&size, who == Who::Lean)?,
                 Who::Natsx => ground.natsx(&size, interrupt)?,
             };
-            one.control_plane = servers.cpu() - before;
+            one.control_plane = servers.cpu().saturating_sub(before);
             progress(&format!(
                 "{} {number} of {runs}: {:.2} s, CPU {:.2} s",
                 who.word(),
@@ -240,7 +240,7 @@ impl<'a> Ground<'a> {
             daemon.status().is_converged(&commit, size.exchanges)
         })?;
         let ready = began.elapsed();
-        let cpu = daemon.process().cpu() - before;
+        let cpu = daemon.process().cpu().saturating_sub(before);
         let peak = daemon.process().peak_memory();
         let state = daemon.state();
         daemon.stop()?;

@@ -71,7 +71,7 @@ impl Place {
             let text = match (exchange.number + turn) % 10 {
                 0 => None,
                 1 => Some(exchange.text(3, 2)),
-                2 | 3 => Some(exchange.text(3, if round % 2 == 0 { 2 } else { 3 })),
+                2 | 3 => Some(exchange.text(3, if round.is_multiple_of(2) { 2 } else { 3 })),
                 _ => return None,
             };
             Some((exchange.file(), text))

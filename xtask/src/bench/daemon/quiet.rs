@@ -84,7 +84,7 @@ impl<'a> Quiet<'a> {
             daemon.until("a pass is over", |daemon| daemon.passes().len() > passes)?;
             // What follows from it: the status is written.
             daemon.sleep(Duration::from_secs(1))?;
-            costs.push(daemon.process().cpu() - before);
+            costs.push(daemon.process().cpu().saturating_sub(before));
         }
         let passes = daemon.passes();
         let wall = middle_of(passes.iter().rev().take(runs).copied());
@@ -113,11 +113,11 @@ impl<'a> Quiet<'a> {
         let wall = began.elapsed();
         let cost = Cost {
             wall,
-            cpu: daemon.process().cpu() - before,
+            cpu: daemon.process().cpu().saturating_sub(before),
             peak: memory,
         };
         let percent = |cpu: Duration| cpu.as_secs_f64() / wall.as_secs_f64() * 100.0;
-        let plane = percent(self.servers.cpu() - plane);
+        let plane = percent(self.servers.cpu().saturating_sub(plane));
         let mut limits = self.nothing_done(helms, mutations);
         let peak = daemon.process().peak_memory() >> 20;
         daemon.stop()?;

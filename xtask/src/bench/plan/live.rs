@@ -18,6 +18,7 @@ const WALL: Duration = Duration::from_secs(1);
 /// In MiB.
 const MEMORY: usize = 100;
 
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted {
     pub(super) exchanges: usize,
     pub(super) runs: usize,
