@@ -6,7 +6,7 @@
 //! clusters, registry ▶ observe ─Observed▶┘  (pure)  (effects)
 //! ```
 //!
-//! The middle of the road (`id`, `reason`, `diagnostic`, `mask`, `exchange`, `observe::observed`, `plan`, `report`, the step function of
+//! The middle of the road (`id`, `reason`, `diagnostic`, `mask`, `drift`, `exchange`, `observe::observed`, `plan`, `report`, the step function of
 //! `apply`) knows no tokio, kube, git2, files, processes, clocks or environment; a test holds it to that.
 
 pub mod apply;
@@ -18,6 +18,7 @@ pub mod config;
 pub mod control;
 pub mod daemon;
 pub mod diagnostic;
+pub mod drift;
 pub mod events;
 pub mod exchange;
 mod file;

@@ -39,6 +39,7 @@ reasons! {
     ValuesChanged: "The composed values differ from the released ones.",
     ChartAndValuesChanged: "Chart version and values both differ.",
     ChangedByOthers: "Somebody else upgraded or rolled back this release; it is put back to what git says.",
+    ObjectsDrifted: "Somebody else changed single objects of this release; they are put back to what it says. What others may change is named in `drift_ignore`, by the places that are shown.",
     ReleaseGone: "The release was there and is not any more, and natsx-sync did not remove it; it is installed anew.",
     ReleaseFailed: "The last Helm operation on this release failed; it is tried again.",
     ReleaseStuck: "An interrupted Helm operation of ours left this release locked; the lock is removed and the release planned anew.",
@@ -91,6 +92,7 @@ reasons! {
     Terminating: "Objects of an earlier release are still terminating; waited for.",
     TooManyRestarting: "policy.max_restarting exchanges of this cluster are restarting already; this one waits.",
     HaltedByFailures: "policy.halt_after failures of one reason; the rest is held until the next commit or `reconcile`.",
+    DriftReturns: "The same change of its objects came again twice after it had been put back: something else keeps making it, so natsx-sync stops. Find what does, or name the places in `drift_ignore`; `reconcile X` tries once more.",
     DependencyNotReady: "An exchange it depends on is not ready.",
     Interrupted: "natsx-sync was stopped in the middle of this; the cluster is observed before anything else.",
     PlanRefused: "The finished plan breaks a rule that no plan may break, so nothing of it is done. This is a bug of natsx-sync; report it with the plan.",
@@ -104,6 +106,7 @@ reasons! {
     ClusterNotFormed: "The servers do not all see each other, or JetStream has no leader.",
     HealthTimeout: "Not healthy within health.timeout.",
     HealthUnknown: "Health could not be read.",
+    DriftUnknown: "Single objects could not be compared with the release, so nothing is known of their drift, and nothing is repaired. They are compared again at the next interval; `doctor` prints what natsx-sync must be allowed to do.",
     Waiting: "Waits for its turn.",
     Removing: "Being removed.",
     // Files and settings

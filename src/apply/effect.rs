@@ -48,6 +48,8 @@ pub enum Effect {
     SaveManifest,
     /// `helm uninstall`.
     Uninstall,
+    /// Put single objects back to what the release says.
+    PatchObjects,
     /// Bring our labels to what is wanted.
     PatchStamp {
         /// The release the labels go on.
@@ -98,6 +100,7 @@ impl Effect {
             Self::Rollback { .. } => "helm_rollback",
             Self::SaveManifest => "save_manifest",
             Self::Uninstall => "helm_uninstall",
+            Self::PatchObjects => "patch_objects",
             Self::PatchStamp { .. } => "patch_stamp",
             Self::RestoreStamp { .. } => "restore_stamp",
             Self::AwaitReady => "wait_ready",
@@ -139,6 +142,7 @@ impl Effect {
             | Self::Rollback { .. }
             | Self::SaveManifest
             | Self::Uninstall
+            | Self::PatchObjects
             | Self::PatchStamp { .. }
             | Self::RestoreStamp { .. }
             | Self::DeleteClaims { .. }

@@ -92,7 +92,8 @@ pub enum Retry<'a> {
 }
 
 impl Retry<'_> {
-    fn covers(self, id: &ExchangeId) -> bool {
+    /// Whether this one's are.
+    pub fn covers(self, id: &ExchangeId) -> bool {
         match self {
             Retry::Everything => true,
             Retry::Only(ids) => ids.contains(id),

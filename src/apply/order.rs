@@ -117,6 +117,7 @@ fn push(
             Effect::Fence,
             Effect::Upgrade { revision: 1 },
         ]),
+        StepKind::PatchObjects => effects.extend([Effect::Fence, Effect::PatchObjects]),
         StepKind::PatchStamp => effects.extend([
             Effect::Fence,
             Effect::PatchStamp {

@@ -85,6 +85,7 @@ impl Effects for World {
             Effect::Rollback { revision } => at.rollback(*revision).await,
             Effect::SaveManifest => at.save_manifest().await,
             Effect::Uninstall => at.uninstall().await,
+            Effect::PatchObjects => at.put_back().await,
             Effect::PatchStamp { secret, revision } => at.patch_stamp(secret, *revision).await,
             Effect::RestoreStamp { secret, revision } => at.restore_stamp(secret, *revision).await,
             Effect::AwaitReady => at.await_ready().await,

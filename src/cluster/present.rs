@@ -109,7 +109,7 @@ impl Cluster {
         }))
     }
 
-    async fn api_of(
+    pub(super) async fn api_of(
         &self,
         object: &ObjectRef,
         namespace: &str,

@@ -133,6 +133,10 @@ pub const KEYS: &[Key] = &[
         "health.budget",
         "Health questions a second over all clusters",
     ),
+    key(
+        "drift.interval",
+        "How often single objects are compared with their release, where an exchange has `sync_mode: continuous_with_drift_detection`",
+    ),
     at_start(
         "events.nats",
         "NATS server with JetStream for events: an address, or {url, credentials_file, ca_file, stream} (in the environment: an address)",

@@ -35,6 +35,8 @@ pub struct Settings {
     pub nats_server: NatsServerSettings,
     /// When an exchange counts as healthy.
     pub health: HealthSettings,
+    /// When single objects are compared with their release.
+    pub drift: DriftSettings,
     /// Where events go.
     pub events: EventSettings,
     /// Where the daemon listens.
@@ -345,6 +347,23 @@ impl Default for HealthSettings {
             timeout: Duration::from_secs(15 * 60),
             interval: Duration::from_secs(60),
             budget: 5,
+        }
+    }
+}
+
+/// When single objects are compared with their release.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DriftSettings {
+    /// How often those of an exchange that wants it are.
+    #[serde(with = "units::duration")]
+    pub interval: Duration,
+}
+
+impl Default for DriftSettings {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(5 * 60),
         }
     }
 }

@@ -97,6 +97,8 @@ pub(super) struct Stir {
     news: bool,
     releases: BTreeMap<ExchangeId, Change>,
     servers: BTreeSet<ExchangeId>,
+    /// Whose StatefulSet was edited.
+    edited: BTreeSet<ExchangeId>,
 }
 
 impl Stir {
@@ -107,6 +109,7 @@ impl Stir {
             news: false,
             releases: BTreeMap::new(),
             servers: BTreeSet::new(),
+            edited: BTreeSet::new(),
         }
     }
 
@@ -121,6 +124,7 @@ impl Stir {
             Change::Listed => self.news = true,
             Change::Servers { id, edited } => {
                 self.news |= edited;
+                self.edited.extend(edited.then(|| id.clone()));
                 self.servers.insert(id);
             }
             Change::Release { ref id, .. } => {
@@ -165,6 +169,8 @@ impl Daemon<'_> {
         }
         self.suspects.extend(stir.servers);
         self.ask_suspects();
+        self.compare_soon(stir.edited);
+        self.compare_due();
     }
 }
 

@@ -44,6 +44,7 @@ impl Daemon<'_> {
             self.ask_health_of(self.ledger.settled());
         }
         self.ask_suspects();
+        self.compare_due();
         self.beat();
     }
 

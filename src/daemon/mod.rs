@@ -1,6 +1,7 @@
 //! What `run` and `apply` share, and the loop that makes `run` a daemon.
 
 mod changes;
+mod drift;
 mod health;
 mod holds;
 mod ledger;

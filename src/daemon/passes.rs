@@ -25,7 +25,6 @@ impl Daemon<'_> {
         let interval = self.equipment.settings.source.interval;
         self.next = Instant::now() + jittered(interval);
         let equipment = Arc::clone(&self.equipment);
-        let knowledge = Knowledge::of(&self.session.journal);
         let revision = self.options.revision.clone().unwrap_or(Revision::Head);
         let in_flight = self.lanes.in_flight();
         let removing = in_flight
@@ -36,6 +35,9 @@ impl Daemon<'_> {
         self.ledger.begin_pass(in_flight.into_keys().collect());
         self.began = Instant::now();
         self.serving.join(std::mem::take(&mut self.again));
+        let mut knowledge = Knowledge::of(&self.session.journal);
+        let retry = self.serving.retry();
+        knowledge.put_back.retain(|id, _| !retry.covers(id));
         self.pass = Some(tokio::spawn(async move {
             equipment.renew_clusters().await;
             equipment.repository.source.fetch().await?;
@@ -88,6 +90,8 @@ impl Daemon<'_> {
                 }
                 self.ask_health();
                 self.watch_clusters();
+                self.forget_others();
+                self.compare_due();
             }
         }
         self.service.tell(vec![NotifyState::Watchdog]);
@@ -170,6 +174,7 @@ impl Daemon<'_> {
                     self.activate(SOON);
                 }
                 self.options.board.metrics.ended(&outcome);
+                self.compare_anew(&outcome.id);
                 self.ledger.take_outcome(outcome);
             }
         }

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::changes::{Stir, Watches};
+use super::drift::Comparing;
 use super::health::Answer;
 use super::holds::Holds;
 use super::record::Stated;
@@ -27,7 +28,7 @@ use crate::control::{Asked, Control};
 use crate::events::Teller;
 use crate::id::ExchangeId;
 use crate::listen::Board;
-use crate::observe::Patience;
+use crate::observe::{Drifts, Patience};
 use crate::pass::{Equipment, PassError, Survey};
 use crate::source::{Revision, SourceError, Watch};
 use crate::state::State;
@@ -79,6 +80,7 @@ pub(super) struct Daemon<'a> {
     pub(super) status_due: Option<Instant>,
     pub(super) watches: Watches,
     pub(super) stir: Option<Stir>,
+    pub(super) comparing: Comparing,
     /// Exchanges whose servers changed since they were last asked.
     pub(super) suspects: BTreeSet<ExchangeId>,
     pub(super) aside: Option<JoinHandle<()>>,
@@ -119,10 +121,13 @@ pub async fn run(
     let (answers, mut answered) = mpsc::unbounded_channel();
     let (stated, mut told_record) = mpsc::unbounded_channel();
     let (told_change, mut changed) = mpsc::unbounded_channel();
+    let (told_drift, mut drifted) = mpsc::unbounded_channel();
     let activation = Arc::new(Notify::new());
     let patience = Arc::new(Patience::default());
     let answers_again = patience.answered();
     equipment.patience = Some(patience);
+    let drifts = Arc::new(Drifts::default());
+    equipment.drifts = Some(Arc::clone(&drifts));
     // Without file events the interval is all there is, and that is enough.
     let watch = equipment.repository.source.watch(&activation);
     let mut watch = watch.map_err(|error| unwatched(&error)).ok();
@@ -152,6 +157,7 @@ pub async fn run(
         status_due: None,
         watches: Watches::new(told_change),
         stir: None,
+        comparing: Comparing::new(drifts, told_drift),
         suspects: BTreeSet::new(),
         aside: None,
     };
@@ -168,6 +174,7 @@ pub async fn run(
             Some(answer) = answered.recv() => daemon.take_health(answer),
             Some(stated) = told_record.recv() => daemon.take_stated(stated),
             Some(change) = changed.recv() => daemon.take_change(change),
+            Some(found) = drifted.recv() => daemon.take_found(found),
             () = due(daemon.stir.as_ref().map(Stir::due)) => daemon.come_to_rest(),
             () = due(daemon.status_due) => daemon.write_status(),
             () = daemon.teller.news() => daemon.status_changed(),

@@ -30,7 +30,7 @@ kinds! {
     Failed "failed": "An action failed; told again only after something changed or it worked in between",
     Blocked "blocked": "A rule or a person holds it back; told again when the reason changes",
     Unblocked "unblocked": "It is no longer held back",
-    Drifted "drifted": "Somebody else changed the release or its record",
+    Drifted "drifted": "Somebody else changed the release, its objects or its record",
     Restored "restored": "Release and record are as git says again",
     Healthy "healthy": "Its servers are well",
     Degraded "degraded": "Its servers are not well, twice in a row; told again when the reason changes",

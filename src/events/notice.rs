@@ -167,7 +167,7 @@ fn drift(entry: &StatusEntry, seen: bool) -> Seen {
     match (entry.action, entry.planned) {
         // What is held may have drifted or not: the reason is about the hold.
         (Action::Unreadable | Action::Blocked | Action::Conflict, _) => Seen::Unclear,
-        (_, Some(reason @ Reason::ChangedByOthers)) => so(reason),
+        (_, Some(reason @ (Reason::ChangedByOthers | Reason::ObjectsDrifted))) => so(reason),
         // What was never well may be half installed, by us.
         (_, Some(reason @ Reason::RecordMissing)) if seen => so(reason),
         (Action::Install, _) if seen => so(Reason::ReleaseGone),

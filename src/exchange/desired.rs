@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::diagnostic::Diagnostic;
+use crate::drift::IgnoredPath;
 use crate::id::{CommitId, Digest, ExchangeId, SystemId};
 
 /// The whole desired state at one commit.
@@ -79,6 +80,8 @@ pub struct DesiredExchange {
     pub depends_on: Vec<ExchangeId>,
     /// What may be done.
     pub terms: Terms,
+    /// Where live objects may differ.
+    pub drift_ignore: Vec<IgnoredPath>,
     /// Kubernetes Secrets it refers to.
     pub secrets: BTreeSet<SecretKey>,
     /// Warnings and notes of this exchange.
@@ -120,7 +123,7 @@ pub enum SyncMode {
     /// Kept as the file says: a release that somebody changes is put back.
     #[default]
     Continuous,
-    /// As `continuous`, single objects of the release too; at present as `continuous`.
+    /// As `continuous`, single objects of the release too.
     ContinuousWithDriftDetection,
     /// Installed and registered, then never changed or removed by us.
     OneTime,

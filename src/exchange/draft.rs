@@ -206,6 +206,7 @@ impl<'a> Draft<'a> {
             blobs,
             depends_on: declared.depends_on.into_iter().map(|(id, _)| id).collect(),
             terms: declared.terms,
+            drift_ignore: declared.drift_ignore,
             diagnostics: self.diagnostics.clone(),
             id,
         }));

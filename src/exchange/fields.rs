@@ -24,6 +24,7 @@ pub(super) const FIELDS: &[&str] = &[
     "profiles",
     "depends_on",
     "sync_mode",
+    "drift_ignore",
     "protect",
     "deletion_policy",
     "suspend",

@@ -8,6 +8,7 @@ use super::fields::{FIELDS, Fields};
 use super::finding::Findings;
 use super::{metadata, typed};
 use crate::diagnostic::nearest;
+use crate::drift::{IgnoredPath, PathError};
 use crate::id::{ClusterId, ExchangeId, Namespace, ReleaseName, SystemId};
 use crate::reason::Reason;
 use crate::yaml::{Data, Node, Place};
@@ -24,6 +25,7 @@ pub(super) struct Declared<'n> {
     pub(super) profiles: Vec<(String, Place)>,
     pub(super) depends_on: Vec<(ExchangeId, Place)>,
     pub(super) terms: Terms,
+    pub(super) drift_ignore: Vec<IgnoredPath>,
     pub(super) public_url: Option<String>,
     pub(super) system_id: Option<SystemId>,
     pub(super) access: Option<&'n Node>,
@@ -74,6 +76,7 @@ pub(super) fn parse<'n>(root: &'n Node, torn: bool, findings: &mut Findings<'_>)
         .collect();
     let depends_on = depends_on(&mut fields);
     let terms = terms(&mut fields);
+    let drift_ignore = drift_ignore(&mut fields, terms.sync_mode);
     let public_url = public_url(&mut fields);
     let system_id = system_id(&mut fields);
     let metadata = metadata::read(&mut fields);
@@ -81,6 +84,7 @@ pub(super) fn parse<'n>(root: &'n Node, torn: bool, findings: &mut Findings<'_>)
     typed::federation(&mut fields);
     let values = values(&mut fields);
     Declared {
+        drift_ignore,
         id,
         name: name
             .map(|(name, _)| name.trim().to_owned())
@@ -257,16 +261,6 @@ fn terms(fields: &mut Fields<'_, '_, '_>) -> Terms {
         "dry_run",
     ];
     let sync_mode: SyncMode = fields.word("sync_mode", &modes).unwrap_or_default();
-    if sync_mode == SyncMode::ContinuousWithDriftDetection
-        && let Some(node) = fields.get("sync_mode")
-    {
-        fields.findings.note(
-            Reason::NotActedOn,
-            node.place,
-            "drift of single objects is not detected yet; the release is kept as with continuous",
-            "nothing to do",
-        );
-    }
     let deletion_policy: Option<DeletionPolicy> =
         fields.word("deletion_policy", &["retain", "purge"]);
     Terms {
@@ -275,6 +269,36 @@ fn terms(fields: &mut Fields<'_, '_, '_>) -> Terms {
         deletion_policy: deletion_policy.unwrap_or_default(),
         suspend: suspend(fields),
     }
+}
+
+fn drift_ignore(fields: &mut Fields<'_, '_, '_>, sync_mode: SyncMode) -> Vec<IgnoredPath> {
+    let mut ignored = Vec::new();
+    for (text, place) in fields.texts("drift_ignore") {
+        match text.parse() {
+            Ok(path) => ignored.push(path),
+            Err(error) => {
+                let error: PathError = error;
+                fields.findings.error(
+                    Reason::InvalidValue,
+                    place,
+                    error.to_string(),
+                    "write KIND/KEY/KEY, as in `StatefulSet/spec/replicas`; plan names places in the same way",
+                );
+            }
+        }
+    }
+    if let Some(node) = fields
+        .get("drift_ignore")
+        .filter(|_| sync_mode != SyncMode::ContinuousWithDriftDetection)
+    {
+        fields.findings.note(
+            Reason::NeedsOther,
+            node.place,
+            "drift_ignore has no effect: single objects are not compared in this sync_mode",
+            "write `sync_mode: continuous_with_drift_detection`, or take drift_ignore away",
+        );
+    }
+    ignored
 }
 
 fn suspend(fields: &mut Fields<'_, '_, '_>) -> Option<Suspend> {

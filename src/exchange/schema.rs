@@ -34,6 +34,8 @@ const TIME: &str = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(?::[0-9]{
 /// A dotted key, as `exchange::path` reads it.
 const PATH: &str =
     r"^(?:[^.\[\\]|\\[\s\S])+(?:\[[0-9]+\])*(?:\.(?:[^.\[\\]|\\[\s\S])+(?:\[[0-9]+\])*){0,29}$";
+/// A place in an object, as `drift::IgnoredPath` reads it.
+const PLACE: &str = r"^[^/\x00-\x1f\x7f-\x9f]+(?:/[^/\x00-\x1f\x7f-\x9f]+)+$";
 /// A key the registry can keep.
 const METADATA_KEY: &str = "^[^.$][^.]*$";
 
@@ -86,6 +88,9 @@ struct ExchangeFile {
     /// How the exchange is kept.
     #[schemars(extend("default" = "continuous"))]
     sync_mode: Option<SyncMode>,
+    /// Places where live objects may differ from the release in the mode `continuous_with_drift_detection`: `KIND/KEY/KEY`, with everything below. `*` is any kind or key; elements of lists go by their name, or number; a `/` within a key is `~1`.
+    #[schemars(inner(regex(pattern = PLACE)), extend("uniqueItems" = true), example = ["StatefulSet/spec/replicas"])]
+    drift_ignore: Option<Vec<String>>,
     /// Never uninstalled until an earlier commit took this away.
     #[schemars(extend("default" = false))]
     protect: Option<bool>,

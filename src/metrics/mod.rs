@@ -26,8 +26,9 @@ const PASS: [f64; 10] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 const HELM: [f64; 9] = [0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 300.0];
 
 /// Somebody else changed something.
-const DRIFT: [Reason; 3] = [
+const DRIFT: [Reason; 4] = [
     Reason::ChangedByOthers,
+    Reason::ObjectsDrifted,
     Reason::RecordDiffers,
     Reason::RecordMissing,
 ];

@@ -1,5 +1,6 @@
 //! What is true now, in every cluster and in the registry.
 
+mod drifts;
 mod gather;
 pub mod manifest;
 pub mod observed;
@@ -7,6 +8,7 @@ mod patience;
 pub mod release;
 mod render;
 
+pub use drifts::{Drifts, compare, compare_all};
 pub use gather::{DEADLINE, observe};
 pub use patience::Patience;
 pub use render::{Kept, RenderError, Renderer};

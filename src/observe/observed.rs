@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::drift::Drift;
 use crate::exchange::desired::{SecretKey, Terms};
 use crate::id::{ClusterId, CommitId, ExchangeId, Instance, Namespace, ReleaseName, SystemId};
 use crate::reason::Reason;
@@ -26,6 +27,8 @@ pub struct Observed {
     pub renders: BTreeMap<ExchangeId, Render>,
     /// What `JetStream` stores, as the running servers say: of exchanges whose change may lose it.
     pub stored: BTreeMap<ExchangeId, Result<Stored, Unreadable>>,
+    /// How single objects differ from their release: of exchanges that want to know, as far as they were asked.
+    pub drifts: BTreeMap<ExchangeId, Result<Drift, Unreadable>>,
     /// What a picture of the world leaves out; nothing in a live view.
     pub hidden: Hidden,
 }

@@ -14,7 +14,7 @@ use crate::id::{ClusterId, Digest};
 use crate::listen::Port;
 use crate::nats_server::NatsServer;
 use crate::observe::observed::Unreadable;
-use crate::observe::{Kept, Patience, Renderer};
+use crate::observe::{Drifts, Kept, Patience, Renderer};
 use crate::pass::repository::{ReadDesired, context};
 use crate::pass::{Knowledge, PassError, Repository};
 use crate::registry::{Registry, RegistryAccess, Serving};
@@ -71,6 +71,8 @@ pub struct Equipment {
     pub programs: Programs,
     /// Which clusters kept an earlier pass waiting, where there are several.
     pub patience: Option<Arc<Patience>>,
+    /// What is found of single objects beside the passes; none = a look compares them itself.
+    pub drifts: Option<Arc<Drifts>>,
     /// The state folder.
     pub state: State,
 }
@@ -110,6 +112,7 @@ impl Equipment {
             renderer,
             programs: Programs::Changes(SOON),
             patience: None,
+            drifts: None,
             state,
         })
     }

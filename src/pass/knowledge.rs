@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::id::ExchangeId;
 use crate::pass::PassError;
+use crate::plan::policy::PutBack;
 use crate::state::journal::Journal;
 
 /// The part of the journal a plan depends on.
@@ -14,6 +15,8 @@ pub struct Knowledge {
     pub journalled: BTreeSet<ExchangeId>,
     /// Exchanges this host installed, with their file: the proof of removals in a plain folder.
     pub installed: BTreeMap<ExchangeId, String>,
+    /// Drift this host repaired last, by exchange.
+    pub put_back: BTreeMap<ExchangeId, PutBack>,
 }
 
 impl Knowledge {
@@ -27,6 +30,7 @@ impl Knowledge {
         Self {
             journalled,
             installed,
+            put_back: journal.put_back(),
         }
     }
 
@@ -37,13 +41,19 @@ impl Knowledge {
         } else {
             Vec::new()
         };
-        let installed = Journal::memories(&entries)
+        let memories = Journal::memories(&entries);
+        let put_back = memories.iter();
+        let put_back = put_back
+            .filter_map(|(id, memory)| Some((id.clone(), memory.put_back.clone()?)))
+            .collect();
+        let installed = memories
             .into_iter()
             .filter_map(|(id, memory)| Some((id, memory.installed?.file)))
             .collect();
         Ok(Self {
             journalled: BTreeSet::new(),
             installed,
+            put_back,
         })
     }
 }

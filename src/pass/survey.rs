@@ -7,17 +7,18 @@ use futures::future::join_all;
 use jiff::Timestamp;
 
 use crate::cluster::ViewWants;
+use crate::drift::Drift;
 use crate::exchange::desired::{Desired, DesiredExchange};
 use crate::health::{self, HealthTarget};
 use crate::id::{ClusterId, ExchangeId};
 use crate::observe::observed::{
     Ancestry, Hidden, Observed, ReleaseKey, Render, Stored, StoredRelease, Unreadable,
 };
-use crate::observe::{DEADLINE, observe};
+use crate::observe::{DEADLINE, compare_all, observe};
 use crate::pass::{Equipment, Knowledge, PassError, Programs, identity, proofs};
 use crate::plan::action::Plan;
 use crate::plan::policy::Policy;
-use crate::plan::{plan, to_ask};
+use crate::plan::{plan, to_ask, to_compare};
 use crate::reason::Reason;
 use crate::source::Revision;
 use crate::state::State;
@@ -79,13 +80,19 @@ pub async fn survey(
         }
         Ok(())
     })?;
+    if let Some(drifts) = &equipment.drifts {
+        observed.drifts = drifts.found();
+    }
     let mut plan = plan(&read.desired, &observed, &policy, now);
-    let (renders, stored) = tokio::join!(
+    let (renders, stored, drifts) = tokio::join!(
         render(equipment, &read.desired, &plan),
         ask_stores(equipment, &read.desired, &observed, &plan),
+        compare(equipment, &read.desired, &observed, &plan),
     );
+    let is_news = !(renders.is_empty() && stored.is_empty() && drifts.is_empty());
     (observed.renders, observed.stored) = (renders, stored);
-    if !(observed.renders.is_empty() && observed.stored.is_empty()) {
+    observed.drifts.extend(drifts);
+    if is_news {
         plan = crate::plan::plan(&read.desired, &observed, &policy, now);
     }
     Ok(Survey {
@@ -116,6 +123,7 @@ pub(super) async fn look(
         ancestry: BTreeMap::new(),
         renders: BTreeMap::new(),
         stored: BTreeMap::new(),
+        drifts: BTreeMap::new(),
         hidden: Hidden::default(),
     }
 }
@@ -152,6 +160,21 @@ async fn render(
         .renderer
         .render_all(&wanted, parallel, limit)
         .await
+}
+
+/// Compares single objects with their release, where nobody does it beside the passes.
+async fn compare(
+    equipment: &Equipment,
+    desired: &Desired,
+    observed: &Observed,
+    plan: &Plan,
+) -> BTreeMap<ExchangeId, Result<Drift, Unreadable>> {
+    if equipment.drifts.is_some() {
+        return BTreeMap::new();
+    }
+    let clusters = equipment.inventory.all();
+    let wanted = to_compare(plan, desired, observed);
+    compare_all(&clusters, wanted, DEADLINE).await
 }
 
 /// Asks the servers whose stored streams a planned change may lose.
@@ -227,6 +250,7 @@ fn policy(
         allow_delete: allow_delete.clone(),
         journalled: knowledge.journalled.clone(),
         helm_timeout: settings.helm.timeout,
+        put_back: knowledge.put_back.clone(),
         removing,
         ..Policy::default()
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::diagnostic::Diagnostic;
+use crate::drift::Difference;
 use crate::exchange::desired::Layer;
 use crate::id::{CommitId, ExchangeId, SystemId};
 use crate::observe::observed::{SecretIdentity, Unreadable};
@@ -167,6 +168,8 @@ pub enum StepKind {
     HelmInstall,
     /// Dry-run PUT of the StatefulSet, then `helm upgrade`.
     HelmUpgrade,
+    /// Patch objects that are there back to what the release says.
+    PatchObjects,
     /// Patch our labels.
     PatchStamp,
     /// Wait until NATS is healthy.
@@ -303,6 +306,8 @@ pub struct PlannedExchange {
     pub subjects: Vec<String>,
     /// Routes, leafnodes and gateways that appear (`+`) or vanish (`-`).
     pub links: Vec<String>,
+    /// What somebody changed at single objects.
+    pub drift: Vec<Difference>,
     /// The record.
     pub registry: Option<RegistryChange>,
     /// What holds it back.

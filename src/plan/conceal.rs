@@ -73,6 +73,9 @@ fn hide(masker: &Masker, entry: &mut PlannedExchange) {
     for text in entry.subjects.iter_mut().chain(&mut entry.links) {
         *text = masker.text(text);
     }
+    for key in entry.drift.iter_mut().flat_map(|one| &mut one.path) {
+        *key = masked(key);
+    }
     if let Some(guard) = &mut entry.guard {
         guard.needs = masker.text(&guard.needs);
     }

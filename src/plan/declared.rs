@@ -47,9 +47,9 @@ pub(super) fn plan_declared(scene: &Scene<'_>, exchange: &DesiredExchange) -> Pl
     entry
 }
 
-struct Case<'a> {
-    scene: &'a Scene<'a>,
-    exchange: &'a DesiredExchange,
+pub(super) struct Case<'a> {
+    pub(super) scene: &'a Scene<'a>,
+    pub(super) exchange: &'a DesiredExchange,
     view: &'a ClusterView,
 }
 
@@ -233,8 +233,8 @@ impl Case<'_> {
         self.scene.observed.renders.get(&self.exchange.id)
     }
 
-    /// What every helm operation needs and ends with.
-    fn finish_helm(&self, entry: &mut PlannedExchange) {
+    /// What every change of the release needs and ends with.
+    pub(super) fn finish_helm(&self, entry: &mut PlannedExchange) {
         if let Some(held) = self.obstacle() {
             return held.hold(entry);
         }
@@ -297,6 +297,9 @@ impl Case<'_> {
         entry.chart.old.clone_from(&entry.chart.new);
         if let Some(text) = self.outdated(stamp) {
             return patch(entry, text);
+        }
+        if self.put_back(entry) {
+            return;
         }
         for missing in self.missing_secrets() {
             let text = format!("running, but Secret {missing} is not there for its next restart");

@@ -59,6 +59,7 @@ impl PlannedExchange {
             values: Vec::new(),
             subjects: Vec::new(),
             links: Vec::new(),
+            drift: Vec::new(),
             registry: None,
             guard: None,
             diagnostics: Vec::new(),

@@ -7,6 +7,7 @@ mod access;
 pub mod action;
 mod conceal;
 mod declared;
+mod drift;
 mod effects;
 mod entry;
 mod figures;
@@ -31,6 +32,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+pub use drift::to_compare;
 pub use jetstream::to_ask;
 pub use offline::plan_offline;
 pub use registry::{record_digest, wanted_record};

@@ -2,8 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
 use crate::exchange::desired::Suspend;
-use crate::id::{ExchangeId, Instance};
+use crate::id::{Digest, ExchangeId, Instance};
+
+/// Drift that was repaired.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PutBack {
+    /// The name of the drift.
+    pub drift: String,
+    /// Of the values and the chart it was repaired for.
+    pub digest: Digest,
+    /// How often the same was, not long after one another.
+    pub count: u32,
+    /// When it was last.
+    pub at: Timestamp,
+}
 
 /// Everything a plan may not decide for itself.
 #[derive(Debug, Clone)]
@@ -22,6 +38,8 @@ pub struct Policy {
     pub journalled: BTreeSet<ExchangeId>,
     /// How long a Helm operation may run; older `pending-*` Secrets with our stamp are stuck.
     pub helm_timeout: std::time::Duration,
+    /// What was put back before, the last of each exchange: the same again is not put back for ever.
+    pub put_back: BTreeMap<ExchangeId, PutBack>,
     /// Removals under way, counted by the guard.
     pub removing: BTreeSet<ExchangeId>,
 }
@@ -36,6 +54,7 @@ impl Default for Policy {
             suspended: BTreeMap::new(),
             journalled: BTreeSet::new(),
             helm_timeout: std::time::Duration::from_secs(300),
+            put_back: BTreeMap::new(),
             removing: BTreeSet::new(),
         }
     }

@@ -148,6 +148,9 @@ impl<'a> Check<'a> {
         self.require(entry, !removes || finishing, "removes something declared");
         let kept = exchange.terms.sync_mode == SyncMode::DryRun;
         self.require(entry, !kept, "changes a dry_run exchange");
+        let asked = exchange.terms.sync_mode == SyncMode::ContinuousWithDriftDetection;
+        let patches = entry.steps.contains(&StepKind::PatchObjects);
+        self.require(entry, asked || !patches, "patches objects unasked");
         let held = exchange.terms.suspend.as_ref();
         let held = held.is_some_and(|suspend| suspend.until.is_none());
         self.require(entry, !held, "changes what is suspended");
@@ -325,6 +328,7 @@ fn touches_release(entry: &PlannedExchange) -> bool {
         StepKind::Unlock
         | StepKind::HelmInstall
         | StepKind::HelmUpgrade
+        | StepKind::PatchObjects
         | StepKind::PatchStamp
         | StepKind::HelmUninstall
         | StepKind::DeleteVolumes => true,

@@ -33,6 +33,9 @@ pub(super) fn block(entry: &PlannedExchange, style: Style) -> String {
                 block.row(label, &safe(line));
             }
         }
+        for difference in &entry.drift {
+            block.row("drift", &safe(&difference.to_string()));
+        }
         let label = if is_grave(entry) {
             "! effect"
         } else {

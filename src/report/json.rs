@@ -61,6 +61,7 @@ fn entry_value(entry: &PlannedExchange) -> Value {
         "values": entry.values,
         "subjects": entry.subjects,
         "links": entry.links,
+        "drift": entry.drift,
         "registry": entry.registry,
         "guard": entry.guard,
         "diagnostics": entry.diagnostics,

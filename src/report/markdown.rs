@@ -284,6 +284,8 @@ fn lines(entry: &PlannedExchange, level: Level) -> Vec<String> {
     } else if !entry.values.is_empty() {
         lines.push(format!("  {} values", entry.values.len()));
     }
+    let drift = entry.drift.iter().filter(|_| shown);
+    lines.extend(drift.map(|one| format!("! drift {}", safe(&one.to_string()))));
     for (label, texts) in [("subject", &entry.subjects), ("link", &entry.links)] {
         lines.extend(texts.iter().map(|text| format!("! {label} {}", safe(text))));
     }

@@ -167,7 +167,10 @@ pub(super) fn is_quiet(entry: &PlannedExchange) -> bool {
 
 /// Found by looking at cluster and registry: no other command shows it.
 fn is_seen(finding: &Diagnostic) -> bool {
-    finding.reason == Reason::SecretMissing || finding.reason == Reason::RecordOrphaned
+    matches!(
+        finding.reason,
+        Reason::SecretMissing | Reason::RecordOrphaned | Reason::DriftUnknown
+    )
 }
 
 /// Warnings nobody caused now are counted, not repeated in every plan: how many, and what shows them.

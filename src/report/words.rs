@@ -175,6 +175,7 @@ pub(super) fn step_words(step: StepKind) -> &'static str {
         StepKind::CreateNamespace => "create namespace",
         StepKind::HelmInstall => "helm install",
         StepKind::HelmUpgrade => "helm upgrade",
+        StepKind::PatchObjects => "patch objects",
         StepKind::PatchStamp => "patch labels",
         StepKind::WaitReady => "wait ready",
         StepKind::Register => "register",

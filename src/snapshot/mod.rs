@@ -249,6 +249,7 @@ impl<'b> Recorded<'b> {
             ancestry: BTreeMap::new(),
             renders: BTreeMap::new(),
             stored: BTreeMap::new(),
+            drifts: BTreeMap::new(),
             hidden: self.rest.hidden,
         })
     }

@@ -21,12 +21,13 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::id::{Digest, ExchangeId};
+use crate::plan::policy::PutBack;
 
 pub use cursor::{Cursor, Passage, Reading, Written};
 pub use deed::{Deed, deeds};
 pub use entry::{Entry, Line, Phase};
 pub use error::JournalError;
-pub use memory::{Installed, Memory, Open, Refused, SET_STATE};
+pub use memory::{AGAIN, CALM, Installed, Memory, Open, Refused, SET_STATE};
 pub use noticed::{Aspect, Notice, Noticed, Place};
 
 use memory::Memories;
@@ -191,6 +192,11 @@ impl Journal {
     /// What was refused and is not tried again by itself.
     pub fn refusals(&self) -> BTreeMap<ExchangeId, Refused> {
         self.known().memories.each(|memory| memory.refused.clone())
+    }
+
+    /// Drift that was repaired last, by exchange.
+    pub fn put_back(&self) -> BTreeMap<ExchangeId, PutBack> {
+        self.known().memories.each(|memory| memory.put_back.clone())
     }
 
     /// Every line of the files kept, oldest first; a break of the chain is an error.

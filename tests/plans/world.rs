@@ -152,6 +152,7 @@ pub(crate) fn build(fixture: &Fixture, desired: &Desired, released: &Desired) ->
         ancestry: BTreeMap::new(),
         renders: BTreeMap::new(),
         stored: BTreeMap::new(),
+        drifts: BTreeMap::new(),
         hidden: Hidden::default(),
     };
     let names = fixture.clusters.keys().map(String::as_str);

@@ -83,3 +83,58 @@ fn a_set_scaled_by_hand_is_put_back_by_the_next_change() {
     let set = world.object(EU, "statefulset", "nats-scaled").unwrap();
     assert_eq!(set["spec"]["replicas"], 1);
 }
+
+#[test]
+fn a_release_whose_secret_was_deleted_is_taken_up_again() {
+    let world = World::new("secretless");
+    let (id, release) = ("eu-edge-cluster/road/nats-secretless", "nats-secretless");
+    world.commit(&[("exchanges/a.yaml", Some(&exchange(EU, release, "")))]);
+    world.apply().expect(0);
+    let pod = world.object(EU, "pod", "nats-secretless-0").unwrap();
+    let secret = "sh.helm.release.v1.nats-secretless.v1";
+    world.kubectl(EU, &["-n", "road", "delete", "secret", secret]);
+    assert_eq!(world.plan().expect(0).entry(id)["action"], "install");
+    world.apply().expect(0);
+    assert_eq!(world.latest(EU, release), Some((1, "deployed".to_owned())));
+
+    assert_eq!(world.plan().expect(0).entry(id)["action"], "none");
+    let after = world.object(EU, "pod", "nats-secretless-0").unwrap();
+    assert_eq!(
+        pod["metadata"]["uid"], after["metadata"]["uid"],
+        "its servers never noticed"
+    );
+}
+
+#[test]
+fn a_namespace_that_was_deleted_is_made_anew_with_everything_in_it() {
+    let world = World::new("homeless");
+    let id = "eu-edge-cluster/homeless/nats-homeless";
+    let text = exchange(EU, "nats-homeless", "").replace("namespace: road", "namespace: homeless");
+    world.commit(&[("exchanges/a.yaml", Some(&text))]);
+    let daemon = world.daemon();
+    world.until_phase(id, "ready");
+    let uid = || {
+        let get = [
+            "get",
+            "namespace",
+            "homeless",
+            "--ignore-not-found",
+            "-o",
+            "jsonpath={.metadata.uid}",
+        ];
+        world.kubectl(EU, &get)
+    };
+    let (before, record) = (uid(), world.record("nats-homeless").unwrap());
+    world.kubectl(EU, &["delete", "namespace", "homeless"]);
+    let minutes = std::time::Duration::from_secs(120);
+    crate::world::eventually("made anew", minutes, || {
+        let now = uid();
+        !now.is_empty() && now != before
+    });
+    world.until_phase(id, "ready");
+    let revisions = world.revisions_in(EU, "homeless", "nats-homeless");
+    assert_eq!(revisions.len(), 1);
+    assert_eq!(revisions[0]["status"], "deployed");
+    assert_eq!(world.record("nats-homeless").unwrap(), record);
+    assert_eq!(daemon.stop(), 0);
+}

@@ -23,6 +23,7 @@ mod guard;
 mod helms;
 mod jetstream;
 mod life;
+mod objects;
 mod outage;
 mod overtaken;
 mod readme;

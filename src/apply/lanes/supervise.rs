@@ -15,6 +15,7 @@ use crate::apply::effect::Why;
 use crate::apply::effects::Effects;
 use crate::apply::outcome::{Outcome, Verdict};
 use crate::apply::subject::Subject;
+use crate::drift::name_of;
 use crate::helm::Refusal;
 use crate::plan::action::Effect as Change;
 use crate::reason::Reason;
@@ -185,7 +186,12 @@ async fn finish<E: Effects>(
     let (phase, detail) = match &verdict {
         Verdict::Done => (
             Phase::Done,
-            json!({"action": subject.entry.action, "reason": subject.entry.reason}),
+            json!({
+                "action": subject.entry.action,
+                "reason": subject.entry.reason,
+                "drift": name_of(&subject.entry.drift),
+                "digest": subject.desired.as_ref().map(|desired| &desired.digest),
+            }),
         ),
         Verdict::Failed(why) => {
             let mut detail = json!(refused(shared, subject, why));

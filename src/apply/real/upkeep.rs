@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{At, Performed, cluster_reply, orphan, registry_reply};
 use crate::apply::effect::{Reply, Why};
-use crate::cluster::stamp_labels;
+use crate::cluster::{Compared, stamp_labels};
 use crate::health::{self, ConfigChange, Health, HealthTarget, InForce};
 use crate::observe::observed::{ReleaseView, SecretIdentity, Stamp, StoredRelease};
 use crate::plan::wanted_record;
@@ -42,6 +42,29 @@ impl At<'_> {
             Err(error) if error.is_not_there() => Ok(Reply::Done),
             other => other.map(|()| Reply::Done).map_err(cluster_reply),
         }
+    }
+
+    pub(super) async fn put_back(&self) -> Performed {
+        let Some(view) = self.release().await? else {
+            let text = "the release is gone while its objects were to be put back";
+            return Ok(Reply::Refused(Why::new(Reason::StaleFence, text)));
+        };
+        let desired = self.desired()?;
+        let compared = Compared {
+            namespace: &desired.id.namespace,
+            release: &desired.id.release,
+            view: &view,
+            ignored: &desired.drift_ignore,
+        };
+        let put_back = self.cluster.put_back(compared).await;
+        Ok(match put_back.map_err(cluster_reply)? {
+            // Whoever made the change took it back, or the plan was made while it was being put back.
+            0 => {
+                let text = "nothing differs from the release any more";
+                Reply::Refused(Why::new(Reason::StaleFence, text))
+            }
+            _ => Reply::Done,
+        })
     }
 
     pub(super) async fn patch_stamp(&self, secret: &SecretIdentity, revision: u32) -> Performed {

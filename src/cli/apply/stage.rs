@@ -46,7 +46,9 @@ impl Stage {
         revision: &Revision,
         allow_delete: &BTreeSet<ExchangeId>,
     ) -> Result<Survey, Failure> {
-        let knowledge = Knowledge::of(&self.session.journal);
+        let mut knowledge = Knowledge::of(&self.session.journal);
+        // A person asks: what was put back in vain is put back once more.
+        knowledge.put_back.clear();
         let nothing = BTreeSet::new();
         let now = Timestamp::now();
         let equipment = &self.equipment;

@@ -267,6 +267,22 @@ const VALUES: &[(&str, &[&str])] = &[
             "[continuous]",
         ],
     ),
+    (
+        "drift_ignore",
+        &[
+            "[]",
+            "null",
+            "[StatefulSet/spec/replicas]",
+            "['*/spec/*/a~1b']",
+            "[StatefulSet]",
+            "[StatefulSet/]",
+            "[/spec]",
+            "[A//b]",
+            "[A/b, A/b]",
+            "A/b",
+            "[1]",
+        ],
+    ),
     ("protect", &["true", "false", "null", "\"true\"", "1"]),
     (
         "deletion_policy",

@@ -1,4 +1,5 @@
 pub(crate) mod changes;
+mod drift;
 mod effects;
 mod jetstream;
 pub(crate) mod properties;

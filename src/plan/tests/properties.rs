@@ -156,6 +156,9 @@ fn apply(plan: &Plan, wanted: &Desired, world: &mut Observed) {
                 StepKind::Deregister => {
                     registry.records.remove(id.system_id().as_str());
                 }
+                StepKind::PatchObjects => {
+                    world.drifts.remove(&id);
+                }
                 StepKind::CreateNamespace
                 | StepKind::WaitReady
                 | StepKind::MarkDeleting

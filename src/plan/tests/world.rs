@@ -49,6 +49,7 @@ pub(crate) fn exchange_of(id: ExchangeId, values: Value) -> DesiredExchange {
         blobs: BTreeMap::from([(OWN_FILE.to_owned(), format!("blob of {id}"))]),
         depends_on: Vec::new(),
         terms: Terms::default(),
+        drift_ignore: Vec::new(),
         secrets: BTreeSet::new(),
         diagnostics: Vec::new(),
         id,
@@ -116,6 +117,7 @@ pub(crate) fn observed<'a>(exchanges: impl IntoIterator<Item = &'a DesiredExchan
         ancestry: BTreeMap::new(),
         renders: BTreeMap::new(),
         stored: BTreeMap::new(),
+        drifts: BTreeMap::new(),
         hidden: Hidden::default(),
     };
     for exchange in exchanges {

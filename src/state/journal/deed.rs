@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Entry, Phase, SET_STATE};
+use super::{CALM, Entry, Phase, SET_STATE};
 use crate::id::{CommitId, ExchangeId};
 
 /// What was done about an exchange.
@@ -51,7 +51,7 @@ pub fn deeds(entries: &[Entry]) -> Vec<Deed> {
     for entry in entries {
         let Some(id) = &entry.id else { continue };
         match (entry.step.as_str(), entry.phase) {
-            (SET_STATE, Phase::Intent) | ("forgive", _) => {}
+            (SET_STATE, Phase::Intent) | ("forgive" | CALM, _) => {}
             ("observed", _) => deeds.extend(interrupted(id, &mut open, &mut released)),
             (SET_STATE, _) => deeds.push(told(id, entry, released.get(id))),
             ("finished", _) => {
@@ -204,6 +204,7 @@ impl<'a> Open<'a> {
             "helm_install" => Some("install"),
             "helm_upgrade" | "helm_rollback" => Some("upgrade"),
             "helm_uninstall" | "save_manifest" | "mark_deleting" => Some("uninstall"),
+            "patch_objects" => Some("repair"),
             "write_record" => Some("register"),
             _ => None,
         });

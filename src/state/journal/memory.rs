@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -10,6 +10,7 @@ use super::{Entry, Phase};
 use crate::apply::effect::Why;
 use crate::apply::order::Leftover;
 use crate::id::{CommitId, Digest, ExchangeId, SystemId};
+use crate::plan::policy::PutBack;
 
 /// The step of the line that begins each file.
 pub(super) const STATE: &str = "state";
@@ -17,6 +18,12 @@ pub(super) const STATE: &str = "state";
 /// The step that writes how an exchange is into its record. It goes on beside everything else and begins anew by itself,
 /// so that one without an outcome is nothing that was interrupted.
 pub const SET_STATE: &str = "set_state";
+
+/// The step of a line that says that nothing differs any more, a good while after drift was repaired.
+pub const CALM: &str = "calm";
+
+/// Drift that comes within this time after it was repaired comes again.
+pub const AGAIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// The last successful install or upgrade.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +74,8 @@ pub struct Memory {
     pub refused: Option<Refused>,
     /// What a removal that was begun has still to see gone.
     pub leftover: Option<Leftover>,
+    /// Drift that was repaired last.
+    pub put_back: Option<PutBack>,
     /// This host began to change its release at least once.
     pub acted: bool,
 }
@@ -110,6 +119,10 @@ impl Memory {
         if entry.step == SET_STATE {
             return;
         }
+        if entry.step == CALM {
+            self.put_back = None;
+            return;
+        }
         match entry.phase {
             Phase::Intent => {
                 self.acted |= entry.step.starts_with("helm_");
@@ -149,6 +162,7 @@ impl Memory {
             }
             "finished" => {
                 self.refused = None;
+                self.take_put_back(entry);
                 if matches!(text("action"), Some("uninstall" | "deregister")) {
                     *self = Self::default();
                 }
@@ -156,5 +170,26 @@ impl Memory {
             "forgive" => self.refused = None,
             _ => {}
         }
+    }
+
+    /// What comes again long after it was put back is another's doing, not the same one's.
+    fn take_put_back(&mut self, entry: &Entry) {
+        let text = |key: &str| entry.detail.get(key).and_then(Value::as_str);
+        let (Some(drift), Some(digest)) = (text("drift"), text("digest")) else {
+            return;
+        };
+        let Ok(digest) = digest.parse::<Digest>() else {
+            return;
+        };
+        let before = self.put_back.take().filter(|before| {
+            let soon = entry.time.duration_since(before.at) < AGAIN;
+            soon && before.drift == drift && before.digest == digest
+        });
+        self.put_back = Some(PutBack {
+            drift: drift.to_owned(),
+            digest,
+            count: before.map_or(1, |before| before.count.saturating_add(1)),
+            at: entry.time,
+        });
     }
 }

@@ -95,6 +95,7 @@ impl Fake {
             | Effect::DryRun
             | Effect::Unlock { .. }
             | Effect::Rollback { .. }
+            | Effect::PatchObjects
             | Effect::PatchStamp { .. }
             | Effect::RestoreStamp { .. }
             | Effect::AwaitReady
@@ -201,6 +202,7 @@ pub(super) fn wanted(id: &ExchangeId) -> DesiredExchange {
         blobs: std::collections::BTreeMap::new(),
         depends_on: vec![],
         terms: Terms::default(),
+        drift_ignore: Vec::new(),
         secrets: BTreeSet::new(),
         diagnostics: vec![],
     }

@@ -1,0 +1,212 @@
+//! Compares single objects with their release, where an exchange wants that: each at its interval, spread over it; and at
+//! once where somebody was seen to edit one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use jiff::Timestamp;
+use tokio::sync::Mutex;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::watch::Daemon;
+use crate::cluster::Cluster;
+use crate::drift::Drift;
+use crate::exchange::desired::DesiredExchange;
+use crate::id::{ClusterId, ExchangeId};
+use crate::observe::observed::Unreadable;
+use crate::observe::{Drifts, compare};
+use crate::plan::to_compare;
+use crate::state::journal::{AGAIN, CALM, Line, Phase};
+
+/// The longest pause between two of a round: few exchanges are not made to wait for each other.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// An answer, and when it was asked for.
+#[derive(Debug)]
+pub(super) struct Found {
+    id: ExchangeId,
+    asked: Instant,
+    drift: Result<Drift, Unreadable>,
+}
+
+/// What is being compared.
+#[derive(Debug)]
+pub(super) struct Comparing {
+    drifts: Arc<Drifts>,
+    began: Option<Instant>,
+    round: Option<JoinHandle<()>>,
+    /// Those that were edited are compared beside the round.
+    aside: Option<JoinHandle<()>>,
+    edited: BTreeSet<ExchangeId>,
+    /// When we were last done with each: what was asked before holds no more.
+    ended: BTreeMap<ExchangeId, Instant>,
+    told: UnboundedSender<Found>,
+}
+
+impl Comparing {
+    pub(super) fn new(drifts: Arc<Drifts>, told: UnboundedSender<Found>) -> Self {
+        Self {
+            drifts,
+            began: None,
+            round: None,
+            aside: None,
+            edited: BTreeSet::new(),
+            ended: BTreeMap::new(),
+            told,
+        }
+    }
+}
+
+impl Daemon<'_> {
+    /// The loop came round.
+    pub(super) fn compare_due(&mut self) {
+        let interval = self.equipment.settings.drift.interval;
+        let idle =
+            |task: &Option<JoinHandle<()>>| task.as_ref().is_none_or(JoinHandle::is_finished);
+        let comparing = &self.comparing;
+        let is_due = comparing
+            .began
+            .is_none_or(|began| began.elapsed() >= interval);
+        if is_due && idle(&comparing.round) {
+            let targets = self.compared(|_| true);
+            if !targets.is_empty() {
+                let count = u32::try_from(targets.len()).unwrap_or(u32::MAX);
+                let pause = (interval / count).min(LONGEST_PAUSE);
+                self.comparing.began = Some(Instant::now());
+                let round = ask(targets, pause, self.comparing.told.clone());
+                self.comparing.round = Some(tokio::spawn(round));
+            }
+        }
+        if !self.comparing.edited.is_empty() && idle(&self.comparing.aside) {
+            let edited = std::mem::take(&mut self.comparing.edited);
+            let targets = self.compared(|id| edited.contains(id));
+            let aside = ask(targets, Duration::ZERO, self.comparing.told.clone());
+            self.comparing.aside = Some(tokio::spawn(aside));
+        }
+    }
+
+    /// Somebody edited something of these.
+    pub(super) fn compare_soon(&mut self, edited: impl IntoIterator<Item = ExchangeId>) {
+        self.comparing.edited.extend(edited);
+    }
+
+    /// Something of ours ended there: what was found before is of no use any more.
+    pub(super) fn compare_anew(&mut self, id: &ExchangeId) {
+        self.comparing.drifts.forget(id);
+        self.comparing.ended.insert(id.clone(), Instant::now());
+        self.comparing.edited.insert(id.clone());
+    }
+
+    /// A pass has seen what there is: of everything else nothing is kept.
+    pub(super) fn forget_others(&mut self) {
+        let Self {
+            comparing, ledger, ..
+        } = self;
+        comparing.drifts.retain(|id| ledger.declares(id));
+        comparing.ended.retain(|id, _| ledger.declares(id));
+    }
+
+    pub(super) fn take_found(&mut self, found: Found) {
+        let Found { id, asked, drift } = found;
+        let ended = self.comparing.ended.get(&id);
+        if self.lanes.is_flying(&id) || ended.is_some_and(|ended| asked <= *ended) {
+            return;
+        }
+        match &drift {
+            Ok(drift) if drift.differences.is_empty() && drift.unread.is_empty() => self.calm(&id),
+            Ok(_) => {}
+            Err(why) => tracing::debug!(exchange = %id, text = why.text, "not compared"),
+        }
+        if self.comparing.drifts.keep(id, drift) {
+            self.look();
+        }
+    }
+
+    /// Nothing differs. Long after a repair that is the end of it, and the same change is another one then.
+    fn calm(&self, id: &ExchangeId) {
+        let journal = &self.session.journal;
+        let before = journal.memory(id).put_back;
+        let over = before.is_some_and(|before| Timestamp::now().duration_since(before.at) >= AGAIN);
+        if !over || self.options.dry_run {
+            return;
+        }
+        let line = Line {
+            pass: self.ledger.passes(),
+            commit: self.ledger.commit().cloned(),
+            id: Some(id.clone()),
+            step: CALM.to_owned(),
+            phase: Phase::Done,
+            detail: serde_json::Value::Null,
+        };
+        if let Err(error) = journal.append(line) {
+            tracing::warn!(exchange = %id, %error, "the journal could not be written");
+        }
+    }
+
+    /// Those among the exchanges that want it, whose releases are as wanted and that nobody works on.
+    fn compared(
+        &self,
+        wants: impl Fn(&ExchangeId) -> bool,
+    ) -> Vec<(Arc<DesiredExchange>, Cluster)> {
+        let Some(survey) = &self.ledger.survey else {
+            return Vec::new();
+        };
+        let all = to_compare(&survey.plan, &survey.desired, &survey.observed);
+        let wanted =
+            all.filter(|(exchange, _)| wants(&exchange.id) && !self.lanes.is_flying(&exchange.id));
+        let targets = wanted.filter_map(|(exchange, _)| {
+            let cluster = self.equipment.inventory.trusted(&exchange.id.cluster)?;
+            let exchange = survey.desired.exchanges.get(&exchange.id)?;
+            Some((Arc::clone(exchange), cluster.ok()?))
+        });
+        targets.collect()
+    }
+}
+
+/// Compares each in turn, one every `pause`, and tells what it found. A cluster that does not answer delays only itself.
+async fn ask(
+    targets: Vec<(Arc<DesiredExchange>, Cluster)>,
+    pause: Duration,
+    told: UnboundedSender<Found>,
+) {
+    let mut turns = tokio::time::interval(pause.max(Duration::from_millis(1)));
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let turns = Mutex::new(turns);
+    let mut lanes: BTreeMap<ClusterId, Vec<_>> = BTreeMap::new();
+    for target in targets {
+        lanes
+            .entry(target.0.id.cluster.clone())
+            .or_default()
+            .push(target);
+    }
+    let each = lanes.into_values().map(|lane| async {
+        for (exchange, cluster) in lane {
+            turns.lock().await.tick().await;
+            let asked = Instant::now();
+            let Some(drift) = Box::pin(one(&exchange, &cluster)).await else {
+                continue;
+            };
+            let id = exchange.id.clone();
+            if told.send(Found { id, asked, drift }).is_err() {
+                return;
+            }
+        }
+    });
+    join_all(each).await;
+}
+
+/// Nothing where the release is not as wanted now: that is for the next pass to see.
+async fn one(exchange: &DesiredExchange, cluster: &Cluster) -> Option<Result<Drift, Unreadable>> {
+    let id = &exchange.id;
+    match cluster.release(&id.namespace, &id.release).await {
+        Ok(view) => {
+            let view = view.filter(|view| view.is_settled(exchange.digest.label()))?;
+            Some(compare(cluster, exchange, &view).await)
+        }
+        Err(error) => Some(Err(error.into())),
+    }
+}
