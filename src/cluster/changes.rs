@@ -88,7 +88,7 @@ impl Cluster {
     }
 
     /// The whole cluster, or each namespace the settings limit us to.
-    fn everywhere<K>(&self) -> Vec<Api<K>>
+    pub(super) fn everywhere<K>(&self) -> Vec<Api<K>>
     where
         K: kube::Resource<Scope = NamespaceResourceScope> + Clone + DeserializeOwned,
         K::DynamicType: Default,

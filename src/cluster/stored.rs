@@ -8,6 +8,7 @@ use kube::Api;
 use kube::api::ListParams;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::access::{Cluster, absent_is_none};
 use super::assemble::{PREFIX, latest_releases};
@@ -15,7 +16,7 @@ use super::error::ClusterError;
 use super::view::collect_metadata;
 use crate::exchange::desired::SecretKey;
 use crate::id::{Namespace, ReleaseName};
-use crate::observe::observed::{ReleaseKey, ReleaseView, StoredRelease};
+use crate::observe::observed::{ObjectRef, ReleaseKey, ReleaseView, StoredRelease};
 use crate::observe::release::{DecodeError, Decoded, decode_release};
 
 #[derive(Deserialize)]
@@ -42,7 +43,8 @@ impl Cluster {
         release: &ReleaseName,
     ) -> Result<Option<ReleaseView>, ClusterError> {
         let api: Api<Secret> = self.namespaced(namespace);
-        let selector = format!("owner=helm,status!=superseded,name={release}");
+        // Superseded ones too: they are all that is left where somebody deleted the latest.
+        let selector = format!("owner=helm,name={release}");
         let secrets =
             collect_metadata(self, &api, &ListParams::default().labels(&selector)).await?;
         let key = ReleaseKey {
@@ -78,6 +80,22 @@ impl Cluster {
     ) -> Result<(StoredRelease, String), ClusterError> {
         let decoded = self.decode(namespace, release, revision).await?;
         Ok((decoded.stored, decoded.manifest))
+    }
+
+    /// The data of those of the objects that are `ConfigMap`s, as it is now.
+    pub async fn configuration(
+        &self,
+        namespace: &Namespace,
+        objects: &[ObjectRef],
+    ) -> Result<Vec<Value>, ClusterError> {
+        let path = format!("/api/v1/namespaces/{namespace}/configmaps");
+        let maps = objects.iter().filter(|object| object.kind == "ConfigMap");
+        let mut found = Vec::new();
+        for map in maps {
+            let map = absent_is_none(self.get_quietly::<Value>(&path, &map.name).await)?;
+            found.extend(map.and_then(|map| map.get("data").cloned()));
+        }
+        Ok(found)
     }
 
     pub(super) async fn decode(

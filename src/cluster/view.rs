@@ -21,7 +21,10 @@ use crate::observe::observed::{
 
 /// Superseded revisions are nine tenths of what Helm stores and decide nothing.
 const SELECTOR: &str = "owner=helm,status!=superseded";
+const SUPERSEDED: &str = "owner=helm,status=superseded";
 const PAGE: u32 = 500;
+/// So many releases are asked for by name; of more all are listed.
+const NAMED: usize = 50;
 /// Requests at a time within one cluster.
 const PARALLEL: usize = 16;
 
@@ -52,7 +55,10 @@ impl ViewWants {
             return desired.is_some();
         };
         stamp.revision != view.revision
-            || view.status == ReleaseStatus::Failed
+            || matches!(
+                view.status,
+                ReleaseStatus::Failed | ReleaseStatus::Superseded
+            )
             || view.status.is_pending()
             || desired.is_some_and(|digest| *digest != stamp.digest)
     }
@@ -77,6 +83,7 @@ impl Cluster {
             None => self.look_everywhere().await?,
             Some(namespaces) => self.look_into(namespaces).await?,
         };
+        self.add_headless(wants, &mut view).await?;
         let (decoded, missing) = futures::try_join!(
             self.decode_all(wants, &view.releases),
             self.missing_secrets(wants, &view.missing_namespaces),
@@ -91,6 +98,47 @@ impl Cluster {
             }
         }
         Ok(view)
+    }
+
+    /// Adds wanted releases of which nothing but superseded revisions is left, because somebody deleted the Secret of the
+    /// latest: helm refuses to install those anew.
+    async fn add_headless(
+        &self,
+        wants: &ViewWants,
+        view: &mut ClusterView,
+    ) -> Result<(), ClusterError> {
+        let is_absent = |key: &&ReleaseKey| {
+            let read = view
+                .scope
+                .as_ref()
+                .is_none_or(|scope| scope.contains(&key.namespace));
+            read && !view.releases.contains_key(key)
+        };
+        let absent: BTreeSet<&ReleaseKey> = wants.desired.keys().filter(is_absent).collect();
+        if absent.is_empty() {
+            return Ok(());
+        }
+        let names: BTreeSet<&str> = absent.iter().map(|key| key.release.as_str()).collect();
+        let names: Vec<&str> = names.into_iter().collect();
+        let selector = if names.len() <= NAMED {
+            format!("{SUPERSEDED},name in ({})", names.join(","))
+        } else {
+            SUPERSEDED.to_owned()
+        };
+        let list = ListParams::default().labels(&selector).limit(PAGE);
+        let places: Vec<Api<Secret>> = self.everywhere();
+        let asked: Vec<_> = places
+            .iter()
+            .map(|api| collect_metadata(self, api, &list))
+            .collect();
+        let found: Vec<Vec<ObjectMeta>> = stream::iter(asked)
+            .buffer_unordered(PARALLEL)
+            .try_collect()
+            .await?;
+        let mut found = latest_releases(found.into_iter().flatten());
+        found.retain(|key, _| absent.contains(key));
+        view.releases.append(&mut found);
+        Ok(())
     }
 
     async fn look_everywhere(&self) -> Result<ClusterView, ClusterError> {

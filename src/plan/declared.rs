@@ -16,7 +16,9 @@ use super::trial::refusal;
 use super::values::{difference, is_same, known_difference, unseen};
 use crate::diagnostic::Diagnostic;
 use crate::exchange::desired::DesiredExchange;
-use crate::observe::observed::{Ancestry, ClusterView, ReleaseView, Render, Stamp, StoredRelease};
+use crate::observe::observed::{
+    Ancestry, ClusterView, ReleaseStatus, ReleaseView, Render, Stamp, StoredRelease,
+};
 use crate::reason::Reason;
 
 /// Plans one declared exchange.
@@ -131,11 +133,13 @@ impl Case<'_> {
         } else {
             Reason::ChangedByOthers
         };
-        entry.decide(
-            Action::Upgrade,
-            reason,
-            "the last helm operation on it failed",
-        );
+        // Somebody deleted it, or a helm ended between two writes.
+        let text = if release.status == ReleaseStatus::Superseded {
+            "of what helm keeps only revisions before the latest are left; it is released anew"
+        } else {
+            "the last helm operation on it failed"
+        };
+        entry.decide(Action::Upgrade, reason, text);
         self.upgrade(entry, release.stored.as_ref());
     }
 

@@ -88,15 +88,32 @@ fn a_set_scaled_by_hand_is_put_back_by_the_next_change() {
 fn a_release_whose_secret_was_deleted_is_taken_up_again() {
     let world = World::new("secretless");
     let (id, release) = ("eu-edge-cluster/road/nats-secretless", "nats-secretless");
-    world.commit(&[("exchanges/a.yaml", Some(&exchange(EU, release, "")))]);
+    let text = |connections: u32| {
+        let values = format!("  config.merge.max_connections: {connections}\n");
+        exchange(EU, release, &values)
+    };
+    world.commit(&[("exchanges/a.yaml", Some(&text(5)))]);
     world.apply().expect(0);
     let pod = world.object(EU, "pod", "nats-secretless-0").unwrap();
-    let secret = "sh.helm.release.v1.nats-secretless.v1";
-    world.kubectl(EU, &["-n", "road", "delete", "secret", secret]);
+    let delete = |revision: u32| {
+        let secret = format!("sh.helm.release.v1.{release}.v{revision}");
+        world.kubectl(EU, &["-n", "road", "delete", "secret", &secret]);
+    };
+    delete(1);
     assert_eq!(world.plan().expect(0).entry(id)["action"], "install");
     world.apply().expect(0);
     assert_eq!(world.latest(EU, release), Some((1, "deployed".to_owned())));
 
+    // With an older revision still there.
+    world.commit(&[("exchanges/a.yaml", Some(&text(6)))]);
+    world.apply().expect(0);
+    delete(2);
+    let entry = world.plan().expect(0).entry(id);
+    assert_eq!(entry["action"], "upgrade", "{entry:#}");
+    world.apply().expect(0);
+    let (_, status) = world.latest(EU, release).unwrap();
+    assert_eq!(status, "deployed");
+    assert!(world.configuration(EU, release).0.contains('6'));
     assert_eq!(world.plan().expect(0).entry(id)["action"], "none");
     let after = world.object(EU, "pod", "nats-secretless-0").unwrap();
     assert_eq!(

@@ -11,7 +11,7 @@ use crate::cluster::{DryRun, stamp_labels};
 use crate::exchange::desired::DesiredExchange;
 use crate::helm::{HelmError, Kubeconfig, Labels, Refusal, Target, Verb};
 use crate::observe::RenderError;
-use crate::observe::observed::{ReleaseView, Stamp, Trial};
+use crate::observe::observed::{ReleaseStatus, ReleaseView, Stamp, Trial};
 use crate::reason::Reason;
 
 impl At<'_> {
@@ -86,7 +86,16 @@ impl At<'_> {
         // next start of each pod, whenever that is.
         let changes = match self.release().await? {
             Some(release) if rendered.reloads() => {
-                self.stored(&release).await?.configuration != rendered.configuration
+                let stored = self.stored(&release).await?;
+                let before = if release.status == ReleaseStatus::Superseded {
+                    // What is in force was made by a revision that is gone.
+                    let namespace = &self.subject.id.namespace;
+                    let live = self.cluster.configuration(namespace, &stored.objects);
+                    live.await.map_err(cluster_reply)?
+                } else {
+                    stored.configuration.clone()
+                };
+                before != rendered.configuration
             }
             Some(_) | None => false,
         };

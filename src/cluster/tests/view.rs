@@ -122,6 +122,54 @@ async fn pages_make_one_view_and_only_what_is_open_is_decoded() {
 }
 
 #[tokio::test]
+async fn a_wanted_release_of_which_only_superseded_revisions_are_left_is_seen() {
+    let server = MockServer::start().await;
+    mount_namespaces(&server).await;
+    let answer = |selector: &'static str, items: &[serde_json::Value]| {
+        let answer = ResponseTemplate::new(200).set_body_json(list(items, ""));
+        Mock::given(path("/api/v1/secrets"))
+            .and(query_param("labelSelector", selector))
+            .respond_with(answer)
+            .expect(1)
+            .mount(&server)
+    };
+    let there = meta("a", "there", 2, "deployed", &ours(2));
+    answer("owner=helm,status!=superseded", &[there]).await;
+    let old = |namespace, revision| {
+        meta(
+            namespace,
+            "headless",
+            revision,
+            "superseded",
+            &ours(revision),
+        )
+    };
+    answer(
+        "owner=helm,status=superseded,name in (headless,new)",
+        &[old("a", 3), old("a", 4), old("b", 5)],
+    )
+    .await;
+    Mock::given(path(
+        "/api/v1/namespaces/a/secrets/sh.helm.release.v1.headless.v4",
+    ))
+    .respond_with(ResponseTemplate::new(200).set_body_json(json!({
+        "metadata": {}, "data": {"release": stored("headless", 4)},
+    })))
+    .mount(&server)
+    .await;
+    let wanted = ["a/there", "a/headless", "a/new"];
+    let wants = ViewWants {
+        desired: wanted.map(|name| (key(name), "a".repeat(40))).into(),
+        ..ViewWants::default()
+    };
+    let view = connect(&server, &[]).await.view(&wants).await.unwrap();
+    let seen: Vec<_> = view.releases.keys().cloned().map(String::from).collect();
+    assert_eq!(seen, ["a/headless", "a/there"]);
+    let headless = &view.releases[&key("a/headless")];
+    assert_eq!((headless.revision, headless.stored.is_some()), (4, true));
+}
+
+#[tokio::test]
 async fn a_list_that_ran_out_of_time_begins_anew() {
     let server = MockServer::start().await;
     mount_namespaces(&server).await;

@@ -212,10 +212,7 @@ async fn what_is_being_deleted_is_found_by_the_label_of_its_release() {
 async fn a_release_is_read_for_fences_and_a_misplaced_one_is_refused() {
     let server = MockServer::start().await;
     Mock::given(path("/api/v1/namespaces/a/secrets"))
-        .and(query_param(
-            "labelSelector",
-            "owner=helm,status!=superseded,name=nats",
-        ))
+        .and(query_param("labelSelector", "owner=helm,name=nats"))
         .and(query_param_is_missing("resourceVersion"))
         .respond_with(ResponseTemplate::new(200).set_body_json(list(
             &[meta("a", "nats", 2, "pending-upgrade", &json!({}))],
