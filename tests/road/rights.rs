@@ -48,7 +48,8 @@ fn the_role_that_doctor_prints_is_enough_for_a_namespace() {
     let world = World::new("rights");
     let release = "nats-rights";
     let text = |name: &str, more: &str| {
-        exchange(EU, name, more).replace("namespace: road", "namespace: rights")
+        let text = exchange(EU, name, more).replace("namespace: road", "namespace: rights");
+        format!("{text}sync_mode: continuous_with_drift_detection\n")
     };
     world.kubectl(EU, &["create", "namespace", "rights"]);
     let account = world.account(EU, "rights");
@@ -79,6 +80,21 @@ fn the_role_that_doctor_prints_is_enough_for_a_namespace() {
     world.apply().expect(0);
     assert_eq!(latest().unwrap(), "2");
     assert!(world.record(release).is_some());
+    let scale = [
+        "-n",
+        "rights",
+        "scale",
+        "statefulset",
+        release,
+        "--replicas=0",
+    ];
+    world.kubectl(EU, &scale);
+    let plan = world.plan().expect(0);
+    assert!(!plan.stdout.contains("DriftUnknown"), "{}", plan.stdout);
+    let id = format!("{EU}/rights/{release}");
+    assert_eq!(plan.entry(&id)["reason"], "ObjectsDrifted");
+    world.apply().expect(0);
+    assert_eq!(world.plan().expect(0).entry(&id)["action"], "none");
     world.commit(&[("exchanges/a.yaml", None)]);
     world.apply().expect(0);
     assert_eq!(latest(), None);

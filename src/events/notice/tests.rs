@@ -133,6 +133,8 @@ fn drift_is_told_and_that_it_is_over() {
     world.entry().phase = Phase::Progressing;
     world.entry().planned = Some(Reason::ChangedByOthers);
     assert_eq!(world.told(), ["us/ns/nats Drift ChangedByOthers"]);
+    world.entry().planned = Some(Reason::ObjectsDrifted);
+    assert_eq!(world.told(), ["us/ns/nats Drift ObjectsDrifted"]);
     world.entry().action = Action::None;
     world.entry().planned = Some(Reason::UpToDate);
     assert!(world.told().is_empty(), "helm is done, the servers are not");

@@ -193,3 +193,49 @@ impl Memory {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Drift was put back so many minutes after the beginning.
+    fn after(memory: &mut Memory, minutes: i64, step: &str, drift: &str, digest: &Digest) -> u32 {
+        memory.take(&Entry {
+            seq: 0,
+            prev: Digest::of(b""),
+            time: Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes),
+            pass: 1,
+            actor: None,
+            commit: None,
+            id: None,
+            step: step.to_owned(),
+            phase: Phase::Done,
+            detail: json!({"action": "repair", "drift": drift, "digest": digest}),
+        });
+        memory.put_back.as_ref().map_or(0, |one| one.count)
+    }
+
+    #[test]
+    fn the_same_drift_put_back_soon_after_is_counted() {
+        let (mut memory, digest) = (Memory::default(), Digest::of(b"values"));
+        let mut put_back = |minutes, drift| after(&mut memory, minutes, "finished", drift, &digest);
+        assert_eq!(put_back(0, "a"), 1);
+        assert_eq!(put_back(59, "a"), 2);
+        assert_eq!(put_back(118, "a"), 3);
+        assert_eq!(put_back(178, "a"), 1, "long after it is another's");
+        assert_eq!(put_back(179, "b"), 1);
+        let other = Digest::of(b"other values");
+        assert_eq!(after(&mut memory, 180, "finished", "b", &other), 1);
+        assert_eq!(after(&mut memory, 181, CALM, "", &other), 0);
+    }
+
+    #[test]
+    fn an_action_without_drift_leaves_the_count_alone() {
+        let (mut memory, digest) = (Memory::default(), Digest::of(b"values"));
+        after(&mut memory, 0, "finished", "a", &digest);
+        after(&mut memory, 1, "helm_upgrade", "", &digest);
+        assert_eq!(memory.put_back.unwrap().count, 1);
+    }
+}
