@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::watch::Daemon;
+use crate::apply::{Outcome, OutcomeResult};
 use crate::cluster::Cluster;
 use crate::drift::Drift;
 use crate::exchange::desired::DesiredExchange;
@@ -59,6 +60,17 @@ impl Comparing {
             told,
         }
     }
+
+    /// Something of ours ended there: what was asked before is of no use any more, nor what was found, unless it is still
+    /// to be mended. It is compared anew.
+    pub(super) fn end(&mut self, outcome: &Outcome) {
+        let Outcome { id, result, .. } = outcome;
+        if !matches!(result, OutcomeResult::Failed | OutcomeResult::Blocked) {
+            self.drifts.forget(id);
+        }
+        self.ended.insert(id.clone(), Instant::now());
+        self.edited.insert(id.clone());
+    }
 }
 
 impl Daemon<'_> {
@@ -92,13 +104,6 @@ impl Daemon<'_> {
     /// Somebody edited something of these.
     pub(super) fn compare_soon(&mut self, edited: impl IntoIterator<Item = ExchangeId>) {
         self.comparing.edited.extend(edited);
-    }
-
-    /// Something of ours ended there: what was found before is of no use any more.
-    pub(super) fn compare_anew(&mut self, id: &ExchangeId) {
-        self.comparing.drifts.forget(id);
-        self.comparing.ended.insert(id.clone(), Instant::now());
-        self.comparing.edited.insert(id.clone());
     }
 
     /// A pass has seen what there is: of everything else nothing is kept.
@@ -208,5 +213,35 @@ async fn one(exchange: &DesiredExchange, cluster: &Cluster) -> Option<Result<Dri
             Some(compare(cluster, exchange, &view).await)
         }
         Err(error) => Some(Err(error.into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::apply::Verdict;
+    use crate::apply::effect::Why;
+    use crate::plan::action::Action;
+    use crate::reason::Reason;
+
+    #[test]
+    fn a_repair_that_failed_leaves_what_is_to_be_mended() {
+        let failed = Verdict::Failed(Why::new(Reason::HelmFailed, "no"));
+        let fenced = Verdict::Fenced(Why::new(Reason::StaleFence, "no"));
+        for (verdict, kept) in [(failed, 1), (fenced, 0), (Verdict::Done, 0)] {
+            let drifts = Arc::new(Drifts::default());
+            let (told, _) = tokio::sync::mpsc::unbounded_channel();
+            let mut comparing = Comparing::new(Arc::clone(&drifts), told);
+            let id: ExchangeId = "c/n/r".parse().unwrap();
+            drifts.keep(id.clone(), Ok(Drift::default()));
+            comparing.end(&Outcome::new(
+                id.clone(),
+                Action::Repair,
+                verdict,
+                Vec::new(),
+            ));
+            assert_eq!(drifts.found().len(), kept);
+            assert!(comparing.edited.contains(&id), "it is compared anew");
+        }
     }
 }

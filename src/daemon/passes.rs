@@ -174,7 +174,7 @@ impl Daemon<'_> {
                     self.activate(SOON);
                 }
                 self.options.board.metrics.ended(&outcome);
-                self.compare_anew(&outcome.id);
+                self.comparing.end(&outcome);
                 self.ledger.take_outcome(outcome);
             }
         }

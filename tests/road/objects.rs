@@ -1,6 +1,6 @@
 //! What people change at single objects of a release is found, named and put back, where an exchange wants that.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -234,6 +234,39 @@ fn what_was_only_added_is_taken_out_without_any_helm_and_what_is_ignored_stays()
         &json!([{"op": "replace", "path": "/spec/replicas", "value": 0}]),
     );
     assert_eq!(world.plan().expect(0).entry(&id)["action"], "none");
+}
+
+#[test]
+fn a_repair_that_fails_is_not_forgotten() {
+    let world = World::new("unmended");
+    let release = "nats-unmended";
+    let id = format!("{EU}/road/{release}");
+    let helm = world.fleet.tools().helm3.clone();
+    let fails = "if [ \"$1\" = upgrade ]; then echo broken >&2; exit 1; fi";
+    world.use_helm_after(&helm, fails);
+    world.settings(&world.repository.url_file(), "drift: {interval: 1s}\n");
+    world.commit(&[("exchanges/a.yaml", Some(&watched(release, "")))]);
+    let daemon = world.daemon();
+    world.until_phase(&id, "ready");
+    world.kubectl(EU, &["-n", "road", "delete", "service", release]);
+    world.until_phase(&id, "failed");
+    let until = Instant::now() + Duration::from_secs(10);
+    while Instant::now() < until {
+        let status = world.run(&["status", "--format", "json"]).entry(&id);
+        let phase = status["phase"].as_str().unwrap();
+        assert!(
+            ["failed", "progressing", "waiting"].contains(&phase),
+            "{status:#}"
+        );
+        assert_eq!(status["planned"], "ObjectsDrifted", "{status:#}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    world.use_helm(&helm);
+    world
+        .run(&["reconcile", release, "--wait", "--timeout", "1m"])
+        .expect(0);
+    assert!(world.object(EU, "service", release).is_some());
+    assert_eq!(daemon.stop(), 0);
 }
 
 #[test]
