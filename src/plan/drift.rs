@@ -4,7 +4,9 @@ use serde_json::Value;
 
 use super::action::{Action, Effect, Plan, PlannedExchange, Servers, StepKind};
 use super::declared::Case;
+use super::effects::scale_down_warning;
 use super::scene::{Held, release_key};
+use super::stateful::has_jetstream;
 use crate::diagnostic::Diagnostic;
 use crate::drift::{Change, Difference, name_of};
 use crate::exchange::desired::{Desired, DesiredExchange, SyncMode};
@@ -90,6 +92,17 @@ impl Case<'_> {
         }
         entry.steps.push(StepKind::WaitReady);
         foresee(entry, differences);
+        if entry.effects.contains(&Effect::ScalesDown)
+            && has_jetstream(&self.exchange.values)
+            && let Some(Servers {
+                old: Some(before),
+                new: Some(after),
+            }) = entry.figures.servers
+        {
+            entry
+                .diagnostics
+                .push(scale_down_warning(entry, before, after));
+        }
         self.finish_helm(entry);
     }
 }

@@ -168,7 +168,8 @@ fn in_file(finding: Diagnostic, entry: &PlannedExchange) -> Diagnostic {
     }
 }
 
-fn scale_down_warning(entry: &PlannedExchange, before: u64, after: u64) -> Diagnostic {
+/// What servers that are taken away leave behind.
+pub(super) fn scale_down_warning(entry: &PlannedExchange, before: u64, after: u64) -> Diagnostic {
     let warning = Diagnostic::warning(
         Reason::ClusterNotFormed,
         format!("{before} -> {after} JetStream servers: the ones taken away stay in the meta group and count for its quorum"),

@@ -119,6 +119,24 @@ fn what_putting_back_does_to_servers_is_foreseen() {
 }
 
 #[test]
+fn servers_of_jetstream_are_not_taken_away_without_a_word() {
+    let mut one = watched();
+    let scaled = Difference {
+        live: Some(json!(5)),
+        wanted: Some(json!(3)),
+        ..difference("StatefulSet", "spec/replicas", Change::Changed)
+    };
+    let warned = |one: &DesiredExchange| {
+        let entry = planned(one, &drifted(one, vec![scaled.clone()]), &Policy::default());
+        let mut warnings = entry.diagnostics.iter().map(|found| found.reason);
+        warnings.any(|reason| reason == Reason::ClusterNotFormed)
+    };
+    assert!(!warned(&one));
+    one.values = json!({"config": {"jetstream": {"enabled": true}}});
+    assert!(warned(&one));
+}
+
+#[test]
 fn drift_of_another_revision_or_in_another_mode_counts_for_nothing() {
     let (one, changed) = (watched(), vec![Difference::gone("Service", "shop")]);
     let mut other = drifted(&one, changed.clone());
