@@ -30,6 +30,7 @@ pub(crate) struct Arguments {
     pub(crate) keep: bool,
 }
 
+/// Builds natsx-sync and shows what it does.
 pub(crate) fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<()> {
     ensure!(
         fleet::tools::is_root(),
@@ -37,14 +38,21 @@ pub(crate) fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<()> {
     );
     let story = Story::begin(interrupt.clone());
     story.step("build natsx-sync")?;
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("..")
-        .canonicalize()?;
     let built = Command::new(env!("CARGO"))
-        .current_dir(&root)
+        .current_dir(root()?)
         .args(["build", "--quiet", "--package", "natsx-sync"])
         .status()?;
     ensure!(built.success(), "natsx-sync does not build");
+    show(&story, arguments, interrupt)
+}
+
+/// Shows what the natsx-sync does that the tests were made with: with other features it would be built anew.
+pub(crate) fn run_built(interrupt: &Interrupt) -> Result<()> {
+    let story = Story::begin(interrupt.clone());
+    show(&story, &Arguments { keep: false }, interrupt)
+}
+
+fn show(story: &Story, arguments: &Arguments, interrupt: &Interrupt) -> Result<()> {
     story.step("start two whole Kubernetes clusters (what is missing is installed first)")?;
     let result = Fleet::up(&FleetOptions {
         name: FLEET.to_owned(),
@@ -53,7 +61,7 @@ pub(crate) fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<()> {
     })
     .and_then(|fleet| {
         interrupt.check()?;
-        tell(&story, &fleet, &root, arguments.keep)
+        tell(story, &fleet, &root()?, arguments.keep)
     });
     if !arguments.keep || result.is_err() {
         story.say("end everything that was started")?;
@@ -62,6 +70,11 @@ pub(crate) fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<()> {
     interrupt.check()?;
     result?;
     story.end()
+}
+
+fn root() -> Result<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    Ok(folder.canonicalize()?)
 }
 
 fn tell(story: &Story, fleet: &Fleet, root: &Path, keep: bool) -> Result<()> {

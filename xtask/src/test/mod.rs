@@ -51,7 +51,7 @@ fn on_a_fleet(tally: &mut Tally, interrupt: &Interrupt) -> Result<()> {
     interrupt.check()?;
     say("4/4 the demo of the README")?;
     let began = Instant::now();
-    let shown = demo::run(&demo::Arguments { keep: false }, interrupt);
+    let shown = demo::run_built(interrupt);
     tally.part("cargo xtask demo", began);
     shown.context("the demo failed")
 }
