@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::blocks::Blocks;
 use super::context::Context;
 use super::desired::{ChartRef, DesiredExchange, Layer, OWN_FILE, Provenance, ValueOrigin};
 use super::digest::digest;
+use super::federation::Peer;
 use super::finding::{Findings, point};
 use super::parse::{Declared, parse};
 use super::shared::{Role, Shared, expand, role, unknown_profile};
 use super::tree::{Origin, Shape, Tree};
-use super::{access, credential, lint, privilege, reference};
+use super::{credential, lint, privilege, reference};
 use crate::diagnostic::{Diagnostic, Severity, nearest};
 use crate::id::ExchangeId;
 use crate::reason::Reason;
@@ -33,6 +35,7 @@ pub(super) struct Draft<'a> {
     /// What it names, even where it is broken.
     pub(super) id: Option<ExchangeId>,
     pub(super) depends_on: Vec<(ExchangeId, Place)>,
+    pub(super) peers: Vec<Peer>,
     pub(super) diagnostics: Vec<Diagnostic>,
     /// Broken shared files it uses.
     pub(super) waits_for: Vec<Layer>,
@@ -76,6 +79,7 @@ impl<'a> Draft<'a> {
             places: RELATED.into_iter().filter_map(place).collect(),
             id: declared.id.clone(),
             depends_on: declared.depends_on.clone(),
+            peers: std::mem::take(&mut declared.peers),
             diagnostics: Vec::new(),
             waits_for: Vec::new(),
             exchange: None,
@@ -84,9 +88,8 @@ impl<'a> Draft<'a> {
         draft.diagnostics = findings.list;
         let layers = draft.layers(&declared, library);
         if draft.is_sound() && draft.waits_for.is_empty() {
-            let access = declared.access.map(|node| Tree::of(node, index));
-            let access = access.map(|block| access::compile(&block));
-            draft.compose(declared, &own, access.as_ref(), &layers, checkout, context);
+            let blocks = Blocks::compile(&declared, index, &context.chart.name);
+            draft.compose(declared, &own, &blocks, &layers, checkout, context);
         }
         Some(draft)
     }
@@ -144,7 +147,7 @@ impl<'a> Draft<'a> {
         &mut self,
         declared: Declared<'_>,
         own: &Tree,
-        access: Option<&Tree>,
+        blocks: &Blocks,
         layers: &[&Shared<'_>],
         checkout: &Checkout,
         context: &Context,
@@ -160,7 +163,7 @@ impl<'a> Draft<'a> {
         for layer in layers
             .iter()
             .filter_map(|shared| shared.tree.as_ref())
-            .chain(access)
+            .chain(&blocks.layers)
             .chain([own])
         {
             tree.overlay(layer);
@@ -200,7 +203,7 @@ impl<'a> Draft<'a> {
             public_url: declared.public_url.or_else(|| context.public_url(&id)),
             digest: digest(&chart, &values),
             chart,
-            provenance: provenance(&tree, access, checkout),
+            provenance: provenance(&tree, blocks, checkout),
             secrets: reference::collect(&values),
             values,
             blobs,
@@ -261,7 +264,7 @@ fn keep_relevant(document: &mut Document) {
 }
 
 /// Where each leaf was set; lists count as leaves, because layers replace them whole.
-fn provenance(tree: &Tree, access: Option<&Tree>, checkout: &Checkout) -> Provenance {
+fn provenance(tree: &Tree, blocks: &Blocks, checkout: &Checkout) -> Provenance {
     fn visit(
         tree: &Tree,
         path: &mut Vec<String>,
@@ -288,13 +291,9 @@ fn provenance(tree: &Tree, access: Option<&Tree>, checkout: &Checkout) -> Proven
             }
         }
     }
-    let mut block = Vec::new();
-    if let Some(access) = access {
-        access.walk(&mut Vec::new(), &mut |_, part| block.push(part.origin));
-    }
     let layer = |origin: Origin| {
-        if block.contains(&origin) {
-            return Layer::Block("access".to_owned());
+        if let Some(block) = blocks.name_of(origin) {
+            return Layer::Block(block.to_owned());
         }
         let path = checkout
             .files

@@ -1,6 +1,7 @@
 //! What a person wrote, and what it means. Pure: text in, values and diagnostics out.
 
 mod access;
+mod blocks;
 mod chart_values;
 mod context;
 mod credential;
@@ -8,6 +9,7 @@ mod declare;
 pub mod desired;
 mod digest;
 mod draft;
+mod federation;
 mod fields;
 mod finding;
 mod lint;

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::desired::{DeletionPolicy, Suspend, SyncMode, Terms};
+use super::federation::Peer;
 use super::fields::{FIELDS, Fields};
 use super::finding::Findings;
 use super::{metadata, typed};
@@ -29,6 +30,8 @@ pub(super) struct Declared<'n> {
     pub(super) public_url: Option<String>,
     pub(super) system_id: Option<SystemId>,
     pub(super) access: Option<&'n Node>,
+    pub(super) federation: Option<&'n Node>,
+    pub(super) peers: Vec<Peer>,
     pub(super) values: Option<&'n Node>,
 }
 
@@ -81,7 +84,7 @@ pub(super) fn parse<'n>(root: &'n Node, torn: bool, findings: &mut Findings<'_>)
     let system_id = system_id(&mut fields);
     let metadata = metadata::read(&mut fields);
     let access = typed::access(&mut fields);
-    typed::federation(&mut fields);
+    let (federation, peers) = typed::federation(&mut fields, id.as_ref());
     let values = values(&mut fields);
     Declared {
         drift_ignore,
@@ -98,6 +101,8 @@ pub(super) fn parse<'n>(root: &'n Node, torn: bool, findings: &mut Findings<'_>)
         public_url,
         system_id,
         access,
+        federation,
+        peers,
         values,
     }
 }

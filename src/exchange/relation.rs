@@ -1,11 +1,13 @@
 //! What files say about each other: one identity twice, objects of one name, circles.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::desired::DesiredExchange;
 use super::draft::Draft;
+use super::federation::{Link, full_name};
 use crate::diagnostic::Diagnostic;
 use crate::id::ExchangeId;
 use crate::reason::Reason;
@@ -16,6 +18,7 @@ pub(super) fn check(drafts: &mut [Draft<'_>]) {
     refuse_same_record(drafts);
     refuse_same_objects(drafts);
     check_dependencies(drafts);
+    check_peers(drafts);
 }
 
 /// Groups the files by a key and refuses groups of more than one.
@@ -117,15 +120,24 @@ fn services(exchange: &DesiredExchange) -> Vec<(String, String, String)> {
             .and_then(Value::as_str)
             .filter(|text| !text.is_empty())
     };
-    let release = exchange.id.release.as_str();
     let chart = text("nameOverride").unwrap_or(&exchange.chart.name);
     let name = match text("fullnameOverride") {
         Some(name) => name.to_owned(),
-        None if release.contains(chart) => release.to_owned(),
-        None => format!("{release}-{chart}"),
+        None => full_name(&exchange.id, chart),
     };
     let space = text("namespaceOverride").unwrap_or(exchange.id.namespace.as_str());
-    let place = |name: String| (exchange.id.cluster.to_string(), space.to_owned(), name);
+    named(exchange, space, name)
+}
+
+/// The same where no value gives them another name.
+fn plain_services(exchange: &DesiredExchange) -> Vec<(String, String, String)> {
+    let name = full_name(&exchange.id, &exchange.chart.name);
+    named(exchange, exchange.id.namespace.as_str(), name)
+}
+
+fn named(exchange: &DesiredExchange, space: &str, name: String) -> Vec<(String, String, String)> {
+    let cluster = exchange.id.cluster.to_string();
+    let place = |name: String| (cluster.clone(), space.to_owned(), name);
     vec![place(format!("{name}-headless")), place(name)]
 }
 
@@ -169,6 +181,66 @@ fn check_dependencies(drafts: &mut [Draft<'_>]) {
             }
         }
     }
+}
+
+/// A link comes about only if the other end listens, under the name and at the port that are taken for granted. That is
+/// said and not refused: what another file says must not hold this one back.
+fn check_peers(drafts: &mut [Draft<'_>]) {
+    if drafts.iter().all(|draft| draft.peers.is_empty()) {
+        return;
+    }
+    let mut known: BTreeMap<ExchangeId, Option<Arc<DesiredExchange>>> = BTreeMap::new();
+    for draft in drafts.iter() {
+        if let Some(id) = &draft.id {
+            known.insert(id.clone(), draft.exchange.clone());
+        }
+    }
+    for draft in drafts.iter_mut() {
+        for peer in draft.peers.clone() {
+            let (text, hint) = match known.get(&peer.id) {
+                None => (
+                    format!("no file declares {}", peer.id),
+                    "correct the id, or name the other end by `url`".to_owned(),
+                ),
+                Some(Some(other)) => match objection(other, peer.link) {
+                    Some(found) => found,
+                    None => continue,
+                },
+                // Its own file says what is wrong.
+                Some(None) => continue,
+            };
+            let warning = Diagnostic::warning(Reason::NeedsOther, text).hint(hint);
+            draft.warn(warning, peer.place);
+        }
+    }
+}
+
+/// Why a link to this exchange would not come about, and what to do.
+fn objection(other: &DesiredExchange, link: Link) -> Option<(String, String)> {
+    let (section, port) = link.section();
+    let config = other
+        .values
+        .get("config")
+        .and_then(|config| config.get(section));
+    let told = |key: &str| config.and_then(|section| section.get(key));
+    let id = &other.id;
+    if told("enabled") != Some(&Value::Bool(true)) {
+        return Some((
+            format!("{id} does not listen for it: config.{section}.enabled is not true there"),
+            format!("set config.{section}.enabled in {}", other.file),
+        ));
+    }
+    let tls = config.and_then(|section| section.get("tls")?.get("enabled"));
+    let elsewhere = told("port").is_some_and(|told| told.as_u64() != Some(port.into()));
+    if elsewhere || tls == Some(&Value::Bool(true)) || services(other) != plain_services(other) {
+        return Some((
+            format!(
+                "{id} has a name, a port or TLS of its own there, which `exchange` does not follow"
+            ),
+            "add `url` with its address".to_owned(),
+        ));
+    }
+    None
 }
 
 /// The exchanges that wait for themselves.

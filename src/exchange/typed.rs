@@ -6,9 +6,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::access;
+use super::federation::Peer;
 use super::fields::Fields;
 use super::tree::Tree;
+use super::{access, federation};
 use crate::id::ExchangeId;
 use crate::reason::Reason;
 use crate::yaml::Node;
@@ -114,32 +115,66 @@ pub struct SubjectRules {
     pub deny: Vec<String>,
 }
 
-/// Links to other exchanges.
+/// Links to other exchanges. One of the same Kubernetes cluster is named by its id, any other by its address.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Federation {
-    /// Further routes of the cluster.
+    /// Servers elsewhere that belong to the same cluster.
     #[serde(default)]
-    pub routes: Vec<Peer>,
+    pub routes: Vec<Route>,
     /// Exchanges this one is a leaf of.
     #[serde(default)]
-    pub leafnodes: Vec<Peer>,
+    pub leafnodes: Vec<Leafnode>,
     /// Exchanges of the same super-cluster.
     #[serde(default)]
-    pub gateways: Vec<Peer>,
+    pub gateways: Vec<Gateway>,
 }
 
-/// The other end of a link.
+/// A server elsewhere that belongs to the same cluster.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Peer {
+pub struct Route {
+    /// `nats://HOST:PORT` or `tls://HOST:PORT`.
+    #[schemars(regex(pattern = "^(nats|nats-route|tls)://[^@]+$"))]
+    pub url: String,
+}
+
+/// The hub of a leaf.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("anyOf" = [
+    {"required": ["exchange"], "properties": {"exchange": {"type": "string"}}},
+    {"required": ["url"], "properties": {"url": {"type": "string"}}},
+]))]
+pub struct Leafnode {
     /// An exchange of this repository: `cluster/namespace/release`.
     #[schemars(with = "Option<String>", regex(pattern = super::schema::ID), example = "us-east-cluster/communication/nats-core")]
     pub exchange: Option<ExchangeId>,
-    /// A server elsewhere.
+    /// Its address, where it is in another Kubernetes cluster or not of this repository: `nats://HOST:PORT`.
+    #[schemars(regex(pattern = "^(nats|nats-leaf|tls|ws|wss)://[^@]+$"))]
     pub url: Option<String>,
-    /// Where the credentials are kept.
+    /// The account of this exchange that is linked; NATS's own if not set.
+    pub account: Option<String>,
+    /// Where the seed of the nkey is kept by which the hub knows this leaf.
     pub credentials: Option<SecretReference>,
+}
+
+/// Another cluster of the same super-cluster.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("anyOf" = [
+    {"required": ["exchange"], "properties": {"exchange": {"type": "string"}}},
+    {"required": ["url", "name"], "properties": {"url": {"type": "string"}, "name": {"type": "string"}}},
+]))]
+pub struct Gateway {
+    /// An exchange of this repository: `cluster/namespace/release`.
+    #[schemars(with = "Option<String>", regex(pattern = super::schema::ID), example = "us-east-cluster/communication/nats-core")]
+    pub exchange: Option<ExchangeId>,
+    /// Its address, where it is in another Kubernetes cluster or not of this repository: `nats://HOST:PORT`.
+    #[schemars(regex(pattern = "^(nats|nats-route|tls)://[^@]+$"))]
+    pub url: Option<String>,
+    /// The name of its cluster; those made by the chart are called as their `StatefulSet`.
+    pub name: Option<String>,
 }
 
 /// The block `access`, checked.
@@ -149,16 +184,16 @@ pub(super) fn access<'n>(fields: &mut Fields<'n, '_, '_>) -> Option<&'n Node> {
     Some(node)
 }
 
-/// Checks `federation`, and says that it has no effect yet.
-pub(super) fn federation(fields: &mut Fields<'_, '_, '_>) {
-    if let Some(node) = block::<Federation>(fields, "federation") {
-        fields.findings.note(
-            Reason::NotActedOn,
-            node.place,
-            "federation is checked, and has no effect on the exchange yet",
-            "write routes, leafnodes and gateways below `helm_values: {config: …}`",
-        );
-    }
+/// The block `federation`, checked, and the peers whose files have to agree with it.
+pub(super) fn federation<'n>(
+    fields: &mut Fields<'n, '_, '_>,
+    own: Option<&ExchangeId>,
+) -> (Option<&'n Node>, Vec<Peer>) {
+    let Some(node) = block::<Federation>(fields, "federation") else {
+        return (None, Vec::new());
+    };
+    let peers = federation::check(&Tree::of(node, 0), own, fields.findings);
+    (Some(node), peers)
 }
 
 fn block<'n, T: DeserializeOwned>(

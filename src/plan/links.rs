@@ -52,6 +52,15 @@ fn links(values: &Value) -> BTreeSet<String> {
             found.extend(named(section, item));
         }
     }
+    if is_on(values, &["config", "cluster", "enabled"], false) {
+        let patches = at(values, &["config", "cluster", "patch"]).and_then(Value::as_array);
+        let added = patches.into_iter().flatten().filter(|patch| {
+            let text = |key: &str| patch.get(key).and_then(Value::as_str).unwrap_or_default();
+            text("op") == "add" && text("path").starts_with("/routes/")
+        });
+        let routes = added.filter_map(|patch| patch.get("value"));
+        found.extend(routes.flat_map(|route| named("cluster", route)));
+    }
     found
 }
 
@@ -126,7 +135,11 @@ mod tests {
             "leafnodes": {"enabled": true},
         }});
         let new = json!({"config": {
-            "cluster": {"enabled": true, "merge": {"routes": ["nats://u:other@same:6222"]}},
+            "cluster": {
+                "enabled": true,
+                "merge": {"routes": ["nats://u:other@same:6222"]},
+                "patch": [{"op": "add", "path": "/routes/-", "value": "nats://u:p@far:6222"}],
+            },
             "gateway": {"enabled": true, "merge": {"gateways": [{"name": "eu", "urls": ["nats://t:k@eu:7222"]}]}},
             "merge": {"leafnodes": {"remotes": [{"url": "tls://hub:7422", "account": "APP", "credentials": "/c"}]}},
         }});
@@ -137,6 +150,7 @@ mod tests {
                 "+ gateway eu at nats://eu:7222",
                 "+ gateways are accepted",
                 "+ leafnode to tls://hub:7422 (account APP)",
+                "+ route nats://far:6222",
                 "- leafnodes are accepted",
                 "- route nats://old:6222",
             ]

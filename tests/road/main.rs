@@ -18,6 +18,7 @@ mod drift;
 mod effects;
 mod effects_table;
 mod events;
+mod federation;
 mod files;
 mod guard;
 mod helms;

@@ -88,7 +88,7 @@ fn partners(bench: &mut Bench<'_>) {
             .is_some_and(|merge| merge.get(&["leafnodes"]).is_some());
     let tls = on(&["config", "nats", "tls", "enabled"]);
     let monitor = bench.is_on_or(&["config", "monitor", "enabled"], true);
-    let cases: [(&[&str], bool, &str, &str); 4] = [
+    let cases: [(&[&str], bool, &str, &str); 5] = [
         (
             &["config", "mqtt", "enabled"],
             !jetstream && !clustered && !leaf,
@@ -113,6 +113,12 @@ fn partners(bench: &mut Bench<'_>) {
             "an ingress for websockets, which are off",
             "add `config.websocket.enabled: true`",
         ),
+        (
+            &["config", "gateway", "enabled"],
+            on(&["config", "leafnodes", "enabled"]) && !has_system_account(bench),
+            "a server that takes both leafnodes and gateways does not start without a system account",
+            "add an account to config.merge.accounts and name it in config.merge.system_account",
+        ),
     ];
     let found: Vec<_> = cases
         .into_iter()
@@ -122,6 +128,23 @@ fn partners(bench: &mut Bench<'_>) {
     for (origin, text, hint) in found {
         bench.error(Reason::NeedsOther, origin, text, hint);
     }
+}
+
+/// Whether something names a system account, or may do so where it cannot be seen: in an included file, or in the JWT of
+/// an operator.
+fn has_system_account(bench: &Bench<'_>) -> bool {
+    let merge = bench.get(&["config", "merge"]);
+    let named = merge.is_some_and(|merge| {
+        merge.children().any(|(key, _)| {
+            ["system_account", "system", "operator", "resolver"].contains(&key.as_str())
+                || key.ends_with("$include")
+                || key.starts_with("$tplYaml")
+        })
+    });
+    let patch = bench.get(&["config", "patch"]);
+    named
+        || patch.is_some_and(|patch| !patch.items().is_empty())
+        || bench.is_on(&["config", "resolver", "enabled"])
 }
 
 #[cfg(test)]

@@ -137,6 +137,16 @@ fn what_the_chart_takes_is_not_found_fault_with() {
 }
 
 #[test]
+fn leafnodes_and_gateways_together_need_a_system_account() {
+    let both = "  config.leafnodes.enabled: true\n  config.gateway.enabled: true\n";
+    let system = "  config.merge: {accounts: {SYS: {}}, system_account: SYS}\n";
+    assert!(reasons(both).contains(&Reason::NeedsOther));
+    assert!(!reasons(&format!("{both}{system}")).contains(&Reason::NeedsOther));
+    let one = "  config.gateway.enabled: true\n";
+    assert!(!reasons(one).contains(&Reason::NeedsOther));
+}
+
+#[test]
 fn names_are_those_of_the_charts_version() {
     let values = "config.cluster: {enabled: true, noAdvertise: false}\ncontainer.resources: {}";
     assert_eq!(of_version("2.14.2", values), []);

@@ -4,6 +4,7 @@ mod access;
 mod broken;
 mod chance;
 mod examples;
+mod federation;
 mod layering;
 mod lints;
 mod relations;
