@@ -135,6 +135,7 @@ reasons! {
     MemoryStoreTooLarge: "The memory store is not smaller than the container's memory limit.",
     RequestAboveLimit: "A container requests more than its limit; Kubernetes makes no such pod.",
     NeedsOther: "A value that works only with another one, which is off: servers do not start with it, or it has no effect.",
+    NotReloadable: "Running servers refuse this change in a reload, and everything else that changes with it: they keep the old configuration until they start anew.",
     LimitLowered: "A JetStream limit goes down, which servers refuse in a reload: they keep the old one until they start anew.",
     OpenExchange: "Neither authentication nor TLS is configured.",
     InvalidSubject: "Not a legal subject: empty token, or > not at the end.",

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::action::{Effect, EffectsFrom, PlannedExchange};
+use super::action::{Effect, EffectsFrom, PlannedExchange, ValueChange};
 use super::jetstream::lowered_limits;
 use super::reach::{self, Reach};
 use super::scene::Held;
@@ -49,6 +49,9 @@ pub(super) fn foresee(
                     .map(|store| refused_limit(entry, store))
                     .collect::<Vec<_>>(),
             );
+            if entry.values.iter().any(is_of_gateways) {
+                entry.diagnostics.push(refused_gateways(entry));
+            }
         }
         Reach::Config => entry.diagnostics.push(not_loaded(entry)),
         Reach::Pods => effects.push(Effect::RestartsPods),
@@ -157,6 +160,25 @@ fn refused_limit(entry: &PlannedExchange, store: &str) -> Diagnostic {
         format!("the limit of JetStream's {store} store goes down: running servers refuse the whole reload, and keep the old configuration until their pods start anew"),
     )
     .hint("let the pods restart with it: `podTemplate.configChecksumAnnotation: true`, or keep the limit");
+    in_file(warning, entry)
+}
+
+/// `config reload not supported for Gateway` (the server's `reload.go`).
+fn is_of_gateways(change: &ValueChange) -> bool {
+    let mut path = change.path.iter().map(String::as_str);
+    path.next() == Some("config")
+        && match path.next() {
+            Some("merge") => path.next() == Some("gateway"),
+            section => section == Some("gateway"),
+        }
+}
+
+fn refused_gateways(entry: &PlannedExchange) -> Diagnostic {
+    let warning = Diagnostic::warning(
+        Reason::NotReloadable,
+        "gateways change: running servers refuse the whole reload, and keep the old configuration until their pods start anew",
+    )
+    .hint("let the pods restart with it: `podTemplate.configChecksumAnnotation: true`");
     in_file(warning, entry)
 }
 
