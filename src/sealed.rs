@@ -81,12 +81,15 @@ pub enum SealError {
     },
 }
 
+/// Where the checksum begins.
+const MARK: &str = "\n  \"checksum\": \"";
+
 /// What stands in every file beside its content.
 #[derive(Serialize)]
 struct Sealed<'a, T> {
     kind: &'static str,
     format_version: &'static str,
-    checksum: &'a str,
+    checksum: &'static str,
     #[serde(flatten)]
     content: &'a T,
 }
@@ -101,15 +104,17 @@ struct Label {
 
 /// The text of a file.
 pub fn seal(kind: Kind, content: &impl Serialize) -> Result<String, serde_json::Error> {
-    let write = |checksum: &str| {
-        serde_json::to_string_pretty(&Sealed {
-            kind: kind.word(),
-            format_version: FORMAT_VERSION,
-            checksum,
-            content,
-        })
-    };
-    let mut text = write(Digest::of(write("")?.as_bytes()).as_str())?;
+    let mut text = serde_json::to_string_pretty(&Sealed {
+        kind: kind.word(),
+        format_version: FORMAT_VERSION,
+        checksum: "",
+        content,
+    })?;
+    let checksum = Digest::of(text.as_bytes());
+    // It stands before everything that could look like it.
+    if let Some(at) = text.find(MARK) {
+        text.insert_str(at + MARK.len(), checksum.as_str());
+    }
     text.push('\n');
     Ok(text)
 }
@@ -162,10 +167,9 @@ pub fn open<'b, T: Deserialize<'b>>(
 
 /// The two parts of the text as it was when it had no checksum, and the checksum. Only at the top is a line indented so.
 fn without_checksum(bytes: &[u8]) -> Option<([&[u8]; 2], &[u8])> {
-    const MARK: &[u8] = b"\n  \"checksum\": \"";
     let at = bytes
         .windows(MARK.len())
-        .position(|window| window == MARK)?;
+        .position(|window| window == MARK.as_bytes())?;
     let (before, rest) = bytes.split_at_checked(at + MARK.len())?;
     let end = rest.iter().position(|byte| *byte == b'"')?;
     let (claimed, after) = rest.split_at_checked(end)?;

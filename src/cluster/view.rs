@@ -1,6 +1,7 @@
 //! One picture of a cluster from as few requests as possible.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable as _};
@@ -35,8 +36,8 @@ pub struct ViewWants {
     pub desired: BTreeMap<ReleaseKey, String>,
     /// To be decoded in any case.
     pub decode: BTreeSet<ReleaseKey>,
-    /// Everything with our label is decoded.
-    pub decode_marked: bool,
+    /// Everything with our label is decoded, and of each only what this leaves is kept: all of many would not fit.
+    pub decode_marked: Option<fn(StoredRelease) -> StoredRelease>,
     /// Secrets that exchanges refer to.
     pub secrets: BTreeSet<(Namespace, SecretKey)>,
 }
@@ -47,7 +48,7 @@ impl ViewWants {
         if view.undecodable.is_some() {
             return false;
         }
-        if self.decode.contains(key) || (self.decode_marked && view.stamp.is_some()) {
+        if self.decode.contains(key) || (self.decode_marked.is_some() && view.stamp.is_some()) {
             return true;
         }
         let desired = self.desired.get(key);
@@ -232,7 +233,10 @@ impl Cluster {
             .collect();
         stream::iter(open.into_iter().map(|(key, revision)| async move {
             match self.decode(&key.namespace, &key.release, revision).await {
-                Ok(decoded) => Ok((key, Ok(decoded.stored))),
+                Ok(decoded) => {
+                    let keep = wants.decode_marked.unwrap_or(convert::identity);
+                    Ok((key, Ok(keep(decoded.stored))))
+                }
                 Err(ClusterError::Undecodable { source, .. }) => Ok((key, Err(source.to_string()))),
                 // It was there a moment ago: unreadable in this pass, not absent.
                 Err(error) if error.is_not_there() => Ok((

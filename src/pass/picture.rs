@@ -8,9 +8,8 @@ use jiff::Timestamp;
 use super::survey::{look, wants};
 use super::{Equipment, PassError, Repository, Survey, proofs};
 use crate::id::ExchangeId;
-use crate::observe::observed::Observed;
 use crate::plan::plan;
-use crate::snapshot::{Ground, Recorded, Snapshot};
+use crate::snapshot::{Ground, Recorded, Snapshot, condensed};
 use crate::source::Revision;
 
 /// How long one cluster may take: every release of ours is decoded, because any of them may be asked for.
@@ -24,11 +23,11 @@ pub async fn take_snapshot(
     let read = tokio::task::block_in_place(|| equipment.read(revision))?;
     let mut wants = wants(&read.desired);
     for id in equipment.settings.clusters.keys() {
-        wants.entry(id.clone()).or_default().decode_marked = true;
+        wants.entry(id.clone()).or_default().decode_marked = Some(condensed);
     }
     let settings = &equipment.settings;
     let taken_at = Timestamp::now();
-    let observed: Observed = look(equipment, &wants, DEADLINE).await;
+    let observed = look(equipment, &wants, DEADLINE).await;
     let ground = Ground {
         chart: equipment.context().chart,
         hosts: equipment.hosts(),
@@ -39,7 +38,7 @@ pub async fn take_snapshot(
         helm_timeout: settings.helm.timeout.as_secs(),
     };
     let instance = settings.instance.clone();
-    Ok(Snapshot::new(&observed, instance, ground, taken_at))
+    Ok(Snapshot::new(observed, instance, ground, taken_at))
 }
 
 /// The plan at the time of the picture. Talks to no cluster; the clusters, the host names and the policy are those of

@@ -12,9 +12,8 @@ use crate::observe::observed::{
 
 type Paths = BTreeSet<Vec<String>>;
 
-pub(super) fn cluster(id: &ClusterId, view: &ClusterView, hidden: &mut Hidden) -> ClusterView {
-    let mut picture = view.clone();
-    for (key, release) in &mut picture.releases {
+pub(super) fn cluster(id: &ClusterId, mut view: ClusterView, hidden: &mut Hidden) -> ClusterView {
+    for (key, release) in &mut view.releases {
         let mut paths = Paths::new();
         mask_release(release, &mut paths);
         if !paths.is_empty() {
@@ -26,7 +25,7 @@ pub(super) fn cluster(id: &ClusterId, view: &ClusterView, hidden: &mut Hidden) -
             hidden.values.insert(id, paths);
         }
     }
-    picture
+    view
 }
 
 fn mask_release(release: &mut ReleaseView, hidden: &mut Paths) {
@@ -34,15 +33,18 @@ fn mask_release(release: &mut ReleaseView, hidden: &mut Paths) {
     if release.stamp.is_none() {
         release.stored = None;
     }
-    if let Some(stored) = &release.stored {
-        release.stored = Some(StoredRelease {
-            values: leaves_left(&stored.values, hidden),
-            stateful_sets: stored.stateful_sets.iter().map(lasting_part).collect(),
-            configuration: Vec::new(),
-            ..stored.clone()
-        });
+    if let Some(mut stored) = release.stored.take() {
+        stored.values = leaves_left(&stored.values, hidden);
+        release.stored = Some(condensed(stored));
     }
     release.undecodable = release.undecodable.as_deref().map(masked);
+}
+
+/// Without what no picture shows of a release, whatever it holds.
+pub fn condensed(mut stored: StoredRelease) -> StoredRelease {
+    stored.stateful_sets = stored.stateful_sets.iter().map(lasting_part).collect();
+    stored.configuration = Vec::new();
+    stored
 }
 
 /// The values without sensitive leaves, and without the maps that held nothing else.
@@ -86,9 +88,8 @@ fn lasting_part(set: &Value) -> Value {
     json!({"kind": at("/kind"), "metadata": {"name": at("/metadata/name")}, "spec": spec})
 }
 
-pub(super) fn registry(view: &RegistryView, hidden: &mut Hidden) -> RegistryView {
-    let mut picture = view.clone();
-    for (key, records) in &mut picture.records {
+pub(super) fn registry(mut view: RegistryView, hidden: &mut Hidden) -> RegistryView {
+    for (key, records) in &mut view.records {
         let mut paths = Paths::new();
         for record in records {
             mask_record(record, &mut paths);
@@ -97,7 +98,7 @@ pub(super) fn registry(view: &RegistryView, hidden: &mut Hidden) -> RegistryView
             hidden.records.insert(key.clone(), paths);
         }
     }
-    picture
+    view
 }
 
 fn mask_record(record: &mut Record, hidden: &mut Paths) {

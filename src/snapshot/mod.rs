@@ -15,6 +15,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 pub use fetch::{FetchError, fetch};
+pub use mask::condensed;
 
 use crate::exchange::desired::{ChartRef, Desired};
 use crate::exchange::{Context, Severities};
@@ -122,19 +123,19 @@ pub enum AgeError {
 
 impl Snapshot {
     /// The picture of `observed`: what is or may be a secret is left out.
-    pub fn new(observed: &Observed, instance: Instance, ground: Ground, now: Timestamp) -> Self {
+    pub fn new(observed: Observed, instance: Instance, ground: Ground, now: Timestamp) -> Self {
         let mut hidden = Hidden::default();
-        let clusters = observed.clusters.iter().map(|(id, view)| {
+        let clusters = observed.clusters.into_iter().map(|(id, view)| {
             let seen = match view {
-                Ok(view) => Seen::View(mask::cluster(id, view, &mut hidden)),
-                Err(why) => Seen::Unreadable(mask::reason(why)),
+                Ok(view) => Seen::View(mask::cluster(&id, view, &mut hidden)),
+                Err(why) => Seen::Unreadable(mask::reason(&why)),
             };
-            (id.clone(), seen)
+            (id, seen)
         });
         let clusters = clusters.collect();
-        let registry = match &observed.registry {
+        let registry = match observed.registry {
             Ok(view) => Seen::View(mask::registry(view, &mut hidden)),
-            Err(why) => Seen::Unreadable(mask::reason(why)),
+            Err(why) => Seen::Unreadable(mask::reason(&why)),
         };
         Self {
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),

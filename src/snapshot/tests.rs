@@ -24,7 +24,7 @@ fn picture(world: &Observed) -> Snapshot {
         max_delete: policy.max_delete_percent,
         helm_timeout: policy.helm_timeout.as_secs(),
     };
-    Snapshot::new(world, policy.instance, ground, now())
+    Snapshot::new(world.clone(), policy.instance, ground, now())
 }
 
 /// As it is after a journey through a file; what git knows is the same.

@@ -10,7 +10,7 @@ use super::{connect, list, meta, mount_absence, status, stored};
 use crate::cluster::{ViewWants, stamp_labels};
 use crate::exchange::desired::SecretKey;
 use crate::id::ClusterId;
-use crate::observe::observed::{ReleaseKey, Stamp, Unreadable};
+use crate::observe::observed::{ReleaseKey, Stamp, StoredRelease, Unreadable};
 use crate::observe::{Patience, observe};
 use crate::reason::Reason;
 
@@ -167,6 +167,36 @@ async fn a_wanted_release_of_which_only_superseded_revisions_are_left_is_seen() 
     assert_eq!(seen, ["a/headless", "a/there"]);
     let headless = &view.releases[&key("a/headless")];
     assert_eq!((headless.revision, headless.stored.is_some()), (4, true));
+}
+
+#[tokio::test]
+async fn of_what_a_picture_decodes_only_what_it_shows_is_kept() {
+    let server = MockServer::start().await;
+    mount_namespaces(&server).await;
+    let answer = |body| ResponseTemplate::new(200).set_body_json(body);
+    let release = meta("a", "one", 1, "deployed", &ours(1));
+    Mock::given(path("/api/v1/secrets"))
+        .respond_with(answer(list(&[release], "")))
+        .mount(&server)
+        .await;
+    let secret = json!({"metadata": {}, "data": {"release": stored("one", 1)}});
+    Mock::given(path(
+        "/api/v1/namespaces/a/secrets/sh.helm.release.v1.one.v1",
+    ))
+    .respond_with(answer(secret))
+    .mount(&server)
+    .await;
+    let wants = ViewWants {
+        decode_marked: Some(|stored| StoredRelease {
+            values: json!({}),
+            ..stored
+        }),
+        ..ViewWants::default()
+    };
+    let view = connect(&server, &[]).await.view(&wants).await.unwrap();
+    let kept = view.releases[&key("a/one")].stored.as_ref().unwrap();
+    assert_eq!(kept.chart_version, "2.14.2");
+    assert_eq!(kept.values, json!({}));
 }
 
 #[tokio::test]

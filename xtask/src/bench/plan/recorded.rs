@@ -17,6 +17,8 @@ const PROMISED: usize = 10_000;
 const WALL: Duration = Duration::from_secs(3);
 /// In MiB.
 const MEMORY: usize = 300;
+/// Of taking the picture; in MiB.
+const SNAPSHOT_MEMORY: usize = 400;
 
 pub(super) fn measure(
     program: &Program,
@@ -37,7 +39,9 @@ pub(super) fn measure(
     let file = tempfile::NamedTempFile::new()?;
     let path = file.path().to_string_lossy().into_owned();
     let (cost, _) = once(&mut world.command(&["snapshot", "--out", &path]))?;
-    table.add(Row::new("natsx-sync snapshot", exchanges).cost(cost))?;
+    let row = Row::new("natsx-sync snapshot", exchanges).cost(cost);
+    let limit = (exchanges <= PROMISED).then(|| Limit::peak(cost, SNAPSHOT_MEMORY));
+    table.add(row.limits(limit))?;
     interrupt.check()?;
     let plan = || {
         let mut command = program.command(&["plan", "--snapshot", &path, "--detailed-exitcode"]);
