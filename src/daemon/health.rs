@@ -1,6 +1,7 @@
 //! Asks settled exchanges how they are, within the budget.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -9,10 +10,10 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::watch::Daemon;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, ClusterError};
 use crate::health::{Health, HealthTarget, check, client_urls};
 use crate::id::{ClusterId, ExchangeId};
-use crate::observe::observed::ReleaseStatus;
+use crate::observe::observed::{ReleaseStatus, ReleaseView, SecretIdentity};
 
 /// An answer.
 pub(super) type Answer = (ExchangeId, Health, Vec<String>);
@@ -33,15 +34,20 @@ impl Daemon<'_> {
 
     pub(super) fn take_health(&mut self, (id, health, urls): Answer) {
         self.lanes.take_health(&id, &health);
-        self.ledger.take_health(id.clone(), health, urls);
+        let is_news = self.ledger.take_health(id.clone(), health, urls);
         self.follow_health(&id);
-        self.status_changed();
+        // Somebody answers several times a second, and the status tells of everybody.
+        if is_news {
+            self.status_changed();
+        }
     }
 
     /// The loop came round: those that are as wanted are asked at their interval.
     pub(super) fn come_round(&mut self) {
-        if self.asked.elapsed() > self.equipment.settings.health.interval {
-            self.ask_health_of(self.ledger.settled());
+        if self.asked.elapsed() > self.equipment.settings.health.interval && !self.is_asking() {
+            let settled = self.ledger.settled();
+            self.known.keep(&settled);
+            self.ask_health_of(settled);
         }
         self.ask_suspects();
         self.compare_due();
@@ -56,7 +62,7 @@ impl Daemon<'_> {
         self.ledger.doubt_health(id);
         self.status_changed();
         let target = self.targets([id.clone()]);
-        tokio::spawn(ask(target, 1, self.answers.clone()));
+        tokio::spawn(ask(target, 1, self.known.clone(), self.answers.clone()));
     }
 
     /// Those whose servers were seen to change, beside the round that may be under way, and no two such rounds at a time.
@@ -69,7 +75,8 @@ impl Daemon<'_> {
         ids.retain(|id| settled.contains(id) && !self.lanes.is_flying(id));
         let targets = self.targets(ids);
         let budget = self.equipment.settings.health.budget;
-        self.aside = Some(tokio::spawn(ask(targets, budget, self.answers.clone())));
+        let asking = ask(targets, budget, self.known.clone(), self.answers.clone());
+        self.aside = Some(tokio::spawn(asking));
     }
 
     fn targets(&self, ids: impl IntoIterator<Item = ExchangeId>) -> Vec<(ExchangeId, Cluster)> {
@@ -80,23 +87,30 @@ impl Daemon<'_> {
         each.collect()
     }
 
+    fn is_asking(&self) -> bool {
+        let asking = self.asking.as_ref();
+        asking.is_some_and(|asking| !asking.is_finished())
+    }
+
     pub(super) fn ask_health_of(&mut self, ids: Vec<ExchangeId>) {
-        if self
-            .asking
-            .as_ref()
-            .is_some_and(|asking| !asking.is_finished())
-        {
+        if self.is_asking() {
             return;
         }
         self.asked = Instant::now();
         let targets = self.targets(ids);
         let budget = self.equipment.settings.health.budget;
-        self.asking = Some(tokio::spawn(ask(targets, budget, self.answers.clone())));
+        let asking = ask(targets, budget, self.known.clone(), self.answers.clone());
+        self.asking = Some(tokio::spawn(asking));
     }
 }
 
 /// Asks each in turn, `budget` a second, and tells the answers. A cluster that does not answer delays only itself.
-async fn ask(targets: Vec<(ExchangeId, Cluster)>, budget: u32, answers: UnboundedSender<Answer>) {
+async fn ask(
+    targets: Vec<(ExchangeId, Cluster)>,
+    budget: u32,
+    known: Known,
+    answers: UnboundedSender<Answer>,
+) {
     let pause = Duration::from_secs(1) / budget.max(1);
     let mut turns = tokio::time::interval(pause);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -111,7 +125,7 @@ async fn ask(targets: Vec<(ExchangeId, Cluster)>, budget: u32, answers: Unbounde
     let each = lanes.into_values().map(|lane| async {
         for (id, cluster) in lane {
             turns.lock().await.tick().await;
-            let (health, urls) = one(&id, &cluster).await;
+            let (health, urls) = one(&id, &cluster, &known).await;
             if answers.send((id, health, urls)).is_err() {
                 return;
             }
@@ -120,42 +134,115 @@ async fn ask(targets: Vec<(ExchangeId, Cluster)>, budget: u32, answers: Unbounde
     join_all(each).await;
 }
 
-async fn one(id: &ExchangeId, cluster: &Cluster) -> (Health, Vec<String>) {
+async fn one(id: &ExchangeId, cluster: &Cluster, known: &Known) -> (Health, Vec<String>) {
+    let unknown = |text: String| (Health::Unknown { text }, Vec::new());
     let release = match cluster.release(&id.namespace, &id.release).await {
         Ok(Some(release)) if release.status == ReleaseStatus::Deployed => release,
-        Ok(_) => {
-            return (
-                Health::Unknown {
-                    text: "no deployed release".to_owned(),
-                },
-                Vec::new(),
-            );
-        }
-        Err(error) => {
-            return (
-                Health::Unknown {
-                    text: error.to_string(),
-                },
-                Vec::new(),
-            );
-        }
+        Ok(_) => return unknown("no deployed release".to_owned()),
+        Err(error) => return unknown(error.to_string()),
     };
-    match cluster
-        .stored(&id.namespace, &id.release, release.revision)
-        .await
-    {
-        Ok((stored, manifest)) => {
-            let target = HealthTarget::of(id.namespace.clone(), id.release.clone(), &stored);
-            (
-                check(cluster, &target).await,
-                client_urls(&id.namespace, &manifest),
-            )
+    let asked = match known.get(id, &release.secret) {
+        Some(asked) => asked,
+        None => match read(id, cluster, release).await {
+            Ok(asked) => known.put(id.clone(), asked),
+            Err(error) => return unknown(error.to_string()),
+        },
+    };
+    (check(cluster, &asked.target).await, asked.urls.clone())
+}
+
+/// Reads how a release is asked.
+async fn read(
+    id: &ExchangeId,
+    cluster: &Cluster,
+    release: ReleaseView,
+) -> Result<Asked, ClusterError> {
+    let stored = cluster.stored(&id.namespace, &id.release, release.revision);
+    let (stored, manifest) = stored.await?;
+    Ok(Asked {
+        secret: release.secret,
+        target: HealthTarget::of(id.namespace.clone(), id.release.clone(), &stored),
+        urls: client_urls(&id.namespace, &manifest),
+    })
+}
+
+/// How releases are asked, so that one that stays as it is is decoded once.
+#[derive(Clone, Default)]
+pub(super) struct Known(Arc<std::sync::Mutex<BTreeMap<ExchangeId, Arc<Asked>>>>);
+
+struct Asked {
+    /// Where that was read.
+    secret: SecretIdentity,
+    target: HealthTarget,
+    urls: Vec<String>,
+}
+
+impl Known {
+    /// If the release is still the same.
+    fn get(&self, id: &ExchangeId, secret: &SecretIdentity) -> Option<Arc<Asked>> {
+        let asked = self.lock().get(id).map(Arc::clone);
+        asked.filter(|asked| asked.secret == *secret)
+    }
+
+    fn put(&self, id: ExchangeId, asked: Asked) -> Arc<Asked> {
+        let asked = Arc::new(asked);
+        self.lock().insert(id, Arc::clone(&asked));
+        asked
+    }
+
+    /// Forgets all but these.
+    fn keep(&self, ids: &[ExchangeId]) {
+        let ids: BTreeSet<_> = ids.iter().collect();
+        self.lock().retain(|id, _| ids.contains(id));
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<ExchangeId, Arc<Asked>>> {
+        self.0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use wiremock::matchers::path;
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
+    use super::*;
+    use crate::cluster::tests::{connect, list, meta, mount_absence, stored};
+
+    #[tokio::test]
+    async fn a_release_is_decoded_once_for_as_long_as_it_stays() {
+        let server = MockServer::start().await;
+        mount_absence(&server).await;
+        let secrets = "/api/v1/namespaces/shop/secrets";
+        let answer = |body| ResponseTemplate::new(200).set_body_json(body);
+        let before = meta("shop", "orders", 1, "deployed", &json!({}));
+        let mut after = before.clone();
+        after["metadata"]["resourceVersion"] = json!("8");
+        for (seen, times) in [(before, 2), (after, 2)] {
+            Mock::given(path(secrets))
+                .respond_with(answer(list(&[seen], "")))
+                .up_to_n_times(times)
+                .mount(&server)
+                .await;
         }
-        Err(error) => (
-            Health::Unknown {
-                text: error.to_string(),
-            },
-            Vec::new(),
-        ),
+        Mock::given(path(format!("{secrets}/sh.helm.release.v1.orders.v1")))
+            .respond_with(answer(json!({"data": {"release": stored("orders", 1)}})))
+            .expect(2)
+            .mount(&server)
+            .await;
+        let cluster = connect(&server, &[]).await;
+        let (id, known) = ("east/shop/orders".parse().unwrap(), Known::default());
+        for _ in 0..4 {
+            let (health, _) = one(&id, &cluster, &known).await;
+            let Health::Unknown { text } = health else {
+                panic!("{health:?}");
+            };
+            assert!(text.contains("no StatefulSet"), "{text}");
+        }
+        known.keep(&[]);
+        assert!(known.lock().is_empty());
     }
 }

@@ -38,7 +38,7 @@ pub struct Ledger {
 }
 
 /// How an exchange is, as it said itself.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Condition {
     pub(super) health: Health,
     client_urls: Vec<String>,
@@ -140,8 +140,13 @@ impl Ledger {
         self.outcomes.insert(outcome.id.clone(), outcome);
     }
 
-    /// Somebody was asked.
-    pub fn take_health(&mut self, id: ExchangeId, health: Health, client_urls: Vec<String>) {
+    /// Somebody was asked. Whether the answer differs from the last.
+    pub fn take_health(
+        &mut self,
+        id: ExchangeId,
+        health: Health,
+        client_urls: Vec<String>,
+    ) -> bool {
         let before = self.health.get(&id).map_or(0, |before| before.unwell);
         let unwell = match &health {
             Health::Ready | Health::Limited => 0,
@@ -153,7 +158,9 @@ impl Ledger {
             client_urls,
             unwell,
         };
+        let is_news = self.health.get(&id) != Some(&condition);
         self.health.insert(id, condition);
+        is_news
     }
 
     /// What it last said counts no more: it is being asked.

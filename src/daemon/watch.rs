@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::changes::{Stir, Watches};
 use super::drift::Comparing;
-use super::health::Answer;
+use super::health::{Answer, Known};
 use super::holds::Holds;
 use super::record::Stated;
 use super::requests::Again;
@@ -68,6 +68,7 @@ pub(super) struct Daemon<'a> {
     pub(super) serving: Again,
     pub(super) asked: Instant,
     pub(super) answers: mpsc::UnboundedSender<Answer>,
+    pub(super) known: Known,
     pub(super) stating: BTreeSet<ExchangeId>,
     pub(super) stated: mpsc::UnboundedSender<Stated>,
     pub(super) asking: Option<JoinHandle<()>>,
@@ -145,6 +146,7 @@ pub async fn run(
         serving: Again::default(),
         asked: Instant::now(),
         answers,
+        known: Known::default(),
         stating: BTreeSet::new(),
         stated,
         asking: None,

@@ -71,6 +71,7 @@ mod tests {
             selector: "app=nats".to_owned(),
             monitor: None,
             clustered,
+            released: 3,
         }
     }
 

@@ -15,11 +15,10 @@ use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
-use serde_json::Value;
 
 use crate::cluster::{Cluster, ClusterError, absent_is_none};
 use crate::id::{Namespace, ReleaseName};
-use crate::mask::masked_of;
+use crate::mask::{Masker, Secrets};
 use crate::observe::observed::StoredRelease;
 use crate::reason::Reason;
 use shape::Shape;
@@ -27,30 +26,31 @@ use shape::Shape;
 pub use stored::stored;
 pub use urls::client_urls;
 
-/// Whose health is asked for.
-#[derive(Debug, Clone)]
+/// Whose health is asked for: little more than names, so that it can be kept for many.
 pub struct HealthTarget {
     /// Its namespace.
     pub namespace: Namespace,
     /// Its release, for texts.
     pub release: ReleaseName,
-    /// The `StatefulSet`s of the stored manifest.
-    pub stateful_sets: Vec<Value>,
+    /// The `StatefulSet`s of the stored manifest; none where one of them does not say how its servers are asked.
+    shapes: Option<Vec<Shape>>,
     /// Set when the rendered configuration changed: then every server has to have loaded it.
     pub change: Option<ConfigChange>,
-    /// What it is released with: the secrets among it are hidden in what servers and Kubernetes say.
-    pub values: Value,
+    /// Hides the secrets it is released with in what servers and Kubernetes say.
+    mask: Masker,
 }
 
 impl HealthTarget {
     /// The target of a stored release whose configuration is in force already.
     pub fn of(namespace: Namespace, release: ReleaseName, stored: &StoredRelease) -> Self {
+        let mut secrets = Secrets::default();
+        secrets.learn(&[], &stored.values);
         Self {
             namespace,
             release,
-            stateful_sets: stored.stateful_sets.clone(),
+            shapes: stored.stateful_sets.iter().map(Shape::read).collect(),
             change: None,
-            values: stored.values.clone(),
+            mask: secrets.masker(),
         }
     }
 }
@@ -117,11 +117,11 @@ impl Health {
         }
     }
 
-    /// The same without the secrets among `values`: a server that refuses its configuration quotes it.
-    fn without_secrets(mut self, values: &Value) -> Self {
+    /// The same without secrets: a server that refuses its configuration quotes it.
+    fn without_secrets(mut self, mask: &Masker) -> Self {
         match &mut self {
             Self::Waiting { text, .. } | Self::Failed { text, .. } | Self::Unknown { text } => {
-                *text = masked_of(text, values);
+                *text = mask.text(text);
             }
             Self::Ready | Self::Limited => {}
         }
@@ -140,12 +140,11 @@ impl Health {
 
 /// Asks Kubernetes and, through the API server's pod proxy, every server.
 pub async fn check(cluster: &Cluster, target: &HealthTarget) -> Health {
-    ask(cluster, target).await.without_secrets(&target.values)
+    ask(cluster, target).await.without_secrets(&target.mask)
 }
 
 async fn ask(cluster: &Cluster, target: &HealthTarget) -> Health {
-    let shapes: Option<Vec<Shape>> = target.stateful_sets.iter().map(Shape::read).collect();
-    let shapes = match shapes {
+    let shapes = match &target.shapes {
         Some(shapes) if !shapes.is_empty() => shapes,
         _ => {
             return Health::Unknown {

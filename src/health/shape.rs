@@ -15,6 +15,8 @@ pub(super) struct Shape {
     pub(super) monitor: Option<Monitor>,
     /// The servers are to form a cluster.
     pub(super) clustered: bool,
+    /// How many servers were released; somebody may have scaled them since.
+    pub(super) released: i32,
 }
 
 /// Where a server answers questions about itself.
@@ -40,6 +42,10 @@ impl Shape {
             clustered: containers
                 .iter()
                 .any(|container| port(container, "cluster").is_some()),
+            released: stateful_set
+                .pointer("/spec/replicas")
+                .and_then(Value::as_i64)
+                .map_or(1, |count| i32::try_from(count).unwrap_or(i32::MAX)),
         })
     }
 }

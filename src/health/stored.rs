@@ -6,7 +6,6 @@ use futures::future::try_join_all;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::Api;
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::HealthTarget;
 use super::monitor::{base, get_json};
@@ -29,15 +28,13 @@ struct Jsz {
 /// Asks every server of an exchange; one that cannot be asked makes the whole unknown.
 pub async fn stored(cluster: &Cluster, target: &HealthTarget) -> Result<Stored, Unreadable> {
     let mut servers = BTreeMap::new();
-    for set in &target.stateful_sets {
-        let Some(shape) = Shape::read(set) else {
-            return Err(unknown(
-                "the manifest's StatefulSet does not say how its servers are asked",
-            ));
-        };
-        let released = set.pointer("/spec/replicas").and_then(Value::as_i64);
-        let released = released.map_or(Ok(1), i32::try_from).unwrap_or(i32::MAX);
-        servers.extend(of_set(cluster, target, &shape, released).await?);
+    let Some(shapes) = &target.shapes else {
+        return Err(unknown(
+            "the manifest's StatefulSet does not say how its servers are asked",
+        ));
+    };
+    for shape in shapes {
+        servers.extend(of_set(cluster, target, shape).await?);
     }
     Ok(Stored { servers })
 }
@@ -46,7 +43,6 @@ async fn of_set(
     cluster: &Cluster,
     target: &HealthTarget,
     shape: &Shape,
-    released: i32,
 ) -> Result<BTreeMap<String, ServerStored>, Unreadable> {
     let failed = |error: ClusterError| Unreadable {
         reason: error.reason(),
@@ -69,7 +65,7 @@ async fn of_set(
         .await
         .map_err(failed)?;
     // A server that was scaled away by hand keeps its volume and what is on it.
-    let wanted = live.spec.replicas.unwrap_or(1).max(released).max(1);
+    let wanted = live.spec.replicas.unwrap_or(1).max(shape.released).max(1);
     if pods.len() < usize::try_from(wanted).unwrap_or(usize::MAX) {
         let text = format!("{} of {wanted} servers run", pods.len());
         return Err(unknown(&text));

@@ -1,4 +1,4 @@
-use serde_json::json;
+use serde_json::{Value, json};
 use wiremock::matchers::{path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -25,12 +25,18 @@ fn stored_set(monitor: bool) -> Value {
 }
 
 fn target(monitor: bool, change: Option<ConfigChange>) -> HealthTarget {
-    HealthTarget {
-        namespace: NAMESPACE.parse().unwrap(),
-        release: "orders".parse().unwrap(),
-        stateful_sets: vec![stored_set(monitor)],
-        change,
+    let stored = StoredRelease {
+        chart: "nats".to_owned(),
+        chart_version: "2.14.2".to_owned(),
         values: json!({"config": {"merge": {"authorization": {"password": "hunter2-word"}}}}),
+        stateful_sets: vec![stored_set(monitor)],
+        objects: Vec::new(),
+        configuration: Vec::new(),
+    };
+    let (namespace, release) = (NAMESPACE.parse().unwrap(), "orders".parse().unwrap());
+    HealthTarget {
+        change,
+        ..HealthTarget::of(namespace, release, &stored)
     }
 }
 

@@ -50,7 +50,13 @@ fn kubeconfig(server: &str, user: &Value) -> NamedTempFile {
 }
 
 /// Metadata of a release Secret.
-fn meta(namespace: &str, release: &str, revision: u32, status: &str, labels: &Value) -> Value {
+pub(crate) fn meta(
+    namespace: &str,
+    release: &str,
+    revision: u32,
+    status: &str,
+    labels: &Value,
+) -> Value {
     let mut all = json!({
         "owner": "helm", "name": release, "version": revision.to_string(), "status": status,
     });
@@ -64,7 +70,7 @@ fn meta(namespace: &str, release: &str, revision: u32, status: &str, labels: &Va
     }})
 }
 
-fn list(items: &[Value], next: &str) -> Value {
+pub(crate) fn list(items: &[Value], next: &str) -> Value {
     json!({
         "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
         "metadata": {"resourceVersion": "9", "continue": next}, "items": items,
@@ -91,7 +97,7 @@ pub(crate) async fn mount_absence(server: &MockServer) {
 }
 
 /// `data.release` of a plain release.
-fn stored(release: &str, revision: u32) -> String {
+pub(crate) fn stored(release: &str, revision: u32) -> String {
     let document = json!({
         "name": release, "version": revision, "config": {"a": 1},
         "chart": {"metadata": {"name": "nats", "version": "2.14.2"}}, "manifest": "",

@@ -63,3 +63,22 @@ fn a_plan_that_was_carried_out_says_no_more_what_is_so() {
     ledger.take_pass(survey(true), BTreeMap::new());
     assert!(!entry(&mut ledger).midway);
 }
+
+/// The status is written when it has something new to tell, and not at each answer.
+#[test]
+fn only_another_answer_is_news() {
+    let mut ledger = Ledger::new(now());
+    let mut take = |health: Health, urls: &[&str]| {
+        let urls = urls.iter().map(|url| (*url).to_owned()).collect();
+        ledger.take_health(id("a"), health, urls)
+    };
+    let url = ["nats://a.shop.svc:4222"];
+    assert!(take(Health::Ready, &url));
+    assert!(!take(Health::Ready, &url));
+    assert!(take(Health::Ready, &[]));
+    let text = "0 of 3 pods ready".to_owned();
+    let reason = Reason::RollingOut;
+    let unwell = Health::Waiting { reason, text };
+    assert!(take(unwell.clone(), &[]));
+    assert!(take(unwell, &[]), "unwell twice in a row is more than once");
+}
