@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::task::block_in_place;
@@ -9,7 +10,7 @@ use tokio::task::block_in_place;
 use crate::config::Settings;
 use crate::exchange::desired::{ChartRef, Desired};
 use crate::exchange::{Context, LastDeclared, declare, resolve, resolve_both};
-use crate::id::{ClusterId, ExchangeId};
+use crate::id::{ClusterId, Digest, ExchangeId};
 use crate::pass::PassError;
 use crate::source::{
     Credentials, History, Location, Revision, Source, SourceOptions, checkout::Checkout, discover,
@@ -23,6 +24,8 @@ const SETTLED: Duration = Duration::from_secs(2);
 pub struct Repository {
     /// Where files come from.
     pub source: Source,
+    /// What was read last and what followed, so that a daemon neither resolves nor keeps the same twice.
+    last: Mutex<Option<(Digest, Desired)>>,
 }
 
 /// What was read: the desired state, and the history that proves removals.
@@ -60,6 +63,7 @@ impl Repository {
         };
         Ok(Self {
             source: Source::open(options)?,
+            last: Mutex::default(),
         })
     }
 
@@ -105,9 +109,19 @@ impl Repository {
         context: &Context,
     ) -> Result<ReadDesired, PassError> {
         let history = self.history(checkout)?;
-        let desired = resolve(checkout, context, &|broken| {
-            last_declared(history.as_ref(), broken)
-        });
+        let gist = gist(checkout, context);
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let desired = match last.as_ref() {
+            Some((of, desired)) if *of == gist => desired.clone(),
+            Some(_) | None => {
+                let desired = resolve(checkout, context, &|broken| {
+                    last_declared(history.as_ref(), broken)
+                });
+                // What broken files declared before rests on more than the commit: a shallow history may get deeper.
+                *last = desired.broken.is_empty().then(|| (gist, desired.clone()));
+                desired
+            }
+        };
         Ok(ReadDesired { desired, history })
     }
 
@@ -130,6 +144,31 @@ impl Repository {
             _ => None,
         })
     }
+}
+
+/// Tells apart what is resolved to different things: all of it, but a blob's id stands for its content.
+fn gist(checkout: &Checkout, context: &Context) -> Digest {
+    let Checkout {
+        repository,
+        commit,
+        dirty,
+        has_history,
+        shallow,
+        files,
+        unreadable,
+        folder,
+        moved,
+    } = checkout;
+    let marks = (dirty, has_history, shallow);
+    let place = (repository, commit, folder, moved);
+    let mut text = format!("{place:?}{marks:?}{unreadable:?}{context:?}");
+    for file in files {
+        for part in [&file.path, &file.blob] {
+            text.push('\0');
+            text.push_str(part);
+        }
+    }
+    Digest::of(text.as_bytes())
 }
 
 fn last_declared(history: Option<&History>, broken: &[String]) -> BTreeMap<String, LastDeclared> {
@@ -183,6 +222,7 @@ pub(super) fn context(settings: &Settings, hosts: BTreeMap<ClusterId, String>) -
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::sync::Arc;
 
     use super::*;
 
@@ -208,5 +248,44 @@ mod tests {
         fs::remove_file(&file).unwrap();
         let read = repository.read_settled(&Revision::Head, &context, &installed);
         assert!(read.await.unwrap().desired.exchanges.is_empty(), "gone");
+    }
+
+    #[test]
+    fn what_stays_the_same_is_resolved_once_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        fs::create_dir(folder.path().join("exchanges")).unwrap();
+        let a = "name: a\nrelease_name: nats\ncluster_id: c\norg_ids: [o]\n";
+        write("exchanges/a.yaml", a);
+        let mut settings = Settings::default();
+        settings.source.url = Some(folder.path().display().to_string());
+        let repository = Repository::open(&settings, None).unwrap();
+        let mut context = context(&settings, BTreeMap::new());
+        let id: ExchangeId = "c/communication/nats".parse().unwrap();
+        let read = |context: &Context| {
+            let read = repository.read(&Revision::Head, context).unwrap();
+            read.desired
+        };
+        let of = |desired: &Desired| Arc::clone(&desired.exchanges[&id]);
+        let first = of(&read(&context));
+        assert!(Arc::ptr_eq(&first, &of(&read(&context))), "nothing changed");
+
+        write("values.yaml", "config: {merge: {max_connections: 5}}\n");
+        let second = of(&read(&context));
+        assert_ne!(first.digest, second.digest, "the values below it");
+
+        context.chart.version = "2.14.3".to_owned();
+        let third = of(&read(&context));
+        assert_ne!(second.digest, third.digest, "the settings");
+
+        write("exchanges/b.yaml", "name: [\n");
+        let with_broken = read(&context);
+        assert_eq!(with_broken.broken.len(), 1);
+        let again = read(&context);
+        assert_eq!(
+            again.broken, with_broken.broken,
+            "and it is looked at again"
+        );
+        assert!(!Arc::ptr_eq(&of(&again), &of(&with_broken)));
     }
 }
