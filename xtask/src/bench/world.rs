@@ -23,6 +23,8 @@ use crate::program::Program;
 
 /// The fleet of the benchmarks; another one may run beside it.
 const FLEET: &str = "bench";
+/// Nothing waits long for what never comes where no server runs.
+const HEALTH: &str = "health: {timeout: 1s}\n";
 /// Requests at a time.
 const PARALLEL: usize = 16;
 
@@ -94,6 +96,7 @@ pub(super) struct World {
     pub(super) repository: Repository,
     pub(super) helms: Helms,
     config: PathBuf,
+    settings: String,
     program: Program,
     /// Holds all of it.
     folder: TempDir,
@@ -113,13 +116,14 @@ impl World {
         let helms = Helms::count_in(folder.path(), &servers.fleet.tools().helm3)?;
         let config = folder.path().join("config.yaml");
         let source = repository.path.to_string_lossy();
-        let more = "policy: {max_restarting: 0, halt_after: 0}\nhealth: {timeout: 1s}\n";
-        let settings = settings(servers, size, &source, &helms.path, folder.path(), more)?;
-        std::fs::write(&config, settings)?;
+        let more = format!("policy: {{max_restarting: 0, halt_after: 0}}\n{HEALTH}");
+        let settings = settings(servers, size, &source, &helms.path, folder.path(), &more)?;
+        std::fs::write(&config, &settings)?;
         let world = Self {
             repository,
             helms,
             config,
+            settings,
             program: program.clone(),
             folder,
         };
@@ -130,6 +134,14 @@ impl World {
         interrupt.check()?;
         world.write_records(size, &place, &models)?;
         Ok(world)
+    }
+
+    /// Other settings of health, as YAML; a daemon reads them again when it is told to.
+    pub(super) fn set_health(&self, health: &str) -> Result<()> {
+        let settings = self
+            .settings
+            .replace(HEALTH, &format!("health: {health}\n"));
+        Ok(std::fs::write(&self.config, settings)?)
     }
 
     /// Its settings and its state are there.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use fleet::process::run;
+use rustix::process::Signal;
 
 use super::process::Daemon;
 use crate::bench::exchanges::Size;
@@ -101,7 +102,14 @@ impl<'a> Quiet<'a> {
 
     /// Waiting, with the settings as they are by default: a pass a minute, five questions of health a second.
     pub(super) fn idle(&self, time: Duration, promise: Promise, table: &mut Table) -> Result<()> {
+        // Everybody is asked for the first time, which is not waiting yet, as fast as can be.
+        self.world.set_health("{budget: 1000/s}")?;
         let daemon = self.start(&[])?;
+        daemon.until("all are ready", |daemon| {
+            daemon.status().ready == self.exchanges
+        })?;
+        self.world.set_health("{}")?;
+        daemon.process().signal(Signal::HUP);
         daemon.sleep(SETTLE)?;
         let (helms, mutations) = (self.world.helms.started(), self.servers.mutations());
         let (before, plane, began) = (daemon.process().cpu(), self.servers.cpu(), Instant::now());
