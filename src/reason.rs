@@ -70,7 +70,7 @@ reasons! {
     NamespaceNotObserved: "The namespace is outside `clusters.X.namespaces`.",
     NamespaceMissing: "The namespace does not exist and the settings limit us to it, so we do not create it.",
     SecretMissing: "A Kubernetes Secret (or key) the exchange refers to is not there.",
-    NotOurs: "A release of that name exists without our mark. `adopt` it deliberately or choose another name.",
+    NotOurs: "A release of that name exists without our mark, so it is left alone. Choose another release_name, or remove that release with helm first; its volumes stay.",
     OtherInstance: "A release of that name belongs to another natsx-sync instance.",
     ReleaseLocked: "Another Helm operation holds this release (pending).",
     ReleaseUnreadable: "Helm's stored release could not be decoded; unreadable is never absent.",
