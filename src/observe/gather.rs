@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::stream::{self, StreamExt as _};
 
 use super::Patience;
 use super::observed::{ClusterView, Unreadable};
@@ -15,13 +15,14 @@ use crate::reason::Reason;
 /// How long a pass waits for one cluster.
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Looks at every cluster at the same time; a dead one costs its own deadline and nothing of the others.
+/// Looks at `at_once` clusters at the same time, each with its own deadline from when its turn comes. Where that is all of
+/// them, a dead one costs its own deadline and nothing of the others.
 /// One that is lost by `patience` costs nothing.
 /// A cluster that could not be connected to keeps the reason; a cluster without wants is asked for its releases alone.
 pub async fn observe(
     clusters: &BTreeMap<ClusterId, Result<Cluster, Unreadable>>,
     wants: &BTreeMap<ClusterId, ViewWants>,
-    deadline: Duration,
+    (deadline, at_once): (Duration, usize),
     patience: Option<&Arc<Patience>>,
 ) -> BTreeMap<ClusterId, Result<ClusterView, Unreadable>> {
     let nothing = ViewWants::default();
@@ -45,7 +46,12 @@ pub async fn observe(
             (id.clone(), view)
         }
     });
-    join_all(looks).await.into_iter().collect()
+    // A list, as the compiler does not see that the closure is good for any lifetime.
+    let looks: Vec<_> = looks.collect();
+    stream::iter(looks)
+        .buffer_unordered(at_once)
+        .collect()
+        .await
 }
 
 /// What it answered, or that it did not answer in time.

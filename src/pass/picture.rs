@@ -15,6 +15,9 @@ use crate::source::Revision;
 /// How long one cluster may take: every release of ours is decoded, because any of them may be asked for.
 const DEADLINE: Duration = Duration::from_secs(60);
 
+/// Clusters looked at at once: what is on its way from each fills memory as well, and only decoding takes long.
+const AT_ONCE: usize = 8;
+
 /// Looks at everything and leaves out what is or may be secret. `revision` says which Secrets exchanges refer to.
 pub async fn take_snapshot(
     equipment: &Equipment,
@@ -27,7 +30,7 @@ pub async fn take_snapshot(
     }
     let settings = &equipment.settings;
     let taken_at = Timestamp::now();
-    let observed = look(equipment, &wants, DEADLINE).await;
+    let observed = look(equipment, &wants, DEADLINE, AT_ONCE).await;
     let ground = Ground {
         chart: equipment.context().chart,
         hosts: equipment.hosts(),

@@ -47,7 +47,7 @@ pub async fn survey(
 ) -> Result<Survey, PassError> {
     let read = equipment.read_settled(revision, knowledge).await?;
     let wants = wants(&read.desired);
-    let mut observed = look(equipment, &wants, DEADLINE).await;
+    let mut observed = look(equipment, &wants, DEADLINE, usize::MAX).await;
     let instance = &equipment.settings.instance;
     let mut policy = policy(equipment, knowledge, allow_delete, removing);
     tokio::task::block_in_place(|| -> Result<(), PassError> {
@@ -103,15 +103,21 @@ pub async fn survey(
     })
 }
 
-/// What clusters and registry say; nothing of what git knows.
+/// What clusters and registry say, so many clusters at once; nothing of what git knows.
 pub(super) async fn look(
     equipment: &Equipment,
     wants: &BTreeMap<ClusterId, ViewWants>,
     deadline: Duration,
+    at_once: usize,
 ) -> Observed {
     let connected = equipment.inventory.all();
     let (mut clusters, registry) = tokio::join!(
-        observe(&connected, wants, deadline, equipment.patience.as_ref()),
+        observe(
+            &connected,
+            wants,
+            (deadline, at_once),
+            equipment.patience.as_ref()
+        ),
         equipment.registry.view(),
     );
     identity::identify(&mut clusters, &equipment.state);

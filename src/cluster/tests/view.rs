@@ -357,7 +357,11 @@ async fn a_dead_cluster_costs_its_own_deadline_and_nothing_of_the_others() {
         ("dead".parse().unwrap(), Ok(connect(&dead, &[]).await)),
         ("never".parse().unwrap(), Err(never.clone())),
     ]);
-    let views = observe(&clusters, &BTreeMap::new(), Duration::from_secs(1), None).await;
+    let nothing = BTreeMap::new();
+    let second = Duration::from_secs(1);
+    let one_by_one = observe(&clusters, &nothing, (second, 1), None).await;
+    let views = observe(&clusters, &nothing, (second, usize::MAX), None).await;
+    assert!(one_by_one.keys().eq(views.keys()), "none is left out");
     assert!(views[&"alive".parse().unwrap()].is_ok());
     let late = views[&"dead".parse().unwrap()].as_ref().unwrap_err();
     assert_eq!(late.reason, Reason::ClusterUnreachable);
@@ -384,7 +388,7 @@ async fn a_cluster_that_hangs_keeps_one_pass_waiting_and_no_other() {
     let look = async || {
         let began = Instant::now();
         let nothing = BTreeMap::new();
-        let mut views = observe(&clusters, &nothing, deadline, Some(&patience)).await;
+        let mut views = observe(&clusters, &nothing, (deadline, usize::MAX), Some(&patience)).await;
         (views.remove(&id).unwrap(), began.elapsed())
     };
     let (first, waited) = look().await;
