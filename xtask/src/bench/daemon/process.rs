@@ -29,7 +29,7 @@ impl<'a> Daemon<'a> {
     ) -> Result<Self> {
         // One line a pass, whether it found anything or not.
         let log = "warn,natsx_sync::daemon::passes=debug,kube_client=off,tower=off";
-        command.env("NATSX_SYNC_LOG", log);
+        command.env("NATSX_SYNC_LOG", log).envs(of_the_unit()?);
         Ok(Self {
             running: Running::start(command, &folder.join("run.log"))?,
             folder: folder.to_owned(),
@@ -91,4 +91,16 @@ impl<'a> Daemon<'a> {
     fn log(&self) -> String {
         std::fs::read_to_string(self.folder.join("run.log")).unwrap_or_default()
     }
+}
+
+/// What the unit puts into the environment: it is the daemon under systemd that is measured.
+fn of_the_unit() -> Result<Vec<(String, String)>> {
+    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../systemd/natsx-sync.service");
+    let text = std::fs::read_to_string(unit)?;
+    let lines = text.lines();
+    let set = lines.filter_map(|line| line.strip_prefix("Environment="));
+    let words = set.flat_map(str::split_whitespace);
+    let pairs = words.filter_map(|word| word.split_once('='));
+    let owned = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Ok(owned.collect())
 }
