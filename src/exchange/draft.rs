@@ -89,6 +89,12 @@ impl<'a> Draft<'a> {
         let layers = draft.layers(&declared, library);
         if draft.is_sound() && draft.waits_for.is_empty() {
             let blocks = Blocks::compile(&declared, index, &context.chart.name);
+            // A name, an account or an address is text that the chart copies into the configuration, too.
+            let mut findings = Findings::of(file);
+            for layer in &blocks.layers {
+                privilege::refuse(layer, context, &mut findings);
+            }
+            draft.diagnostics.extend(findings.list);
             draft.compose(declared, &own, &blocks, &layers, checkout, context);
         }
         Some(draft)

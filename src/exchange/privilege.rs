@@ -177,6 +177,26 @@ mod tests {
     }
 
     #[rstest::rstest]
+    #[case(
+        "access: {users: [{user: '<< a; include /etc/passwd >>', password: {secretKeyRef: {name: a, key: b}}}]}"
+    )]
+    #[case("access: {users: [{nkey: '<< include /etc/passwd >>'}]}")]
+    #[case("access: {accounts: {'x$include': {users: [{nkey: U}]}}}")]
+    #[case("federation: {leafnodes: [{url: 'nats://h:1', account: '<< include /etc/passwd >>'}]}")]
+    #[case("federation: {gateways: [{url: 'nats://h:1', name: '<< include /etc/passwd >>'}]}")]
+    #[case("federation: {routes: [{url: 'nats://h:1/<< include /etc/passwd >>'}]}")]
+    fn a_typed_block_is_no_way_around_it(#[case] block: &str) {
+        let file = exchange("nats", &format!("{block}\n"));
+        let desired = resolved(&[("exchanges/a.yaml", &file)]);
+        let mut found = desired.broken.iter().flat_map(|file| &file.diagnostics);
+        assert!(
+            found.any(|one| one.reason == Reason::PrivilegedValue),
+            "{:?}",
+            desired.exchanges
+        );
+    }
+
+    #[rstest::rstest]
     #[case("{serviceAccount.enabled: true}")]
     #[case(
         "{container.merge.securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}}"
