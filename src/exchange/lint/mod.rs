@@ -69,6 +69,21 @@ impl<'t> Bench<'t> {
         });
     }
 
+    /// Whether the server's configuration has one of these keys, or may have it where it cannot be seen: in an included
+    /// file, a patch, or what a resolver brings along.
+    fn may_configure(&self, keys: &[&str]) -> bool {
+        let merge = self.get(&["config", "merge"]);
+        let patch = self.get(&["config", "patch"]);
+        merge.is_some_and(|merge| {
+            merge.children().any(|(key, _)| {
+                keys.contains(&key.as_str())
+                    || key.ends_with("$include")
+                    || key.starts_with("$tplYaml")
+            })
+        }) || patch.is_some_and(|patch| !patch.items().is_empty())
+            || self.is_on(&["config", "resolver", "enabled"])
+    }
+
     fn error(
         &mut self,
         reason: Reason,

@@ -130,21 +130,9 @@ fn partners(bench: &mut Bench<'_>) {
     }
 }
 
-/// Whether something names a system account, or may do so where it cannot be seen: in an included file, or in the JWT of
-/// an operator.
+/// An operator may name one in its JWT.
 fn has_system_account(bench: &Bench<'_>) -> bool {
-    let merge = bench.get(&["config", "merge"]);
-    let named = merge.is_some_and(|merge| {
-        merge.children().any(|(key, _)| {
-            ["system_account", "system", "operator", "resolver"].contains(&key.as_str())
-                || key.ends_with("$include")
-                || key.starts_with("$tplYaml")
-        })
-    });
-    let patch = bench.get(&["config", "patch"]);
-    named
-        || patch.is_some_and(|patch| !patch.items().is_empty())
-        || bench.is_on(&["config", "resolver", "enabled"])
+    bench.may_configure(&["system_account", "system", "operator", "resolver"])
 }
 
 #[cfg(test)]

@@ -93,17 +93,7 @@ fn openness(bench: &mut Bench<'_>) {
         "auth_callout",
         "resolver",
     ];
-    let merge = bench.get(&["config", "merge"]);
-    let guarded = merge.is_some_and(|merge| {
-        merge.children().any(|(key, _)| {
-            GUARDS.contains(&key.as_str())
-                || key.ends_with("$include")
-                || key.starts_with("$tplYaml")
-        })
-    }) || bench
-        .get(&["config", "patch"])
-        .is_some_and(|patch| !patch.items().is_empty())
-        || bench.is_on(&["config", "resolver", "enabled"]);
+    let guarded = bench.may_configure(GUARDS);
     let encrypted = bench.is_on_or(&["config", "nats", "tls", "enabled"], false);
     if !guarded && !encrypted {
         let origin = bench
