@@ -69,7 +69,7 @@ fn options(common: &Common, daemon: bool) -> Option<LogLevel> {
     }
 }
 
-/// What the libraries say is of use from debug on only.
+/// What the libraries say is of use from debug on only; what is wrong with a cluster or a server is told by us, and once.
 fn directives(level: LogLevel) -> String {
     let level = match level {
         LogLevel::Error => "error",
@@ -78,5 +78,12 @@ fn directives(level: LogLevel) -> String {
         LogLevel::Debug => "debug",
         LogLevel::Trace => "trace",
     };
-    format!("warn,natsx_sync={level},kube_client=off,tower=off")
+    let quiet = [
+        "kube_client",
+        "tower",
+        "async_nats",
+        "rustls_platform_verifier",
+    ];
+    let quiet = quiet.map(|library| format!("{library}=off")).join(",");
+    format!("warn,natsx_sync={level},{quiet}")
 }

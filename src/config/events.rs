@@ -94,6 +94,13 @@ impl TryFrom<OrMap<NatsForm>> for NatsEvents {
     }
 }
 
+impl NatsEvents {
+    /// Whether nothing may be sent without TLS: so the address says, or who is trusted.
+    pub fn is_secured(&self) -> bool {
+        self.url.scheme() == "tls" || self.ca_file.is_some()
+    }
+}
+
 impl From<NatsEvents> for NatsForm {
     fn from(events: NatsEvents) -> Self {
         Self {

@@ -11,6 +11,7 @@ mod notice;
 mod outbox;
 mod sink;
 mod teller;
+mod trust;
 mod webhook;
 
 pub use event::{Event, Origin, event_of};
@@ -19,7 +20,7 @@ pub use nats::NatsSink;
 pub use notice::notices;
 pub use outbox::{Outbox, Waiting};
 pub use sink::{Delivery, Sink, SinkError, deliver};
-pub use teller::{Teller, TellerError};
+pub use teller::Teller;
 pub use webhook::WebhookSink;
 
 use crate::state::journal::Notice;

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{Delivery, NatsSink, Origin, Outbox, Sink, SinkError, WebhookSink, deliver, notices};
+use super::{Delivery, NatsSink, Origin, Outbox, Sink, WebhookSink, deliver, notices};
 use crate::config::events::EventSettings;
 use crate::listen::Board;
 use crate::state::journal::Journal;
@@ -17,22 +17,6 @@ use crate::status::{Status, Told};
 
 /// How long what was noticed last may take to be sent when the daemon ends.
 const LAST_WORDS: Duration = Duration::from_secs(3);
-
-/// Why nothing can be told.
-#[derive(Debug, thiserror::Error)]
-pub enum TellerError {
-    /// A sink cannot be made.
-    #[error("`events.{sink}` of the settings cannot be used")]
-    Sink {
-        /// Its name.
-        sink: &'static str,
-        /// Why.
-        source: SinkError,
-    },
-    /// The outbox cannot be read or written.
-    #[error(transparent)]
-    State(#[from] StateError),
-}
 
 /// Tells events until it is closed.
 #[derive(Debug)]
@@ -51,14 +35,14 @@ impl Teller {
         state: &State,
         journal: &Arc<Journal>,
         board: &Arc<Board>,
-    ) -> Result<Self, TellerError> {
+    ) -> Result<Self, StateError> {
         let mut teller = Self {
             seen: watch::Sender::new(None),
             told: Vec::new(),
             tasks: JoinSet::new(),
             stop: CancellationToken::new(),
         };
-        for sink in sinks(settings, origin)? {
+        for sink in sinks(settings, origin) {
             let name = sink.name();
             let told = watch::Sender::new(Told {
                 sink: name.to_owned(),
@@ -121,20 +105,15 @@ impl Teller {
     }
 }
 
-fn sinks(settings: &EventSettings, origin: &Origin) -> Result<Vec<Box<dyn Sink>>, TellerError> {
+fn sinks(settings: &EventSettings, origin: &Origin) -> Vec<Box<dyn Sink>> {
     let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
     if let Some(nats) = &settings.nats {
         sinks.push(Box::new(NatsSink::new(nats.clone(), origin)));
     }
     if let Some(webhook) = &settings.webhook {
-        let made = WebhookSink::new(webhook.clone());
-        let sink = made.map_err(|source| TellerError::Sink {
-            sink: "webhook",
-            source,
-        })?;
-        sinks.push(Box::new(sink));
+        sinks.push(Box::new(WebhookSink::new(webhook.clone())));
     }
-    Ok(sinks)
+    sinks
 }
 
 /// Writes what changed from status to status into the journal, from where the sinks are told.

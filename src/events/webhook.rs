@@ -1,6 +1,5 @@
 //! To a webhook: the `CloudEvent` as the body of a POST; an event is taken when the answer is a success.
 
-use std::path::Path;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -8,7 +7,7 @@ use reqwest::header::CONTENT_TYPE;
 use reqwest::{Certificate, Client, redirect, retry};
 use url::Url;
 
-use super::{Event, Sink, SinkError};
+use super::{Event, Sink, SinkError, trust};
 use crate::config::events::WebhookEvents;
 use crate::registry::is_loopback;
 
@@ -16,44 +15,33 @@ use crate::registry::is_loopback;
 const CONNECT: Duration = Duration::from_secs(5);
 const TOTAL: Duration = Duration::from_secs(15);
 
+const CA_FILE: &str = "events.webhook.ca_file";
+
 /// Posts to an address.
 #[derive(Debug)]
 pub struct WebhookSink {
     settings: WebhookEvents,
-    client: Client,
+    client: Option<Client>,
     host: String,
 }
 
 impl WebhookSink {
-    /// Prepares a sink; nothing is sent.
-    pub fn new(settings: WebhookEvents) -> Result<Self, SinkError> {
-        let mut builder = Client::builder()
-            .connect_timeout(CONNECT)
-            .timeout(TOTAL)
-            // Whoever is named in the settings is told, nobody else.
-            .redirect(redirect::Policy::none())
-            .retry(retry::never())
-            .user_agent(concat!("natsx-sync/", env!("CARGO_PKG_VERSION")));
-        if is_loopback(&settings.url) {
-            builder = builder.no_proxy();
-        }
-        if let Some(path) = &settings.ca_file {
-            builder = builder.tls_certs_merge(certificates(path)?);
-        }
-        let client = builder
-            .build()
-            .map_err(|error| SinkError::from("no client for events.webhook", error))?;
+    /// Prepares a sink; nothing is read or sent.
+    pub fn new(settings: WebhookEvents) -> Self {
         let host = host(&settings.url);
-        Ok(Self {
+        Self {
             settings,
-            client,
+            client: None,
             host,
-        })
+        }
     }
 
-    async fn post(&self, event: &Event) -> Result<(), SinkError> {
-        let mut request = self
-            .client
+    async fn post(&mut self, event: &Event) -> Result<(), SinkError> {
+        let client = match self.client.take() {
+            Some(client) => client,
+            None => self.client()?,
+        };
+        let mut request = client
             .post(self.settings.url.clone())
             .body(event.json().to_string())
             .header(CONTENT_TYPE, "application/cloudevents+json; charset=UTF-8");
@@ -69,14 +57,43 @@ impl WebhookSink {
         }
         // Neither the address nor the answer is shown: both may hold what lets somebody in.
         let answer = request.send().await.map_err(|error| {
-            let text = format!("no answer from {}", self.host);
+            let text = format!(
+                "no answer from {}{}",
+                self.host,
+                trust::advice(CA_FILE, &error)
+            );
             SinkError::from(text, error.without_url())
         })?;
+        // Without an answer the next attempt reads anew whom to trust.
+        self.client = Some(client);
         let status = answer.status();
         if status.is_success() {
             return Ok(());
         }
         Err(SinkError::new(format!("{} answers {status}", self.host)))
+    }
+
+    fn client(&self) -> Result<Client, SinkError> {
+        let mut builder = Client::builder()
+            .connect_timeout(CONNECT)
+            .timeout(TOTAL)
+            // Whoever is named in the settings is told, nobody else.
+            .redirect(redirect::Policy::none())
+            .retry(retry::never())
+            .user_agent(concat!("natsx-sync/", env!("CARGO_PKG_VERSION")));
+        if is_loopback(&self.settings.url) {
+            builder = builder.no_proxy();
+        }
+        let unusable = |error| SinkError::from("no client for events.webhook", error);
+        if let Some(path) = &self.settings.ca_file {
+            let authorities = trust::authorities(CA_FILE, path)?;
+            let authorities: Result<Vec<_>, _> = authorities
+                .iter()
+                .map(|authority| Certificate::from_der(authority))
+                .collect();
+            builder = builder.tls_certs_merge(authorities.map_err(unusable)?);
+        }
+        builder.build().map_err(unusable)
     }
 }
 
@@ -95,10 +112,4 @@ fn host(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port()
         .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
-}
-
-fn certificates(path: &Path) -> Result<Vec<Certificate>, SinkError> {
-    let text = || format!("events.webhook.ca_file {} is not usable", path.display());
-    let pem = std::fs::read(path).map_err(|error| SinkError::from(text(), error))?;
-    Certificate::from_pem_bundle(&pem).map_err(|error| SinkError::from(text(), error))
 }

@@ -1,12 +1,17 @@
-//! Events to a webhook that does not take the first ones.
+//! Events to a webhook that does not take the first ones, or is not believed.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{BufRead as _, BufReader, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use fleet::pki::{Authority, Identity};
 use rustix::process::Signal;
-use serde_json::Value;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use serde_json::{Value, json};
 
 use crate::host::{Host, reason};
 
@@ -21,13 +26,38 @@ struct Webhook {
 
 impl Webhook {
     fn start(refuse: usize) -> Self {
+        Self::begin(refuse, None)
+    }
+
+    fn secured(identity: &Identity) -> Self {
+        let certificates = CertificateDer::pem_file_iter(&identity.certificate).unwrap();
+        let key = PrivateKeyDer::from_pem_file(&identity.key).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(certificates.map(Result::unwrap).collect(), key);
+        Self::begin(0, Some(Arc::new(config.unwrap())))
+    }
+
+    fn begin(refuse: usize, secured: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (told, posts) = channel();
         std::thread::spawn(move || {
             for (number, stream) in listener.incoming().enumerate() {
-                let mut stream = stream.unwrap();
-                let post = read(&stream);
+                let stream = stream.unwrap();
+                let mut stream: Box<dyn Stream> = match &secured {
+                    Some(config) => {
+                        let server = ServerConnection::new(Arc::clone(config)).unwrap();
+                        Box::new(StreamOwned::new(server, stream))
+                    }
+                    None => Box::new(stream),
+                };
+                let Some(post) = read(&mut stream) else {
+                    continue;
+                };
                 let answer = if number < refuse {
                     "503 Service Unavailable"
                 } else {
@@ -49,12 +79,17 @@ impl Webhook {
     }
 }
 
-fn read(stream: &TcpStream) -> Post {
+trait Stream: Read + Write {}
+
+impl<T: Read + Write> Stream for T {}
+
+/// None from somebody who does not believe us.
+fn read(stream: &mut dyn Stream) -> Option<Post> {
     let mut reader = BufReader::new(stream);
     let mut lines = Vec::new();
     loop {
         let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
+        reader.read_line(&mut line).ok()?;
         if line.trim().is_empty() {
             break;
         }
@@ -67,7 +102,57 @@ fn read(stream: &TcpStream) -> Post {
         .find_map(|line| line.strip_prefix("content-length: "));
     let mut body = vec![0; length.unwrap().parse().unwrap()];
     reader.read_exact(&mut body).unwrap();
-    (first, headers, serde_json::from_slice(&body).unwrap())
+    Some((first, headers, serde_json::from_slice(&body).unwrap()))
+}
+
+#[test]
+fn a_webhook_is_told_over_https_once_its_authority_is_named() {
+    let mut host = Host::new();
+    let authority = Authority::create(&host.path("pki")).unwrap();
+    let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let identity = authority.sign("hook", "hook", None, &[], &[here]).unwrap();
+    Authority::create(&host.path("other")).unwrap();
+    let webhook = Webhook::secured(&identity);
+    std::fs::write(host.path("token"), "t0ken-of-the-hook\n").unwrap();
+    let (token, ca, address) = (host.path("token"), host.path("ca"), webhook.address);
+    let hook = json!({
+        "url": format!("https://{address}/p4th-of-the-hook"), "token_file": token, "ca_file": ca,
+    });
+    host.settings(&["one"], &format!("events: {}\n", json!({"webhook": hook})));
+    let trouble = |host: &Host, word: &str| {
+        host.until_status(word, |status| {
+            let text = status.pointer("/events/0/trouble/text");
+            text.and_then(Value::as_str)
+                .is_some_and(|text| text.contains(word))
+        });
+    };
+    // A file that is not there yet keeps nobody from starting.
+    host.start();
+    trouble(&host, "events.webhook.ca_file");
+    std::fs::copy(host.path("other/ca.crt"), &ca).unwrap();
+    trouble(
+        &host,
+        "name who signed its certificate in events.webhook.ca_file",
+    );
+    std::fs::remove_file(&token).unwrap();
+    std::fs::copy(host.path("pki/ca.crt"), &ca).unwrap();
+    trouble(&host, "events.webhook.token_file");
+    assert!(webhook.posts.try_recv().is_err(), "told without the token");
+    std::fs::write(&token, "an0ther-token").unwrap();
+    let (first, headers, _) = webhook.next();
+    assert_eq!(first, "POST /p4th-of-the-hook HTTP/1.1");
+    let sent = "authorization: bearer an0ther-token";
+    assert!(headers.iter().any(|one| one == sent), "{headers:?}");
+    host.until_status("it is over", |status| {
+        status["events"][0]["trouble"].is_null()
+    });
+    let log = host.log();
+    assert!(
+        !log.contains(" ERROR "),
+        "what is wrong is told once: {log}"
+    );
+    assert!(!log.contains("0ken") && !log.contains("an0ther") && !log.contains("p4th"));
+    assert_eq!(host.stop(), 0);
 }
 
 #[test]

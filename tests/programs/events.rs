@@ -57,7 +57,7 @@ fn lines(journal: &Path) -> Vec<(Entry, Digest)> {
 }
 
 /// What should have been told.
-fn written(host: &Host) -> Vec<Event> {
+pub(crate) fn written(host: &Host) -> Vec<Event> {
     let repository = host.path("repository");
     let origin = Origin::new(
         Instance::default(),
@@ -98,7 +98,7 @@ fn listen(runtime: &Runtime, url: String, journal: PathBuf) -> Arc<Mutex<Vec<Res
 }
 
 /// One exchange becomes blocked for a reason, and then for another.
-fn round(host: &Host) {
+pub(crate) fn round(host: &Host) {
     for (text, wanted) in [(BROKEN, "FileInvalid"), (GOOD, "ClusterNotInInventory")] {
         fs::write(host.path("repository/exchanges/two.yaml"), text).unwrap();
         assert!(host.command(&["reconcile"]).status().unwrap().success());
@@ -188,6 +188,16 @@ fn events_outlive_a_server_that_is_away_and_a_daemon_that_is_killed() {
     assert_eq!(host.stop(), 0);
 }
 
+/// An exchange was installed.
+pub(crate) fn installed(origin: &Origin) -> Event {
+    let line = json!({
+        "seq": 1, "prev": Digest::of(b""), "time": "2026-01-01T00:00:00Z", "pass": 1, "commit": null,
+        "id": TWO, "step": "finished", "phase": "done", "detail": {"action": "install"},
+    });
+    let entry: Entry = serde_json::from_value(line).unwrap();
+    event_of(&entry, &Digest::of(b"x"), origin).unwrap()
+}
+
 fn what_is_sent_twice_is_stored_once_and_what_no_stream_takes_is_said() {
     let server = Server::start(&program("nats-server").unwrap());
     let runtime = Runtime::new().unwrap();
@@ -199,12 +209,7 @@ fn what_is_sent_twice_is_stored_once_and_what_no_stream_takes_is_said() {
     );
     let settings: Settings =
         serde_json::from_value(json!({"events": {"nats": server.url()}})).unwrap();
-    let line = json!({
-        "seq": 1, "prev": Digest::of(b""), "time": "2026-01-01T00:00:00Z", "pass": 1, "commit": null,
-        "id": TWO, "step": "finished", "phase": "done", "detail": {"action": "install"},
-    });
-    let entry: Entry = serde_json::from_value(line).unwrap();
-    let event = event_of(&entry, &Digest::of(b"x"), &origin).unwrap();
+    let event = installed(&origin);
     let mut sink = NatsSink::new(settings.events.nats.unwrap(), &origin);
     runtime.block_on(async {
         let error = sink.send(&event).await.unwrap_err().to_string();

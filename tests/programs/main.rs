@@ -17,7 +17,9 @@ mod forge;
 )]
 #[path = "../daemon/host.rs"]
 mod host;
+mod operator;
 mod recipes;
+mod secured;
 mod stream;
 mod trace;
 mod unit;
@@ -39,6 +41,7 @@ fn main() {
         comment::CASES,
         events::CASES,
         recipes::CASES,
+        secured::CASES,
         trace::CASES,
         unit::CASES,
     ]

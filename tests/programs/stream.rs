@@ -13,16 +13,23 @@ use serde_json::Value;
 pub(crate) struct Server {
     program: PathBuf,
     folder: tempfile::TempDir,
+    configuration: Option<PathBuf>,
     port: u16,
     child: Option<Child>,
 }
 
 impl Server {
     pub(crate) fn start(program: &Path) -> Self {
+        Self::configured(program, None)
+    }
+
+    /// One with a configuration file, which is read at each start.
+    pub(crate) fn configured(program: &Path, configuration: Option<PathBuf>) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut server = Self {
             program: program.to_owned(),
             folder: tempfile::tempdir().unwrap(),
+            configuration,
             port: free.local_addr().unwrap().port(),
             child: None,
         };
@@ -33,15 +40,11 @@ impl Server {
 
     pub(crate) fn again(&mut self) {
         let log = File::create(self.folder.path().join("log")).unwrap();
+        let configuration = self.configuration.iter();
         let child = Command::new(&self.program)
-            .args([
-                "-js",
-                "-a",
-                "127.0.0.1",
-                "-p",
-                &self.port.to_string(),
-                "-sd",
-            ])
+            .args(configuration.flat_map(|path| [Path::new("-c"), path]))
+            .args(["-js", "-a", "127.0.0.1", "-p", &self.port.to_string()])
+            .arg("-sd")
             .arg(self.folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -51,7 +54,11 @@ impl Server {
         self.child = Some(child);
         let deadline = Instant::now() + Duration::from_secs(10);
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(Instant::now() < deadline, "nats-server does not come up");
+            let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap();
+            assert!(
+                Instant::now() < deadline,
+                "nats-server does not come up: {log}"
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -77,7 +84,15 @@ impl Drop for Server {
 
 /// Every message of the stream, oldest first: subject, id in the header, and the event.
 pub(crate) async fn stored(url: &str, stream: &str) -> Vec<(String, String, Value)> {
-    let context = jetstream::new(async_nats::connect(url).await.unwrap());
+    stored_for(async_nats::connect(url).await.unwrap(), stream).await
+}
+
+/// The same, for whoever is connected.
+pub(crate) async fn stored_for(
+    client: async_nats::Client,
+    stream: &str,
+) -> Vec<(String, String, Value)> {
+    let context = jetstream::new(client);
     let mut stream = context.get_stream(stream).await.unwrap();
     let state = stream.info().await.unwrap().state.clone();
     let mut all = Vec::new();
