@@ -142,6 +142,18 @@ fn alerts_and_dashboards_ask_for_metrics_that_there_are() {
             });
             assert!(known, "{page}: {name} is not in docs/metrics.md");
         }
+        // What nobody is shown is counted for nobody.
+        let is_shown = |name: &str| {
+            text.contains(&format!("{name}{{")) || text.contains(&format!("{name}_bucket{{"))
+        };
+        let hidden: Vec<_> = metrics
+            .iter()
+            .filter(|(name, ..)| !is_shown(name))
+            .collect();
+        assert!(
+            !page.starts_with("grafana") || hidden.is_empty(),
+            "{hidden:?}"
+        );
     }
 }
 
