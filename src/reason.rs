@@ -147,6 +147,7 @@ reasons! {
     SettingsInvalid: "The settings are not usable.",
     SameCluster: "Two inventory entries lead to one cluster with overlapping namespaces.",
     EventsNotTaken: "A place events are sent to does not take them. They wait in the state folder and are sent when it does; the oldest are dropped, and counted, when more than `events.backlog` waits.",
+    CommitStatusNotTaken: "The forge does not take what became of a commit. It is told again, what is so by then: after half a minute to five minutes where it refused, sooner where it only did not answer. See that the token of `events.commit_status` is still valid and may set statuses, and that forge, repository and address are the right ones.",
     RestartNeeded: "The settings that were read again change what is looked at only at start; none of them is in force. Restart the daemon.",
     NoStatus: "No natsx-sync has run here yet: there is no status to show. Try `plan`.",
     StalePlan: "What a saved plan rests on changed since: a file, the chart, a release, a record. Plan anew, or apply the rest with --fresh-only.",

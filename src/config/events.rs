@@ -1,5 +1,9 @@
 //! Where events go. Secrets are named by the files they are in.
 
+mod commit_status;
+
+pub use commit_status::{CommitStatusSettings, Forge, ForgeTarget, SETTING as COMMIT_STATUS};
+
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +20,8 @@ pub struct EventSettings {
     pub nats: Option<NatsEvents>,
     /// An address they are posted to.
     pub webhook: Option<WebhookEvents>,
+    /// The forge that is told what became of a commit.
+    pub commit_status: Option<CommitStatusSettings>,
     /// First tokens of the subjects.
     #[serde(deserialize_with = "tokens::deserialize")]
     pub subject: String,
@@ -29,6 +35,7 @@ impl Default for EventSettings {
         Self {
             nats: None,
             webhook: None,
+            commit_status: None,
             subject: "natsx.v1".to_owned(),
             backlog: 64 << 20,
         }
@@ -37,7 +44,7 @@ impl Default for EventSettings {
 
 /// A NATS server with `JetStream`: an address, or with more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "OrMap<NatsForm>", into = "NatsForm")]
+#[serde(try_from = "OrMap<Url, NatsForm>", into = "NatsForm")]
 pub struct NatsEvents {
     /// `nats://` or `tls://`, without a password.
     pub url: Url,
@@ -51,7 +58,7 @@ pub struct NatsEvents {
 
 /// An address events are posted to: an address, or with more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "OrMap<WebhookForm>", into = "WebhookForm")]
+#[serde(try_from = "OrMap<Url, WebhookForm>", into = "WebhookForm")]
 pub struct WebhookEvents {
     /// https, or http.
     pub url: Url,
@@ -61,12 +68,12 @@ pub struct WebhookEvents {
     pub ca_file: Option<PathBuf>,
 }
 
-impl TryFrom<OrMap<NatsForm>> for NatsEvents {
+impl TryFrom<OrMap<Url, NatsForm>> for NatsEvents {
     type Error = String;
 
-    fn try_from(form: OrMap<NatsForm>) -> Result<Self, String> {
+    fn try_from(form: OrMap<Url, NatsForm>) -> Result<Self, String> {
         let form = match form {
-            OrMap::Address(url) => NatsForm {
+            OrMap::Word(url) => NatsForm {
                 url,
                 credentials_file: None,
                 ca_file: None,
@@ -112,12 +119,12 @@ impl From<NatsEvents> for NatsForm {
     }
 }
 
-impl TryFrom<OrMap<WebhookForm>> for WebhookEvents {
+impl TryFrom<OrMap<Url, WebhookForm>> for WebhookEvents {
     type Error = String;
 
-    fn try_from(form: OrMap<WebhookForm>) -> Result<Self, String> {
+    fn try_from(form: OrMap<Url, WebhookForm>) -> Result<Self, String> {
         let form = match form {
-            OrMap::Address(url) => WebhookForm {
+            OrMap::Word(url) => WebhookForm {
                 url,
                 token_file: None,
                 ca_file: None,
@@ -130,10 +137,8 @@ impl TryFrom<OrMap<WebhookForm>> for WebhookEvents {
             &["https", "http"],
             "token_file",
         )?;
-        if form.token_file.is_some() && form.url.scheme() == "http" && !is_loopback(&form.url) {
-            return Err(
-                "events.webhook: a token is sent over https only, or to this host".to_owned(),
-            );
+        if form.token_file.is_some() {
+            check_token("events.webhook", &form.url)?;
         }
         Ok(Self {
             url: form.url,
@@ -167,6 +172,16 @@ fn check(name: &str, url: &Url, schemes: &[&str], file: &str) -> Result<(), Stri
     Ok(())
 }
 
+/// A token is for nobody on the way.
+fn check_token(name: &str, url: &Url) -> Result<(), String> {
+    if url.scheme() == "http" && !is_loopback(url) {
+        return Err(format!(
+            "{name}: a token is sent over https only, or to this host"
+        ));
+    }
+    Ok(())
+}
+
 /// Whether a word can be a token of a subject and the name of a stream.
 fn is_token(word: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
@@ -188,12 +203,12 @@ mod tokens {
     }
 }
 
-/// An address, or a map.
+/// What is enough most of the time, or a map.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum OrMap<T> {
-    Address(Url),
-    Map(T),
+enum OrMap<W, M> {
+    Word(W),
+    Map(M),
 }
 
 #[derive(Serialize, Deserialize)]

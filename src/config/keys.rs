@@ -145,6 +145,10 @@ pub const KEYS: &[Key] = &[
         "events.webhook",
         "Address events are posted to, or {url, token_file, ca_file} (in the environment: an address)",
     ),
+    at_start(
+        "events.commit_status",
+        "The forge that is told what became of a commit: a file with its token, or {forge, repository, token_file, url, ca_file, name} (in the environment: the file)",
+    ),
     at_start("events.subject", "First tokens of event subjects"),
     at_start(
         "events.backlog",

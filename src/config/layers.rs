@@ -287,6 +287,7 @@ fn mark(tree: &Value, path: &str, origin: &Origin, origins: &mut BTreeMap<String
                         "policy.severity",
                         "events.nats",
                         "events.webhook",
+                        "events.commit_status",
                     ]
                     .contains(&path.as_str())
                 {

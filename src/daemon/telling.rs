@@ -111,8 +111,15 @@ pub(super) fn begin_to_tell(
         &settings.source.path,
         settings.events.subject.clone(),
     );
+    // A daemon that changes nothing finishes no commit.
+    let forge = settings.events.commit_status.as_ref();
+    let forge = forge
+        .filter(|_| !options.dry_run)
+        .map(|forge| forge.target(settings.source.url.as_deref(), &settings.instance));
+    let forge = forge.transpose().map_err(PassError::Settings)?;
     let (state, journal) = (&equipment.state, &session.journal);
-    Teller::begin(&settings.events, &origin, state, journal, &options.board)
+    let board = &options.board;
+    Teller::begin(&settings.events, forge, &origin, state, journal, board)
         .map_err(|error| PassError::Settings(Trouble::of(Reason::SettingsInvalid, &error).text))
 }
 

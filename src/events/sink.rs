@@ -1,6 +1,5 @@
 //! Sending, until it is taken: one task per sink, which nobody waits for.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
@@ -8,17 +7,16 @@ use futures::future::BoxFuture;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{Event, Origin, Outbox};
-use crate::listen::Board;
+use super::{Dial, Event, Origin, Outbox};
 use crate::reason::Reason;
 use crate::state::journal::{Cursor, Written};
-use crate::status::{Told, Trouble};
+use crate::status::Trouble;
 
 /// Pauses before a sink that took nothing is tried again, doubled from the first to the last.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LAST_PAUSE: Duration = Duration::from_secs(30);
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(500);
+pub(super) const LAST_PAUSE: Duration = Duration::from_secs(30);
 /// How long a sink may take for one event, whatever it does.
-const LONGEST: Duration = Duration::from_secs(20);
+pub(super) const LONGEST: Duration = Duration::from_secs(20);
 
 /// Why a sink did not take an event; it is sent again.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +48,11 @@ impl SinkError {
             source: Some(source.into()),
         }
     }
+
+    /// There was no answer for so long.
+    pub fn late(longest: Duration) -> Self {
+        Self::new(format!("no answer within {longest:?}"))
+    }
 }
 
 /// Where events go. Answers within its own deadline, and only when the event is safe with whoever took it.
@@ -73,9 +76,7 @@ pub struct Delivery {
     /// How far the journal is.
     pub written: watch::Receiver<Written>,
     /// How far the sink was told.
-    pub told: watch::Sender<Told>,
-    /// What is counted.
-    pub board: Arc<Board>,
+    pub dial: Dial,
 }
 
 /// How a round ended.
@@ -88,13 +89,13 @@ enum Round {
 
 /// Sends until told to stop; then what waits, as long as it is taken at once.
 pub async fn deliver(mut delivery: Delivery, stop: CancellationToken) {
-    let mut pauses = pauses();
+    let mut pauses = pauses(FIRST_PAUSE, LAST_PAUSE);
     loop {
         let written = *delivery.written.borrow_and_update();
         match delivery.round(written).await {
             Ok(Round::Taken) => {
-                pauses = self::pauses();
-                delivery.show(None);
+                pauses = self::pauses(FIRST_PAUSE, LAST_PAUSE);
+                delivery.dial.show(None);
             }
             Ok(Round::Idle) => {
                 tokio::select! {
@@ -112,7 +113,9 @@ pub async fn deliver(mut delivery: Delivery, stop: CancellationToken) {
                 }
             }
             Err(error) => {
-                delivery.show(Some(Trouble::of(Reason::EventsNotTaken, &error)));
+                delivery
+                    .dial
+                    .show(Some(Trouble::of(Reason::EventsNotTaken, &error)));
                 let pause = pauses.next().unwrap_or(LAST_PAUSE);
                 tokio::select! {
                     () = tokio::time::sleep(pause) => {}
@@ -123,10 +126,11 @@ pub async fn deliver(mut delivery: Delivery, stop: CancellationToken) {
     }
 }
 
-fn pauses() -> ExponentialBackoff {
+/// Pauses before somebody who took nothing is tried again, for as long as it takes.
+pub(super) fn pauses(first: Duration, last: Duration) -> ExponentialBackoff {
     ExponentialBuilder::default()
-        .with_min_delay(FIRST_PAUSE)
-        .with_max_delay(LAST_PAUSE)
+        .with_min_delay(first)
+        .with_max_delay(last)
         .without_max_times()
         .with_jitter()
         .build()
@@ -143,7 +147,7 @@ impl Delivery {
                 dropped,
                 "too much waits: the oldest events are dropped"
             );
-            self.board.metrics.events_dropped(name, dropped);
+            self.dial.dropped(dropped);
             self.outbox.keep().map_err(unreadable)?;
         }
         let waiting = self
@@ -171,14 +175,14 @@ impl Delivery {
         for (event, behind) in events {
             tokio::time::timeout(LONGEST, self.sink.send(&event))
                 .await
-                .map_err(|_elapsed| SinkError::new(format!("no answer within {LONGEST:?}")))??;
+                .map_err(|_elapsed| SinkError::late(LONGEST))??;
             tracing::debug!(
                 sink = self.sink.name(),
                 subject = event.subject,
                 id = event.id,
                 "told"
             );
-            self.board.metrics.event_sent(self.sink.name());
+            self.dial.sent();
             self.outbox.advance(behind);
         }
         Ok(())
@@ -186,32 +190,8 @@ impl Delivery {
 
     fn measure(&self, written: Written) -> Result<(), SinkError> {
         let backlog = self.outbox.backlog(written).map_err(unreadable)?;
-        let dropped = self.outbox.dropped();
-        self.board.metrics.events_backlog(self.sink.name(), backlog);
-        self.told.send_if_modified(|told| {
-            let news = told.dropped != dropped;
-            told.backlog = backlog;
-            told.dropped = dropped;
-            news
-        });
+        self.dial.measure(backlog, self.outbox.dropped());
         Ok(())
-    }
-
-    fn show(&self, trouble: Option<Trouble>) {
-        let sink = self.sink.name();
-        self.board.metrics.events_refused(sink, trouble.is_some());
-        self.told.send_if_modified(|told| {
-            let news = told.trouble != trouble;
-            match (&told.trouble, &trouble) {
-                (None, Some(why)) => {
-                    tracing::warn!(sink, text = why.text, "events are not taken; they wait");
-                }
-                (Some(_), None) => tracing::info!(sink, "events are taken again"),
-                (None, None) | (Some(_), Some(_)) => {}
-            }
-            told.trouble = trouble;
-            news
-        });
     }
 }
 

@@ -8,8 +8,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{Delivery, NatsSink, Origin, Outbox, Sink, WebhookSink, deliver, notices};
-use crate::config::events::EventSettings;
+use super::commit_status::Poster;
+use super::{Delivery, Dial, NatsSink, Origin, Outbox, Sink, WebhookSink, deliver, notices};
+use crate::config::events::{EventSettings, ForgeTarget};
 use crate::listen::Board;
 use crate::state::journal::Journal;
 use crate::state::{State, StateError};
@@ -28,9 +29,10 @@ pub struct Teller {
 }
 
 impl Teller {
-    /// Begins to tell; nobody, where the settings name nobody.
+    /// Begins to tell; nobody, where the settings name nobody. A `forge` is told what becomes of commits.
     pub fn begin(
         settings: &EventSettings,
+        forge: Option<ForgeTarget>,
         origin: &Origin,
         state: &State,
         journal: &Arc<Journal>,
@@ -43,28 +45,28 @@ impl Teller {
             stop: CancellationToken::new(),
         };
         for sink in sinks(settings, origin) {
-            let name = sink.name();
-            let told = watch::Sender::new(Told {
-                sink: name.to_owned(),
-                backlog: 0,
-                dropped: 0,
-                trouble: None,
-            });
-            teller.told.push(told.subscribe());
+            let dial = Dial::new(sink.name(), Arc::clone(board));
+            teller.told.push(dial.read());
             let delivery = Delivery {
+                outbox: Outbox::open(state, sink.name(), journal)?,
                 sink,
-                outbox: Outbox::open(state, name, journal)?,
                 origin: origin.clone(),
                 most: settings.backlog,
                 written: journal.written(),
-                told,
-                board: Arc::clone(board),
+                dial,
             };
             teller.tasks.spawn(deliver(delivery, teller.stop.clone()));
         }
         if !teller.told.is_empty() {
             let seen = teller.seen.subscribe();
             teller.tasks.spawn(notice(seen, Arc::clone(journal)));
+        }
+        if let Some(forge) = forge {
+            let dial = Dial::new(Poster::SINK, Arc::clone(board));
+            teller.told.push(dial.read());
+            let poster = Poster::new(forge, state, dial)?;
+            let seen = teller.seen.subscribe();
+            teller.tasks.spawn(poster.post(seen, teller.stop.clone()));
         }
         Ok(teller)
     }

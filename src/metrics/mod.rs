@@ -33,8 +33,8 @@ const DRIFT: [Reason; 4] = [
     Reason::RecordMissing,
 ];
 
-/// Where events go.
-pub const SINKS: [&str; 2] = ["nats", "webhook"];
+/// Who is told.
+pub const SINKS: [&str; 3] = ["nats", "webhook", "commit_status"];
 
 /// Everything that is counted.
 #[derive(Debug)]

@@ -68,10 +68,10 @@ pub struct Unread {
     pub why: Trouble,
 }
 
-/// How far events are told to one sink.
+/// How far one sink is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
-    /// `nats` or `webhook`.
+    /// `nats` or `webhook` for events, `commit_status` for what became of commits.
     pub sink: String,
     /// Bytes of the journal it has still to be told of; not all of them tell something.
     pub backlog: u64,

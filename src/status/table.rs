@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
+use crate::reason::Reason;
 use crate::status::{Phase, Status};
 
 /// Renders it; `alive` = the process that wrote it still runs.
@@ -33,12 +34,12 @@ pub fn table(status: &Status, now: Timestamp, alive: bool, width: u16) -> String
     }
     for told in &status.events {
         if let Some(trouble) = &told.trouble {
-            writeln!(
-                text,
-                "! events to {} wait: {} ({})",
-                told.sink, trouble.text, trouble.reason
-            )
-            .ok();
+            let what = if trouble.reason == Reason::CommitStatusNotTaken {
+                "the forge is not told of commits".to_owned()
+            } else {
+                format!("events to {} wait", told.sink)
+            };
+            writeln!(text, "! {what}: {} ({})", trouble.text, trouble.reason).ok();
         }
         if told.dropped > 0 {
             writeln!(
@@ -125,7 +126,6 @@ fn age(since: Timestamp, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reason::Reason;
     use crate::status::Trouble;
 
     #[test]

@@ -1,109 +1,13 @@
 //! Events to a webhook that does not take the first ones, or is not believed.
 
-use std::io::{BufRead as _, BufReader, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::net::{IpAddr, Ipv4Addr};
 
-use fleet::pki::{Authority, Identity};
+use fleet::pki::Authority;
 use rustix::process::Signal;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
 use crate::host::{Host, reason};
-
-/// What was posted: the first line, the headers in small letters, and the body.
-type Post = (String, Vec<String>, Value);
-
-/// A webhook that refuses so many posts before it takes any.
-struct Webhook {
-    address: SocketAddr,
-    posts: Receiver<Post>,
-}
-
-impl Webhook {
-    fn start(refuse: usize) -> Self {
-        Self::begin(refuse, None)
-    }
-
-    fn secured(identity: &Identity) -> Self {
-        let certificates = CertificateDer::pem_file_iter(&identity.certificate).unwrap();
-        let key = PrivateKeyDer::from_pem_file(&identity.key).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(certificates.map(Result::unwrap).collect(), key);
-        Self::begin(0, Some(Arc::new(config.unwrap())))
-    }
-
-    fn begin(refuse: usize, secured: Option<Arc<ServerConfig>>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let (told, posts) = channel();
-        std::thread::spawn(move || {
-            for (number, stream) in listener.incoming().enumerate() {
-                let stream = stream.unwrap();
-                let mut stream: Box<dyn Stream> = match &secured {
-                    Some(config) => {
-                        let server = ServerConnection::new(Arc::clone(config)).unwrap();
-                        Box::new(StreamOwned::new(server, stream))
-                    }
-                    None => Box::new(stream),
-                };
-                let Some(post) = read(&mut stream) else {
-                    continue;
-                };
-                let answer = if number < refuse {
-                    "503 Service Unavailable"
-                } else {
-                    "204 No Content"
-                };
-                let head =
-                    format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-                if told.send(post).is_err() {
-                    return;
-                }
-                stream.write_all(head.as_bytes()).ok();
-            }
-        });
-        Self { address, posts }
-    }
-
-    fn next(&self) -> Post {
-        self.posts.recv_timeout(Duration::from_secs(20)).unwrap()
-    }
-}
-
-trait Stream: Read + Write {}
-
-impl<T: Read + Write> Stream for T {}
-
-/// None from somebody who does not believe us.
-fn read(stream: &mut dyn Stream) -> Option<Post> {
-    let mut reader = BufReader::new(stream);
-    let mut lines = Vec::new();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok()?;
-        if line.trim().is_empty() {
-            break;
-        }
-        lines.push(line.trim().to_owned());
-    }
-    let first = lines.remove(0);
-    let headers: Vec<_> = lines.iter().map(|line| line.to_lowercase()).collect();
-    let length = headers
-        .iter()
-        .find_map(|line| line.strip_prefix("content-length: "));
-    let mut body = vec![0; length.unwrap().parse().unwrap()];
-    reader.read_exact(&mut body).unwrap();
-    Some((first, headers, serde_json::from_slice(&body).unwrap()))
-}
+use crate::inbox::Inbox;
 
 #[test]
 fn a_webhook_is_told_over_https_once_its_authority_is_named() {
@@ -112,7 +16,7 @@ fn a_webhook_is_told_over_https_once_its_authority_is_named() {
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let identity = authority.sign("hook", "hook", None, &[], &[here]).unwrap();
     Authority::create(&host.path("other")).unwrap();
-    let webhook = Webhook::secured(&identity);
+    let webhook = Inbox::secured(&identity);
     std::fs::write(host.path("token"), "t0ken-of-the-hook\n").unwrap();
     let (token, ca, address) = (host.path("token"), host.path("ca"), webhook.address);
     let hook = json!({
@@ -137,7 +41,7 @@ fn a_webhook_is_told_over_https_once_its_authority_is_named() {
     std::fs::remove_file(&token).unwrap();
     std::fs::copy(host.path("pki/ca.crt"), &ca).unwrap();
     trouble(&host, "events.webhook.token_file");
-    assert!(webhook.posts.try_recv().is_err(), "told without the token");
+    assert!(webhook.is_empty(), "told without the token");
     std::fs::write(&token, "an0ther-token").unwrap();
     let (first, headers, _) = webhook.next();
     assert_eq!(first, "POST /p4th-of-the-hook HTTP/1.1");
@@ -157,7 +61,7 @@ fn a_webhook_is_told_over_https_once_its_authority_is_named() {
 
 #[test]
 fn a_webhook_is_told_each_event_until_it_takes_it_and_then_no_more() {
-    let webhook = Webhook::start(2);
+    let webhook = Inbox::start(2);
     let mut host = Host::new();
     std::fs::write(host.path("token"), "t0ken-of-the-hook\n").unwrap();
     let (token, address) = (host.path("token"), webhook.address);

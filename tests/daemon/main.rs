@@ -6,10 +6,12 @@
     reason = "a test that cannot go on says so by panicking"
 )]
 
+mod commit_status;
 mod control;
 mod events;
 mod held;
 mod host;
+mod inbox;
 mod listen;
 mod reload;
 mod source;
