@@ -72,7 +72,10 @@ pub(super) fn read(finished: &Finished, prepared: &Prepared) -> Answer {
                 .line
                 .map(|line| prepared.path(line))
                 .unwrap_or_default(),
-            text: found.text.chars().take(LONGEST).collect(),
+            text: own_words(found.text, prepared)
+                .chars()
+                .take(LONGEST)
+                .collect(),
         })
         .collect();
     if certain.is_empty() {
@@ -83,6 +86,27 @@ pub(super) fn read(finished: &Finished, prepared: &Prepared) -> Answer {
         trial: Trial::Refused(certain),
         digest: None,
     }
+}
+
+/// A complaint that quotes nothing but what was handed over: whatever else the server has read is no business of whoever
+/// wrote the configuration.
+fn own_words(text: &str, prepared: &Prepared) -> String {
+    ['"', '\'']
+        .into_iter()
+        .fold(text.to_owned(), |text, quote| {
+            let mut parts = text.split(quote).peekable();
+            let mut shown = String::with_capacity(text.len());
+            let mut within = false;
+            while let Some(part) = parts.next() {
+                let ours = prepared.holds(part) || !part.contains(char::is_alphanumeric);
+                shown.push_str(if within && !ours { "…" } else { part });
+                if parts.peek().is_some() {
+                    shown.push(quote);
+                }
+                within = !within;
+            }
+            shown
+        })
 }
 
 /// One complaint.
@@ -174,6 +198,17 @@ mod tests {
         assert_eq!(
             trial("{\n \"a\": 1\n}\n", "nats-server: no such user"),
             "=no such user"
+        );
+    }
+
+    #[test]
+    fn what_was_not_handed_over_is_not_quoted() {
+        let said = "nats-server: nats.conf:2:4: error parsing max_payload: time: invalid duration \"of another file\"\n\
+                    nats.conf:4:4: error parsing include file '/x': '2MB' in '/etc/passwd'";
+        assert_eq!(
+            trial(TWO, said),
+            "max_payload=error parsing max_payload: time: invalid duration \"…\"; \
+             foo=error parsing include file '…': '2MB' in '…'"
         );
     }
 

@@ -1,6 +1,7 @@
 //! The real nats-server program, asked whether it takes a configuration (`-t`). Nothing is served with it.
 
 mod answer;
+mod grammar;
 mod pod;
 mod prepare;
 

@@ -145,6 +145,16 @@ pub(super) mod tests {
         })
     }
 
+    impl Pod {
+        pub(in crate::nats_server) fn with(name: &str, value: &str) -> Self {
+            Self {
+                name: "nats-0".to_owned(),
+                variables: vec![json!({"name": name, "value": value})],
+                has_more: false,
+            }
+        }
+    }
+
     pub(in crate::nats_server) fn pod() -> Pod {
         let set = set("nats:2.14.2-alpine");
         Servers::of(&set).unwrap().pods().next().unwrap()

@@ -90,6 +90,44 @@ fn what_only_the_pod_knows_is_not_held_against_it() {
     }
 }
 
+/// Values that ask the server for a file or a folder of this host.
+#[test]
+fn nothing_of_this_host_is_read_or_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("kv.conf");
+    std::fs::write(&file, "token: s3cr3t-of-host\n").unwrap();
+    let made = folder.path().join("made/deep");
+    // From any temporary folder to the root.
+    let there = format!("../../../../../../..{}", file.display());
+    let made_there = made.to_str().unwrap();
+    for values in [
+        json!({"config": {"merge": {"x": format!("<< 1; \u{130}nclude {there} ; write_deadline: $token >>")}}}),
+        json!({"config": {"nats": {"tls": {"enabled": true, "secretName": "s", "dir": "<< 1",
+            "cert": format!("x; \u{130}nclude {there} ; write_deadline: $token >>")}}}}),
+        json!({"config": {"merge": {format!("a\": 1, x: 1; include {there} ; write_deadline: $token, y: \""): 1}}}),
+        json!({
+            "container": {"env": {"X": format!("{{include {there}}}")}},
+            "config": {"merge": {"write_deadline": "<< $X >>"}},
+        }),
+        json!({"config": {"merge": {"RESOLVER": {"type": "full", "dir": made_there}}}}),
+        json!({
+            "container": {"env": {"X": made_there}},
+            "config": {"merge": {"R": {"type": "full", "Dir": "<< $X >>", "dir": made_there}, "resolver": "<< $R >>"}},
+        }),
+        json!({"config": {"merge": {"TLS": {"CERT_FILE": "/etc/hostname", "KEY_FILE": "/etc/hostname"}}}}),
+        json!({"config": {"merge": {"root_operator": file}}}),
+        json!({"config": {"leafnodes": {"enabled": true, "merge": {"remotes": [{"url": "nats://h:1", "tls": {"Ca_File": "/etc/hostname"}}]}}}}),
+    ] {
+        let found = format!("{:?}", judged(&values));
+        let leaks = ["s3cr3t", "hostname", "PEM", "root ca"];
+        assert!(
+            !leaks.iter().any(|leak| found.contains(leak)),
+            "{values}: {found}"
+        );
+        assert!(!folder.path().join("made").exists(), "{values}");
+    }
+}
+
 #[test]
 fn what_a_server_refuses_is_named() {
     for (values, option, words) in [
