@@ -216,6 +216,18 @@ pub struct Why {
 }
 
 impl Reply {
+    /// Why it is not so, unless that is only a matter of time.
+    pub fn trouble(&self) -> Option<&Why> {
+        match self {
+            Self::Blocked(why) | Self::Refused(why) | Self::Lost(why) | Self::TimedOut(why) => {
+                Some(why)
+            }
+            Self::Done | Self::Release(_) | Self::Saved(_) | Self::NotYet(_) | Self::Cancelled => {
+                None
+            }
+        }
+    }
+
     /// The same without the secrets among `values`: programs and servers quote what they refuse.
     #[must_use]
     pub fn without_secrets(mut self, values: &Value) -> Self {

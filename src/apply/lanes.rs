@@ -13,6 +13,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 use super::effect::Why;
 use super::effects::Effects;
@@ -156,7 +158,7 @@ impl<E: Effects> Lanes<E> {
         (lanes, told)
     }
 
-    /// Hands a plan over and waits for nothing. Answers what is not begun, and why; everything else is told when it
+    /// Hands a plan over and waits for nothing; what it begins is traced within the current span. Answers what is not begun, and why; everything else is told when it
     /// ends. An exchange in flight is left alone unless it waits for what is no longer wanted.
     pub fn submit(
         &self,
@@ -333,8 +335,9 @@ impl<E: Effects> Lanes<E> {
         // Only now, so that each finds those it depends on.
         for (subject, superseded) in begun.into_iter().zip(tokens) {
             let id = subject.id.clone();
+            let span = tracing::info_span!("exchange", exchange = %id, cluster = %id.cluster, action = subject.entry.action.word(), result = Empty, reason = Empty);
             let run = supervise::supervise(Arc::clone(&self.shared), subject, superseded);
-            let abort = tokio::spawn(run).abort_handle();
+            let abort = tokio::spawn(run.instrument(span)).abort_handle();
             if let Some(flight) = flights.get_mut(&id) {
                 flight.abort = Some(abort);
             }

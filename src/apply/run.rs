@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
+use tracing::field::display;
 
 use super::effects::Effects;
 use super::lanes::{Lanes, Limits, Progress, Retry};
@@ -36,7 +37,11 @@ pub async fn apply<E: Effects>(
     cancel: CancellationToken,
 ) -> BTreeMap<ExchangeId, Outcome> {
     let (lanes, mut told) = Lanes::new(pass.world, pass.journal, pass.limits, cancel);
-    let mut outcomes = lanes.submit(plan, desired, pass.number, Retry::Everything);
+    let commit = plan.commit.as_ref().map(display);
+    let span = tracing::info_span!("pass", pass = pass.number, commit);
+    let mut outcomes =
+        span.in_scope(|| lanes.submit(plan, desired, pass.number, Retry::Everything));
+    drop(span);
     let mut take = |happened: Progress| {
         progress(&happened);
         if let Progress::Ended(outcome) = happened {

@@ -145,6 +145,7 @@ pub fn run(cli: Cli) -> u8 {
         Command::Registry(args) => block_on(registry::run(&common, &args, &output)),
         Command::Doctor(args) => block_on(doctor::run(&common, &args, &output)),
     };
+    telemetry.end();
     match result {
         Ok(0) if output.lost() => ERROR,
         Ok(code) => code,

@@ -43,6 +43,8 @@ pub(super) async fn run(
     output: &Output,
     telemetry: &Telemetry,
 ) -> Done {
+    let settings = common.settings()?.settings;
+    telemetry.trace(&settings)?;
     if args.once {
         let wish = super::apply::Wish {
             ask: false,
@@ -54,7 +56,6 @@ pub(super) async fn run(
         };
         return super::apply::once(common, &wish, output).await;
     }
-    let settings = common.settings()?.settings;
     check(&settings)?;
     telemetry.set_level(settings.log.level);
     let equipment = Equipment::connect(settings, Purpose::Change).await?;

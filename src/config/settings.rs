@@ -45,6 +45,8 @@ pub struct Settings {
     pub webhook: WebhookSettings,
     /// What is logged.
     pub log: LogSettings,
+    /// What else is told of how it goes.
+    pub telemetry: TelemetrySettings,
     /// The state folder; none = chosen at start.
     pub state: Option<PathBuf>,
 }
@@ -374,6 +376,14 @@ impl Default for DriftSettings {
 pub struct LogSettings {
     /// How much; none = `info` for the daemon, else `warn`.
     pub level: Option<LogLevel>,
+}
+
+/// What else is told of how it goes.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TelemetrySettings {
+    /// A collector of traces; only in a build with the feature `otel`.
+    pub otlp: Option<Url>,
 }
 
 /// How much is logged.

@@ -7,6 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sd_notify::NotifyState;
 use tokio::time::Instant;
+use tracing::field::{Empty, display};
+use tracing::{Instrument as _, Span};
 
 use super::watch::{Daemon, SOON};
 use crate::apply::effect::Why;
@@ -38,35 +40,46 @@ impl Daemon<'_> {
         let mut knowledge = Knowledge::of(&self.session.journal);
         let retry = self.serving.retry();
         knowledge.put_back.retain(|id, _| !retry.covers(id));
-        self.pass = Some(tokio::spawn(async move {
-            equipment.renew_clusters().await;
-            equipment.repository.source.fetch().await?;
+        // What it hands over is within it and outlasts it.
+        let span = tracing::info_span!(
+            "pass",
+            pass = self.ledger.passes(),
+            commit = Empty,
+            reason = Empty
+        );
+        let work = async move {
+            let fetched = async {
+                equipment.renew_clusters().await;
+                equipment.repository.source.fetch().await
+            };
+            fetched.instrument(tracing::info_span!("fetch")).await?;
             let now = Timestamp::now();
-            let survey = survey(
-                &equipment,
-                &revision,
-                &knowledge,
-                &BTreeSet::new(),
-                removing,
-                now,
-            )
-            .await?;
+            let nothing = BTreeSet::new();
+            let survey = survey(&equipment, &revision, &knowledge, &nothing, removing, now);
+            let survey = survey.instrument(tracing::info_span!("look")).await?;
             survey.remember(&equipment.state, now)?;
             Ok(survey)
-        }));
+        };
+        self.pass = Some(tokio::spawn(work.instrument(span.clone())));
+        self.span = span;
     }
 
     pub(super) fn take_pass(&mut self, result: Result<Survey, PassError>) {
         self.ledger.count_try();
         self.show_pass(&result);
+        let span = std::mem::replace(&mut self.span, Span::none());
         match result {
             Err(error) => {
                 let trouble = Trouble::of(error.reason(), &error);
+                span.record("reason", display(trouble.reason));
                 tracing::error!(reason = %trouble.reason, text = trouble.text, "no pass");
                 self.ledger.take_trouble(trouble);
             }
             Ok(survey) => {
-                let (held, refused) = match self.hand_over(&survey) {
+                if let Some(commit) = &survey.desired.commit {
+                    span.record("commit", display(commit));
+                }
+                let (held, refused) = match span.in_scope(|| self.hand_over(&survey)) {
                     Ok(held) => (held, None),
                     Err(refused) => (held_back(&survey.plan, &refused), Some(refused)),
                 };
@@ -148,7 +161,8 @@ impl Daemon<'_> {
             Progress::Started(id, action) => {
                 tracing::info!(exchange = %id, action = action.word(), "begins");
             }
-            Progress::Step(id, step) => tracing::debug!(exchange = %id, step, "step"),
+            // Logged where it happens, within its exchange.
+            Progress::Step(..) => {}
             Progress::Helm(step, seconds) => self.options.board.metrics.helm(step, seconds),
             Progress::Waiting(id, why) => {
                 tracing::info!(exchange = %id, reason = %why.reason, text = why.sentence(), "waits");

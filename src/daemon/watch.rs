@@ -62,6 +62,8 @@ pub(super) struct Daemon<'a> {
     pub(super) next: Instant,
     pub(super) pass: Option<JoinHandle<Result<Survey, PassError>>>,
     pub(super) began: Instant,
+    /// Of the pass that runs.
+    pub(super) span: tracing::Span,
     /// Asked for; the next pass that begins serves it.
     pub(super) again: Again,
     /// Served by the pass that runs.
@@ -142,6 +144,7 @@ pub async fn run(
         next: Instant::now(),
         pass: None,
         began: Instant::now(),
+        span: tracing::Span::none(),
         again: Again::default(),
         serving: Again::default(),
         asked: Instant::now(),

@@ -80,7 +80,12 @@ impl Host {
 
     /// Starts the daemon and waits for its first pass.
     pub(crate) fn start(&mut self) {
-        self.begin();
+        self.start_in(&[]);
+    }
+
+    /// The same, in an environment with these too.
+    pub(crate) fn start_in(&mut self, environment: &[(&str, &str)]) {
+        self.begin_in(environment);
         let pid = self.daemon.as_ref().unwrap().id();
         self.until_status("the first pass", |status| {
             status["pid"] == pid && status["pass"] == 1
@@ -89,10 +94,15 @@ impl Host {
 
     /// Starts the daemon and waits until it says that it is ready.
     pub(crate) fn begin(&mut self) {
+        self.begin_in(&[]);
+    }
+
+    fn begin_in(&mut self, environment: &[(&str, &str)]) {
         let log = fs::File::create(self.path("log")).unwrap();
         let child = self
             .command(&["run"])
             .env("NOTIFY_SOCKET", self.path("notify"))
+            .envs(environment.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::from(log))
             .spawn()

@@ -6,6 +6,12 @@
     reason = "a test that cannot go on says so by panicking"
 )]
 
+#[cfg(feature = "otel")]
+#[expect(
+    dead_code,
+    reason = "spans of exchanges are for the tests of real ones"
+)]
+mod collector;
 mod commit_status;
 mod control;
 mod events;
@@ -15,4 +21,6 @@ mod inbox;
 mod listen;
 mod reload;
 mod source;
+#[cfg(feature = "otel")]
+mod traces;
 mod webhook;

@@ -11,6 +11,9 @@ mod access;
 mod activation;
 mod charts;
 mod churn;
+#[cfg(feature = "otel")]
+#[path = "../daemon/collector.rs"]
+mod collector;
 mod crash;
 mod daemon;
 mod dead;
@@ -37,6 +40,8 @@ mod strangers;
 #[path = "../programs/stream.rs"]
 mod stream;
 mod terminating;
+#[cfg(feature = "otel")]
+mod traces;
 mod trial;
 mod world;
 mod writers;

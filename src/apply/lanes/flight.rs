@@ -7,6 +7,8 @@ use backon::{BackoffBuilder as _, ExponentialBuilder};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::field::{Empty, display};
+use tracing::{Instrument as _, Span};
 
 use super::{Progress, Shared, lock};
 use crate::apply::effect::{Effect, Reply, Why};
@@ -43,6 +45,8 @@ pub(super) async fn fly<E: Effects>(mut pilot: Pilot<E>) -> (Verdict, Vec<StepTa
     let mut task = Task::new(&pilot.subject.entry, memory.leftover.as_ref());
     let mut reply = None;
     let mut waiting: Option<Waiting> = None;
+    // A wait is one span, however often it was asked.
+    let mut span = Span::none();
     loop {
         let (after, next) = step(task, reply.take());
         task = after;
@@ -53,7 +57,9 @@ pub(super) async fn fly<E: Effects>(mut pilot: Pilot<E>) -> (Verdict, Vec<StepTa
                 let id = &pilot.subject.id;
                 pilot.shared.show(id, Some(effect.word()), None);
                 pilot.shared.tell(Progress::Step(id.clone(), effect.word()));
-                pilot.perform(&effect).await
+                span = tracing::info_span!("step", step = effect.word(), reason = Empty);
+                tracing::debug!(parent: &span, "begins");
+                pilot.perform(&effect).instrument(span.clone()).await
             }
             Next::Again(effect, pause, why) => {
                 let wait = waiting.get_or_insert_with(|| Waiting {
@@ -63,10 +69,13 @@ pub(super) async fn fly<E: Effects>(mut pilot: Pilot<E>) -> (Verdict, Vec<StepTa
                 wait.asked += 1;
                 match pilot.pause(&effect, pause, why, wait).await {
                     Some(reply) => reply,
-                    None => pilot.perform(&effect).await,
+                    None => pilot.perform(&effect).instrument(span.clone()).await,
                 }
             }
         });
+        if let Some(why) = reply.as_ref().and_then(Reply::trouble) {
+            span.record("reason", display(why.reason));
+        }
     }
 }
 

@@ -59,6 +59,11 @@ pub(super) async fn supervise<E: Effects>(
     let action = subject.entry.action;
     let mut outcome = Outcome::new(subject.id.clone(), action, verdict, steps);
     outcome.planned = Some(subject.entry.reason);
+    let span = tracing::Span::current();
+    span.record("result", outcome.result.word());
+    if let Some(why) = &outcome.why {
+        span.record("reason", tracing::field::display(why.reason));
+    }
     guard.disarm();
     shared.effects.over(&subject);
     shared.end(outcome);

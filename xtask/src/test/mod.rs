@@ -14,8 +14,9 @@ use tally::{Tally, say, shown};
 
 /// The fleet of the tests; another one may run beside it.
 const FLEET: &str = "test";
-/// Tests that need the fleet exist only with this feature, so that a plain `cargo test` never half-works.
-const FEATURE: &str = "natsx-sync/fleet-tests";
+/// Tests that need the fleet exist only with the first of these, so that a plain `cargo test` never half-works. With the second
+/// everything is built once, and no other build has to be made for its tests.
+const FEATURES: &str = "natsx-sync/fleet-tests,natsx-sync/otel";
 /// Each pod takes the servers' start-up time, not the processor's: more tests at once than cores.
 const THREADS: &str = "4";
 
@@ -36,12 +37,12 @@ pub(crate) fn run() -> Result<()> {
 
 fn on_a_fleet(tally: &mut Tally, interrupt: &Interrupt) -> Result<()> {
     say("1/4 build everything")?;
-    build(tally, interrupt, &["--features", FEATURE])?;
+    build(tally, interrupt, &["--features", FEATURES])?;
     say("2/4 start the fleet (two clusters)")?;
     let tested = fleet(tally).and_then(|()| {
         interrupt.check()?;
         say("3/4 run every test")?;
-        tests(tally, interrupt, &["--features", FEATURE])
+        tests(tally, interrupt, &["--features", FEATURES])
     });
     let began = Instant::now();
     let down = Fleet::down(FLEET);
@@ -58,12 +59,12 @@ fn on_a_fleet(tally: &mut Tally, interrupt: &Interrupt) -> Result<()> {
 
 fn without_root(tally: &mut Tally, interrupt: &Interrupt) -> Result<()> {
     say("1/2 build everything; not root: no node can be started, so what needs one is skipped")?;
-    build(tally, interrupt, &["--features", FEATURE])?;
+    build(tally, interrupt, &["--features", FEATURES])?;
     let listed = Command::new(env!("CARGO"))
         .args([
             "test",
             "--features",
-            FEATURE,
+            FEATURES,
             "--test",
             "road",
             "--",

@@ -1,11 +1,19 @@
-//! Logs: to the journal where systemd started us, else to stderr. Only `run` logs more than warnings unasked.
+//! Logs: to the journal where systemd started us, else to stderr. Only `run` logs more than warnings unasked. Traces go to a
+//! collector, in a build that can.
 
-use tracing_subscriber::layer::SubscriberExt as _;
+#[cfg(feature = "otel")]
+mod traces;
+
+use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
 use crate::cli::Common;
+use crate::config::Settings;
 use crate::config::settings::LogLevel;
+
+/// Somebody who is shown what goes on, each with a filter of their own.
+type Shown = Box<dyn Layer<Registry> + Send + Sync>;
 
 /// The subscriber, whose level can be changed.
 pub(crate) struct Telemetry {
@@ -13,6 +21,8 @@ pub(crate) struct Telemetry {
     /// What options or environment say, which settings do not beat.
     asked: Option<String>,
     own: LogLevel,
+    #[cfg(feature = "otel")]
+    traces: traces::Traces,
 }
 
 /// Installs the subscriber.
@@ -28,24 +38,35 @@ pub(crate) fn start(common: &Common, daemon: bool) -> Telemetry {
         .or_else(|| options(common, daemon).map(directives));
     let first = asked.clone().unwrap_or_else(|| directives(own));
     let (filter, handle) = reload::Layer::new(EnvFilter::new(first));
-    let registry = tracing_subscriber::registry().with(filter);
-    // JOURNAL_STREAM is set by systemd when stderr goes to its journal.
-    if std::env::var_os("JOURNAL_STREAM").is_some()
-        && let Ok(journal) = tracing_journald::layer()
-    {
-        registry.with(journal).init();
-    } else {
-        let layer = tracing_subscriber::fmt::layer()
-            .with_writer(std::io::stderr)
-            .with_target(false)
-            .with_ansi(false);
-        registry.with(layer).init();
-    }
+    #[cfg(feature = "otel")]
+    let (exporting, traces) = traces::prepare();
+    let shown = [
+        log().with_filter(filter).boxed(),
+        #[cfg(feature = "otel")]
+        exporting,
+    ];
+    tracing_subscriber::registry().with(Vec::from(shown)).init();
     Telemetry {
         filter: handle,
         asked,
         own,
+        #[cfg(feature = "otel")]
+        traces,
     }
+}
+
+fn log() -> Shown {
+    // JOURNAL_STREAM is set by systemd when stderr goes to its journal.
+    if std::env::var_os("JOURNAL_STREAM").is_some()
+        && let Ok(journal) = tracing_journald::layer()
+    {
+        return journal.boxed();
+    }
+    tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_ansi(false)
+        .boxed()
 }
 
 impl Telemetry {
@@ -57,6 +78,38 @@ impl Telemetry {
             self.filter.reload(filter).ok();
         }
     }
+}
+
+#[cfg(feature = "otel")]
+impl Telemetry {
+    /// Sends traces where the settings say.
+    pub(crate) fn trace(&self, settings: &Settings) -> anyhow::Result<()> {
+        match &settings.telemetry.otlp {
+            Some(collector) => self.traces.begin(collector, &settings.instance),
+            None => Ok(()),
+        }
+    }
+
+    /// Sends what is left; a matter of seconds at most.
+    pub(crate) fn end(&self) {
+        self.traces.end();
+    }
+}
+
+#[cfg(not(feature = "otel"))]
+#[expect(
+    clippy::unused_self,
+    clippy::unnecessary_wraps,
+    reason = "in this build there is nothing to do"
+)]
+impl Telemetry {
+    /// There are no traces in this build; settings that want them were refused.
+    pub(crate) fn trace(&self, _settings: &Settings) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    /// There is nothing left to send.
+    pub(crate) fn end(&self) {}
 }
 
 fn options(common: &Common, daemon: bool) -> Option<LogLevel> {
