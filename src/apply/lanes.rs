@@ -177,12 +177,11 @@ impl<E: Effects> Lanes<E> {
             if let Some(verdict) = self.not_begun(id, entry, wanted.map(|one| &one.digest), retry) {
                 match &verdict {
                     Verdict::Unchanged => self.settle(id, plan, pass),
-                    Verdict::Blocked(why) if entry.action.is_change() => {
+                    Verdict::Failed(why) => {
                         lock(&self.shared.readiness).unready(id, why.clone());
                     }
                     Verdict::Blocked(_)
                     | Verdict::Done
-                    | Verdict::Failed(_)
                     | Verdict::Fenced(_)
                     | Verdict::Cancelled => {}
                 }
@@ -296,7 +295,7 @@ impl<E: Effects> Lanes<E> {
         let Refused { until, why, .. } = &refused;
         let same = refused.digest.as_ref() == digest;
         let early = until.is_none_or(|until| Timestamp::now() < until);
-        (same && early && !retry.covers(id)).then(|| Verdict::Blocked(why.clone()))
+        (same && early && !retry.covers(id)).then(|| Verdict::Failed(why.clone()))
     }
 
     /// Whether a task for `id` may begin: a flight that waits for something else than is wanted now is ended first.

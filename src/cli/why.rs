@@ -123,6 +123,7 @@ fn next(entry: &StatusEntry, alive: bool, now: Timestamp, next_pass: Option<Time
         Phase::Ready => "looked at in each pass".to_owned(),
         Phase::Progressing | Phase::Removing | Phase::Waiting => "goes on by itself".to_owned(),
         Phase::Failed if !entry.action.is_change() => in_a_pass("looked at again", now, next_pass),
+        Phase::Failed if entry.next.is_some() => in_a_pass("tried again", now, next_pass),
         Phase::Failed => format!(
             "not by itself: tried again when its file, the chart or the cluster's version changes, or with {reconcile}"
         ),
@@ -151,5 +152,27 @@ fn in_a_pass(what: &str, now: Timestamp, next_pass: Option<Timestamp>) -> String
             format!("{what} in the next pass, at {at:.0} (in {seconds} s)")
         }
         None => format!("{what} in the next pass"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_whose_pause_is_over_is_tried_in_the_next_pass() {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut entry: StatusEntry = serde_json::from_value(serde_json::json!({
+            "id": "us/ns/orders", "name": "orders", "file": "exchanges/orders.yaml", "action": "upgrade",
+            "phase": "failed", "reason": "HealthTimeout", "text": "0 of 3 pods ready", "health": "unknown",
+            "since": now, "client_urls": [],
+        }))
+        .unwrap();
+        assert!(next(&entry, true, now, None).starts_with("not by itself"));
+        entry.next = Some(now);
+        assert_eq!(
+            next(&entry, true, now, None),
+            "tried again in the next pass"
+        );
     }
 }

@@ -96,13 +96,7 @@ fn ended(outcome: &Outcome) -> Option<Standing> {
     let why = outcome.why.as_ref()?;
     let phase = match outcome.result {
         OutcomeResult::Failed => Phase::Failed,
-        OutcomeResult::Blocked => {
-            if why.reason == Reason::HelmFailed || why.reason == Reason::RenderFailed {
-                Phase::Failed
-            } else {
-                Phase::Blocked
-            }
-        }
+        OutcomeResult::Blocked => Phase::Blocked,
         OutcomeResult::Fenced | OutcomeResult::Cancelled => Phase::Waiting,
         OutcomeResult::Done | OutcomeResult::Unchanged => return None,
     };

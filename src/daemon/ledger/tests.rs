@@ -5,7 +5,7 @@ use crate::apply::Verdict;
 use crate::apply::effect::Why;
 use crate::plan::policy::Policy;
 use crate::plan::tests::world::{desired, exchange, id, now, observed};
-use crate::status::StatusEntry;
+use crate::status::{Phase, StatusEntry};
 
 /// A look at one exchange that is released; `registered` or not.
 fn survey(registered: bool) -> Survey {
@@ -62,6 +62,26 @@ fn a_plan_that_was_carried_out_says_no_more_what_is_so() {
     assert!(entry(&mut ledger).midway);
     ledger.take_pass(survey(true), BTreeMap::new());
     assert!(!entry(&mut ledger).midway);
+}
+
+/// The lanes answer for it in each pass until it is tried again.
+#[test]
+fn what_failed_is_failed_until_it_is_tried_again() {
+    let mut ledger = Ledger::new(now());
+    let why = Why::new(Reason::HealthTimeout, "0 of 3 pods ready");
+    let failed = ended(Verdict::Failed(why));
+    ledger.begin_pass(BTreeSet::new());
+    ledger.take_pass(survey(false), BTreeMap::new());
+    ledger.take_outcome(failed.clone());
+    for _ in 0..2 {
+        let seen = entry(&mut ledger);
+        assert_eq!(
+            (seen.phase, seen.reason),
+            (Phase::Failed, Reason::HealthTimeout)
+        );
+        ledger.begin_pass(BTreeSet::new());
+        ledger.take_pass(survey(false), BTreeMap::from([(id("a"), failed.clone())]));
+    }
 }
 
 /// The status is written when it has something new to tell, and not at each answer.
