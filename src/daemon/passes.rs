@@ -16,7 +16,7 @@ use crate::apply::{Outcome, OutcomeResult, Progress, Verdict};
 use crate::id::ExchangeId;
 use crate::pass::{Knowledge, PassError, Survey, survey};
 use crate::plan::action::{Action, Plan};
-use crate::plan::{Violation, verify};
+use crate::plan::verify;
 use crate::reason::Reason;
 use crate::source::Revision;
 use crate::status::Trouble;
@@ -146,7 +146,11 @@ impl Daemon<'_> {
             &survey.observed,
             &survey.policy,
         )
-        .map_err(|broken| refusal(&broken))?;
+        .map_err(|refused| {
+            let trouble = Trouble::of(Reason::PlanRefused, &refused);
+            tracing::error!(text = trouble.text, "no pass");
+            trouble
+        })?;
         let again = std::mem::take(&mut self.serving);
         Ok(self.lanes.submit(
             &survey.plan,
@@ -177,7 +181,7 @@ impl Daemon<'_> {
                         tracing::warn!(exchange = %outcome.id, action = outcome.action.word(), reason = %why.reason, text = why.sentence(), instance, "somebody else changed it meanwhile: a person, or another natsx-sync that works as the same instance");
                     }
                     (result, _) => {
-                        tracing::info!(exchange = %outcome.id, action = outcome.action.word(), ?result, "ended");
+                        tracing::info!(exchange = %outcome.id, action = outcome.action.word(), result = result.word(), "ended");
                     }
                 }
                 // What it left is seen at once; a failure waits for the interval.
@@ -193,18 +197,6 @@ impl Daemon<'_> {
             }
         }
         self.status_changed();
-    }
-}
-
-/// A plan the verifier does not let through.
-fn refusal(broken: &[Violation]) -> Trouble {
-    let text = format!(
-        "the verifier refuses the plan, so nothing is done; this is a bug of natsx-sync, please report it: {broken:?}"
-    );
-    tracing::error!(text, "no pass");
-    Trouble {
-        reason: Reason::PlanRefused,
-        text,
     }
 }
 

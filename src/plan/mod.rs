@@ -37,7 +37,7 @@ pub use jetstream::to_ask;
 pub use offline::plan_offline;
 pub use registry::{record_digest, wanted_record};
 pub use values::difference;
-pub use verify::{Violation, verify};
+pub use verify::{Refused, Violation, verify};
 
 use crate::diagnostic::Diagnostic;
 use crate::exchange::desired::{BrokenFile, Desired};

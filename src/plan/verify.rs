@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::{Action, Plan, PlannedExchange, RegistryAction, StepKind};
 use super::policy::Policy;
-use crate::exchange::desired::{DeletionPolicy, Desired, SyncMode, Terms};
+use crate::exchange::desired::{
+    DeletionPolicy, Desired, DesiredExchange, Suspend, SyncMode, Terms,
+};
 use crate::id::{ClusterId, ExchangeId};
 use crate::observe::observed::{
     ClusterView, Observed, Proof, Record, ReleaseKey, ReleaseStatus, ReleaseView,
@@ -21,13 +23,37 @@ pub struct Violation {
     pub rule: &'static str,
 }
 
+/// What a plan breaks, each rule once for each entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused(pub Vec<Violation>);
+
+/// So many are told; one bug seldom breaks one entry only.
+const TOLD: usize = 10;
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(
+            "the verifier refuses the plan, so nothing is done; this is a bug of natsx-sync, please report it",
+        )?;
+        for (at, violation) in self.0.iter().take(TOLD).enumerate() {
+            write!(f, "{}{violation}", if at == 0 { ": " } else { "; " })?;
+        }
+        match self.0.len().saturating_sub(TOLD) {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
+        }
+    }
+}
+
+impl std::error::Error for Refused {}
+
 /// Accepts a plan, or says every rule it breaks.
 pub fn verify(
     plan: &Plan,
     desired: &Desired,
     observed: &Observed,
     policy: &Policy,
-) -> Result<(), Vec<Violation>> {
+) -> Result<(), Refused> {
     let mut check = Check {
         desired,
         observed,
@@ -45,7 +71,7 @@ pub fn verify(
     if check.broken.is_empty() {
         Ok(())
     } else {
-        Err(check.broken)
+        Err(Refused(check.broken))
     }
 }
 
@@ -82,21 +108,32 @@ impl<'a> Check<'a> {
         let Some(id) = &entry.id else {
             return self.refuse(entry, "is a change to something without an id");
         };
-        let blocked = self
-            .desired
-            .broken
-            .iter()
-            .any(|file| file.blocks.contains(id));
-        self.require(entry, !blocked, "is named by a broken file");
-        self.require(
-            entry,
-            !self.policy.suspended.contains_key(id) || self.lapsed(id),
-            "is suspended by command",
-        );
         let Some(view) = self.seen(id) else {
             return self.refuse(entry, "changes where nothing was seen");
         };
         let release = release_of(view, id);
+        self.preconditions(entry, id, release);
+        if let Some(exchange) = self.desired.exchanges.get(id) {
+            return self.declared(entry, exchange, release);
+        }
+        let allowed = matches!(entry.action, Action::Uninstall | Action::Deregister)
+            || entry.steps == [StepKind::Unlock];
+        self.require(entry, allowed, "adds something undeclared");
+        self.removal(entry, id, release);
+    }
+
+    fn preconditions(
+        &mut self,
+        entry: &PlannedExchange,
+        id: &ExchangeId,
+        release: Option<&ReleaseView>,
+    ) {
+        let mut broken = self.desired.broken.iter();
+        let blocked = broken.any(|file| file.blocks.contains(id));
+        self.require(entry, !blocked, "is named by a broken file");
+        let held = self.policy.suspended.get(id);
+        let held = held.is_some_and(|suspend| !ends(suspend));
+        self.require(entry, !held, "is suspended by command");
         if touches_release(entry)
             && let Some(release) = release
         {
@@ -113,20 +150,18 @@ impl<'a> Check<'a> {
             "relies on another release than was seen",
         );
         if entry.steps.contains(&StepKind::Unlock) {
-            let locked = release.is_some_and(|release| {
-                matches!(
-                    release.status,
-                    ReleaseStatus::PendingInstall
-                        | ReleaseStatus::PendingUpgrade
-                        | ReleaseStatus::PendingRollback
-                ) && release
-                    .stamp
-                    .as_ref()
-                    .is_some_and(|stamp| stamp.revision == release.revision)
-            });
+            let locked = release.is_some_and(is_locked_by_us);
             self.require(entry, locked, "unlocks what we did not lock");
         }
-        let declared = self.desired.exchanges.get(id);
+    }
+
+    fn declared(
+        &mut self,
+        entry: &PlannedExchange,
+        exchange: &DesiredExchange,
+        release: Option<&ReleaseView>,
+    ) {
+        self.record_is_ours(entry, exchange.adopts_record);
         let removes = entry.steps.iter().any(|step| {
             matches!(
                 step,
@@ -136,13 +171,6 @@ impl<'a> Check<'a> {
                     | StepKind::MarkDeleting
             )
         });
-        let Some(exchange) = declared else {
-            let allowed = matches!(entry.action, Action::Uninstall | Action::Deregister)
-                || entry.steps == [StepKind::Unlock];
-            self.require(entry, allowed, "adds something undeclared");
-            return self.removal(entry, id, release);
-        };
-        self.record_is_ours(entry, exchange.adopts_record);
         let finishing =
             release.is_some_and(|release| release.status == ReleaseStatus::Uninstalling);
         self.require(entry, !removes || finishing, "removes something declared");
@@ -152,14 +180,8 @@ impl<'a> Check<'a> {
         let patches = entry.steps.contains(&StepKind::PatchObjects);
         self.require(entry, asked || !patches, "patches objects unasked");
         let held = exchange.terms.suspend.as_ref();
-        let held = held.is_some_and(|suspend| suspend.until.is_none());
+        let held = held.is_some_and(|suspend| !ends(suspend));
         self.require(entry, !held, "changes what is suspended");
-    }
-
-    /// Suspensions with an end are the planner's to judge: here is no clock.
-    fn lapsed(&self, id: &ExchangeId) -> bool {
-        let suspend = self.policy.suspended.get(id);
-        suspend.is_some_and(|suspend| suspend.until.is_some())
     }
 
     fn removal(&mut self, entry: &PlannedExchange, id: &ExchangeId, release: Option<&ReleaseView>) {
@@ -223,10 +245,8 @@ impl<'a> Check<'a> {
         self.require(entry, !terms.protect, "removes what is protected");
         let stays = matches!(terms.sync_mode, SyncMode::OneTime | SyncMode::DryRun);
         self.require(entry, !stays, "removes what its sync_mode keeps");
-        let held = terms
-            .suspend
-            .as_ref()
-            .is_some_and(|suspend| suspend.until.is_none());
+        let held = terms.suspend.as_ref();
+        let held = held.is_some_and(|suspend| !ends(suspend));
         self.require(entry, !held, "removes what is suspended");
         let purges = entry.steps.contains(&StepKind::DeleteVolumes);
         self.require(
@@ -272,18 +292,7 @@ impl<'a> Check<'a> {
     }
 
     fn mass(&mut self, plan: &Plan) {
-        let mut gone: BTreeMap<&ClusterId, BTreeSet<&ExchangeId>> = BTreeMap::new();
-        for id in &self.policy.removing {
-            gone.entry(&id.cluster).or_default().insert(id);
-        }
-        let uninstalls = || {
-            plan.exchanges
-                .iter()
-                .filter(|entry| entry.action == Action::Uninstall)
-        };
-        for id in uninstalls().filter_map(|entry| entry.id.as_ref()) {
-            gone.entry(&id.cluster).or_default().insert(id);
-        }
+        let mut counts = BTreeMap::new();
         for entry in &plan.exchanges {
             let Some(id) = &entry.id else { continue };
             let removes = matches!(entry.action, Action::Uninstall | Action::Deregister);
@@ -295,32 +304,84 @@ impl<'a> Check<'a> {
                 !self.desired.exchanges.is_empty(),
                 "empties everything unasked",
             );
-            if entry.action == Action::Uninstall {
-                let count = gone.get(&id.cluster).map_or(0, BTreeSet::len);
-                let owned = self.owned(&id.cluster);
-                let most = owned
-                    .saturating_mul(usize::try_from(self.policy.max_delete_percent).unwrap_or(0));
-                let fits = count <= 1 || owned < 5 || count.saturating_mul(100) <= most;
-                self.require(entry, fits, "removes more than the guard lets through");
-            }
+            let (gone, owned) = *counts
+                .entry((&id.cluster, entry.action))
+                .or_insert_with(|| self.count(plan, &id.cluster, entry.action));
+            let most =
+                owned.saturating_mul(usize::try_from(self.policy.max_delete_percent).unwrap_or(0));
+            let fits = gone <= 1 || owned < 5 || gone.saturating_mul(100) <= most;
+            self.require(entry, fits, "removes more than the guard lets through");
         }
     }
 
-    fn owned(&self, cluster: &ClusterId) -> usize {
-        let Some(Ok(view)) = self.observed.clusters.get(cluster) else {
-            return 0;
+    /// How many releases of a cluster are uninstalled, or records deregistered, and how many of them are ours; those whose
+    /// removal is under way count in both.
+    fn count(&self, plan: &Plan, cluster: &ClusterId, action: Action) -> (usize, usize) {
+        let entries = plan.exchanges.iter().filter(|entry| entry.action == action);
+        let gone = entries.filter_map(|entry| entry.id.clone());
+        let owned = if action == Action::Deregister {
+            self.marked()
+        } else {
+            self.released(cluster)
         };
-        let ours = view
-            .releases
-            .values()
-            .filter(|release| self.is_ours(release))
-            .count();
-        let leaving = self.policy.removing.iter().filter(|id| {
-            id.cluster == *cluster
-                && !release_of(view, id).is_some_and(|release| self.is_ours(release))
-        });
-        ours.saturating_add(leaving.count())
+        let count = |ids: Vec<ExchangeId>| {
+            let leaving = self.policy.removing.iter().cloned();
+            let here: BTreeSet<ExchangeId> = ids
+                .into_iter()
+                .chain(leaving)
+                .filter(|id| id.cluster == *cluster)
+                .collect();
+            here.len()
+        };
+        (count(gone.collect()), count(owned))
     }
+
+    fn released(&self, cluster: &ClusterId) -> Vec<ExchangeId> {
+        let Some(Ok(view)) = self.observed.clusters.get(cluster) else {
+            return Vec::new();
+        };
+        let releases = view.releases.iter();
+        let ours = releases.filter(|(_, release)| self.is_ours(release));
+        ours.map(|(key, _)| ExchangeId {
+            cluster: cluster.clone(),
+            namespace: key.namespace.clone(),
+            release: key.release.clone(),
+        })
+        .collect()
+    }
+
+    /// The exchanges that records with our mark name.
+    fn marked(&self) -> Vec<ExchangeId> {
+        let registries = self.observed.registry.iter();
+        let records = registries.flat_map(|registry| registry.records.values().flatten());
+        let ours =
+            records.filter(|record| record.mark("instance") == Some(self.policy.instance.as_str()));
+        ours.filter_map(|record| {
+            Some(ExchangeId {
+                cluster: record.cluster_id.as_ref()?.parse().ok()?,
+                namespace: record.mark("namespace")?.parse().ok()?,
+                release: record.mark("release")?.parse().ok()?,
+            })
+        })
+        .collect()
+    }
+}
+
+/// Whether it has an end: those are the planner's to judge, here is no clock.
+fn ends(suspend: &Suspend) -> bool {
+    suspend.until.is_some()
+}
+
+/// Whether a Helm operation of ours holds it.
+fn is_locked_by_us(release: &ReleaseView) -> bool {
+    let pending = matches!(
+        release.status,
+        ReleaseStatus::PendingInstall
+            | ReleaseStatus::PendingUpgrade
+            | ReleaseStatus::PendingRollback
+    );
+    let stamp = release.stamp.as_ref();
+    pending && stamp.is_some_and(|stamp| stamp.revision == release.revision)
 }
 
 fn touches_release(entry: &PlannedExchange) -> bool {

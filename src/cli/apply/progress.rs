@@ -33,7 +33,7 @@ pub(super) fn tell(output: &Output, progress: &Progress) {
 }
 
 fn sentence(outcome: &Outcome) -> String {
-    let word = format!("{:?}", outcome.result).to_lowercase();
+    let word = outcome.result.word();
     let seconds: f64 = outcome.steps.iter().map(|step| step.seconds).sum();
     match &outcome.why {
         Some(why) => format!("{word}: {}: {}", why.reason, why.sentence()),

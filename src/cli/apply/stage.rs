@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use anyhow::anyhow;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -110,10 +109,5 @@ pub(super) fn verified(survey: &Survey) -> Result<(), Failure> {
         &survey.observed,
         &survey.policy,
     )
-    .map_err(|broken| {
-        Failure::new(
-            BUG,
-            anyhow!("the verifier refuses this plan, nothing was done: {broken:?}"),
-        )
-    })
+    .map_err(|refused| Failure::new(BUG, refused))
 }

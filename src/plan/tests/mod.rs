@@ -5,4 +5,5 @@ mod jetstream;
 pub(crate) mod properties;
 mod removals;
 mod states;
+mod verify;
 pub(crate) mod world;
