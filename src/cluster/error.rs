@@ -131,9 +131,8 @@ impl ClusterError {
             | Self::Unreachable { .. }
             | Self::Busy { .. }
             | Self::Credentials { .. }
-            | Self::Unexpected { .. }
-            | Self::NotThere { .. }
-            | Self::Refused { .. } => Reason::ClusterUnreachable,
+            | Self::Unexpected { .. } => Reason::ClusterUnreachable,
+            Self::NotThere { .. } | Self::Refused { .. } => Reason::ClusterRefused,
             Self::Forbidden { .. } => Reason::ClusterForbidden,
             Self::Changed { .. } => Reason::StaleFence,
             Self::NamespaceMissing(_) => Reason::NamespaceMissing,

@@ -46,9 +46,11 @@ impl Daemon<'_> {
         let settings = self.owner.settings().map_err(|error| invalid(&error))?;
         check(&self.equipment.settings, &settings)?;
         let Some(equipment) = Arc::get_mut(&mut self.equipment) else {
+            self.reload_asked = true;
             return Err(Trouble {
-                reason: Reason::Interrupted,
-                text: "a pass still works by the old settings; try again".to_owned(),
+                reason: Reason::Waiting,
+                text: "a pass still works by the old settings; they are read again before the next"
+                    .to_owned(),
             });
         };
         equipment

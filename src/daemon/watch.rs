@@ -107,8 +107,7 @@ pub async fn run(
     options: Options,
     owner: &dyn Owner,
 ) -> Result<(), PassError> {
-    let signals =
-        |kind| signal(kind).map_err(|error| PassError::Settings(format!("no signals: {error}")));
+    let signals = |kind| signal(kind).map_err(PassError::Signals);
     let (mut term, mut interrupt, mut hangup) = (
         signals(SignalKind::terminate())?,
         signals(SignalKind::interrupt())?,
@@ -233,7 +232,7 @@ async fn finished(
     };
     let result = handle.await;
     *pass = None;
-    result.unwrap_or_else(|error| Err(PassError::Settings(format!("a pass ended early: {error}"))))
+    result?
 }
 
 impl Daemon<'_> {

@@ -42,6 +42,12 @@ pub enum PassError {
     /// Settings that cannot be met.
     #[error("{0}")]
     Settings(String),
+    /// A bug of ours.
+    #[error("a pass ended early")]
+    Ended(#[from] tokio::task::JoinError),
+    /// The system does not tell us its signals.
+    #[error("signals cannot be received")]
+    Signals(#[source] std::io::Error),
 }
 
 impl From<crate::source::SourceError> for PassError {
@@ -56,9 +62,23 @@ impl PassError {
         match self {
             Self::Source { source } => source.reason(),
             Self::Registry(_) => Reason::RegistryUnreadable,
-            Self::State(_) | Self::Journal(_) | Self::Snapshot(_) | Self::Settings(_) => {
-                Reason::SettingsInvalid
-            }
+            Self::State(_) | Self::Journal(_) => Reason::StateUnusable,
+            Self::Snapshot(_) | Self::Settings(_) => Reason::SettingsInvalid,
+            Self::Ended(_) | Self::Signals(_) => Reason::Bug,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_no_setting_can_mend_is_not_said_to_be_one() {
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let state = crate::state::io("write", std::path::Path::new("/state"))(full);
+        assert_eq!(PassError::from(state).reason(), Reason::StateUnusable);
+        let bug = tokio::spawn(async { panic!("a bug") }).await.unwrap_err();
+        assert_eq!(PassError::from(bug).reason(), Reason::Bug);
     }
 }

@@ -250,7 +250,8 @@ pub(super) async fn write<E: Effects>(
     let journal = Arc::clone(&shared.journal);
     match tokio::task::spawn_blocking(move || journal.append(line)).await {
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(Why::from_error(Reason::Interrupted, &error)),
+        Ok(Err(error)) => Err(Why::from_error(Reason::StateUnusable, &error)),
+        Err(error) if error.is_panic() => Err(Why::from_error(Reason::Bug, &error)),
         Err(error) => Err(Why::from_error(Reason::Interrupted, &error)),
     }
 }

@@ -88,8 +88,8 @@ impl<E: Effects> Drop for Guard<E> {
         let Some(subject) = self.subject.take().filter(|_| std::thread::panicking()) else {
             return;
         };
-        let text = "natsx-sync failed in the middle of it; this is a bug, its log says where";
-        let why = Why::new(Reason::Interrupted, text);
+        let text = "natsx-sync failed in the middle of it; its log says where";
+        let why = Why::new(Reason::Bug, text);
         let action = subject.entry.action;
         self.shared.effects.over(&subject);
         self.shared.end(Outcome::new(

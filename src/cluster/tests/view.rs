@@ -330,6 +330,18 @@ async fn limited_to_namespaces_nothing_else_is_asked() {
 }
 
 #[tokio::test]
+async fn a_refusal_is_no_silence() {
+    let server = MockServer::start().await;
+    Mock::given(method("GET"))
+        .respond_with(ResponseTemplate::new(422).set_body_json(status(422, "Invalid", "no")))
+        .mount(&server)
+        .await;
+    let cluster = connect(&server, &["there"]).await;
+    let unreadable = cluster.view(&ViewWants::default()).await.unwrap_err();
+    assert_eq!(unreadable.reason, Reason::ClusterRefused);
+}
+
+#[tokio::test]
 async fn a_bare_404_is_no_absence() {
     let server = MockServer::start().await;
     let cluster = connect(&server, &["there"]).await;

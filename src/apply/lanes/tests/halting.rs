@@ -12,9 +12,12 @@ async fn a_bug_in_one_task_ends_it_and_no_other() {
     let (plan, desired) = plan(&scene.fake, &ids, true);
     lanes.submit(&plan, &desired, 1, Retry::Everything);
     lanes.idle().await;
-    let results = ended(&mut told).into_values().map(|one| one.result);
-    let results: Vec<_> = results.collect();
-    assert!(results.contains(&OutcomeResult::Failed) && results.contains(&OutcomeResult::Done));
+    let ended = ended(&mut told).into_values();
+    let results: Vec<_> = ended
+        .map(|one| (one.result, one.why.map(|why| why.reason)))
+        .collect();
+    assert!(results.contains(&(OutcomeResult::Failed, Some(Reason::Bug))));
+    assert!(results.contains(&(OutcomeResult::Done, None)));
 }
 
 #[tokio::test(start_paused = true)]
