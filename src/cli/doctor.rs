@@ -32,6 +32,7 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
         );
     }
     check_helm(&settings.helm.path, &mut sheet).await;
+    check_commit_status(&settings, &mut sheet);
     check_nats_server(&settings, &mut sheet).await;
     let equipment = match Equipment::connect(settings, Purpose::Look).await {
         Ok(equipment) => equipment,
@@ -77,6 +78,31 @@ async fn check_helm(path: &str, sheet: &mut Sheet) {
             ),
             Err(error) => sheet.bad("helm", &chain(&error), advice),
         },
+    }
+}
+
+/// The forge itself is not asked: it could only be told something.
+fn check_commit_status(settings: &Settings, sheet: &mut Sheet) {
+    let Some(wanted) = &settings.events.commit_status else {
+        return;
+    };
+    let (what, advice) = ("commit status", "mend `events.commit_status`, or the file");
+    let target = match wanted.target(settings.source.url.as_deref(), &settings.instance) {
+        Ok(target) => target,
+        Err(text) => return sheet.bad(what, &text, advice),
+    };
+    let file = target.token_file.display();
+    match std::fs::read_to_string(&target.token_file) {
+        Ok(token) if !token.trim().is_empty() => sheet.good(
+            what,
+            &format!(
+                "{} at {}, token in {file}",
+                target.repository,
+                masked_address(target.api.as_str())
+            ),
+        ),
+        Ok(_) => sheet.bad(what, &format!("{file} is empty"), advice),
+        Err(error) => sheet.bad(what, &format!("{file}: {error}"), advice),
     }
 }
 

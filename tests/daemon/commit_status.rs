@@ -1,6 +1,8 @@
 //! What the forge is told of commits, by a daemon whose only cluster does not answer.
 
 use std::fs;
+use std::process::Stdio;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -95,7 +97,41 @@ fn a_daemon_that_cannot_know_its_forge_says_what_is_missing() {
         text.contains("events.commit_status.forge: write github, gitlab or gitea"),
         "{text}"
     );
+    let ran = host.command(&["doctor"]).output().unwrap();
+    let text = String::from_utf8_lossy(&ran.stdout).into_owned();
+    let bad = "BAD   commit status: events.commit_status.forge";
+    assert!(text.contains(bad), "{text}");
     // Those who look from elsewhere need no forge.
     let ran = host.command(&["config"]).output().unwrap();
     assert_eq!(ran.status.code(), Some(0));
+}
+
+#[test]
+fn a_daemon_that_changes_nothing_tells_the_forge_nothing() {
+    let forge = Inbox::start(0);
+    let host = Host::new();
+    fs::write(host.path("token"), "t0ken-of-the-forge").unwrap();
+    commit(&made(&host.path("repository")));
+    let more = format!(
+        "events: {{commit_status: {{forge: github, repository: a/x, url: 'http://{}', token_file: {}}}}}\n",
+        forge.address,
+        host.path("token").display()
+    );
+    host.settings(&["one"], &more);
+    let mut daemon = host.command(&["run", "--dry-run"]);
+    daemon.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut daemon = daemon.spawn().unwrap();
+    host.until_status("the first pass", |status| status["pass"] == 1);
+    std::thread::sleep(Duration::from_secs(1));
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+    assert!(forge.is_empty());
+    // As it would tell.
+    let ran = host.command(&["doctor"]).output().unwrap();
+    let text = String::from_utf8_lossy(&ran.stdout).into_owned();
+    assert!(
+        text.contains("ok    commit status: a/x at http://127.0.0.1:"),
+        "{text}"
+    );
+    assert!(!text.contains("t0ken"), "{text}");
 }

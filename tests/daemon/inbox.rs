@@ -72,7 +72,7 @@ impl Inbox {
     }
 
     pub(crate) fn next(&self) -> Post {
-        self.posts.recv_timeout(Duration::from_secs(20)).unwrap()
+        self.posts.recv_timeout(Duration::from_secs(120)).unwrap()
     }
 
     /// Whether nothing more came.

@@ -14,6 +14,7 @@ mod churn;
 #[cfg(feature = "otel")]
 #[path = "../daemon/collector.rs"]
 mod collector;
+mod commit_status;
 mod crash;
 mod daemon;
 mod dead;
@@ -25,6 +26,12 @@ mod federation;
 mod files;
 mod guard;
 mod helms;
+#[expect(
+    dead_code,
+    reason = "who is believed over TLS is for the daemon's own tests"
+)]
+#[path = "../daemon/inbox.rs"]
+mod inbox;
 mod jetstream;
 mod life;
 mod objects;
