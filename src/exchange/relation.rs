@@ -28,16 +28,20 @@ fn refuse_groups<K: Ord>(
     error: impl Fn(&K, &str) -> Diagnostic,
     field: &str,
 ) {
-    let mut groups: BTreeMap<K, BTreeSet<usize>> = BTreeMap::new();
-    for (index, draft) in drafts.iter().enumerate() {
-        for key in keys(draft) {
-            groups.entry(key).or_default().insert(index);
-        }
-    }
-    for (key, members) in groups.into_iter().filter(|(_, members)| members.len() > 1) {
+    let drafts_of = drafts.iter().enumerate();
+    let mut all: Vec<(K, usize)> = drafts_of
+        .flat_map(|(index, draft)| keys(draft).into_iter().map(move |key| (key, index)))
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    for group in all.chunk_by(|one, other| one.0 == other.0) {
+        let [(key, _), _, ..] = group else {
+            continue;
+        };
+        let members = group.iter().map(|(_, index)| *index);
         let files: Vec<String> = members
-            .iter()
-            .filter_map(|index| drafts.get(*index))
+            .clone()
+            .filter_map(|index| drafts.get(index))
             .map(|draft| draft.file.path.clone())
             .collect();
         for index in members {
@@ -47,7 +51,7 @@ fn refuse_groups<K: Ord>(
                     .map(String::as_str)
                     .filter(|file| *file != draft.file.path)
                     .collect();
-                draft.refuse(error(&key, &others.join(", ")), field);
+                draft.refuse(error(key, &others.join(", ")), field);
             }
         }
     }

@@ -3,6 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use rayon::iter::{
+    IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _,
+};
+
 use super::context::Context;
 use super::desired::{BrokenFile, Desired, LastDeclared, Layer};
 use super::draft::Draft;
@@ -44,10 +48,13 @@ pub fn resolve_both(
         Known::new()
     };
     let old = read(base, context, &old_shelf, &known);
-    (
-        relate(head, &shelf, drafts, last_declared),
-        relate(base, &old_shelf, old, &|_| BTreeMap::new()),
-    )
+    // History is asked from this thread only.
+    let mut before = Desired::default();
+    let after = rayon::in_place_scope(|scope| {
+        scope.spawn(|_| before = relate(base, &old_shelf, old, &|_| BTreeMap::new()));
+        relate(head, &shelf, drafts, last_declared)
+    });
+    (after, before)
 }
 
 /// Files that were read already beside the same shared files, by path and blob.
@@ -72,7 +79,7 @@ fn read<'a>(
     shelf: &BTreeMap<Layer, Shared<'_>>,
     known: &Known<'_, 'a>,
 ) -> Vec<Draft<'a>> {
-    let files = checkout.files.iter().enumerate();
+    let files = checkout.files.par_iter().enumerate();
     files
         .filter(|(_, file)| shared::role(&file.path, &checkout.folder) == Role::Exchange)
         .filter_map(
