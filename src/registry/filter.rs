@@ -6,6 +6,8 @@ use serde_json::{Map, Value};
 
 /// Large enough for alternatives over many ids, small enough not to matter.
 const REGEX_SIZE: usize = 1 << 20;
+/// So many in one query: each may take the size above to hold, and again to match.
+const MOST_REGEXES: usize = 16;
 
 /// Why a filter is refused.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,6 +18,8 @@ pub(super) enum FilterError {
     UnknownOperator(String),
     #[error("{0} takes another kind of value")]
     BadOperand(String),
+    #[error("{0} patterns; a query may have {MOST_REGEXES}")]
+    TooManyPatterns(usize),
 }
 
 /// A filter, ready to be asked.
@@ -40,6 +44,13 @@ enum Test {
 
 impl Filter {
     pub(super) fn read(filter: &Value) -> Result<Self, FilterError> {
+        match patterns(filter) {
+            0..=MOST_REGEXES => Self::of(filter),
+            many => Err(FilterError::TooManyPatterns(many)),
+        }
+    }
+
+    fn of(filter: &Value) -> Result<Self, FilterError> {
         let filter = filter.as_object().ok_or(FilterError::NoObject)?;
         let clauses = filter.iter().map(|(key, value)| clause(key, value));
         Ok(Self(clauses.collect::<Result<_, _>>()?))
@@ -64,11 +75,21 @@ impl Filter {
     }
 }
 
+fn patterns(value: &Value) -> usize {
+    match value {
+        Value::Object(map) => {
+            usize::from(map.contains_key("$regex")) + map.values().map(patterns).sum::<usize>()
+        }
+        Value::Array(items) => items.iter().map(patterns).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
+}
+
 fn clause(key: &str, value: &Value) -> Result<Clause, FilterError> {
     let filters = || {
         let list = value.as_array().filter(|list| !list.is_empty());
         let list = list.ok_or_else(|| FilterError::BadOperand(key.to_owned()))?;
-        list.iter().map(Filter::read).collect::<Result<Vec<_>, _>>()
+        list.iter().map(Filter::of).collect::<Result<Vec<_>, _>>()
     };
     match key {
         "$and" => Ok(Clause::All(filters()?)),
@@ -124,6 +145,7 @@ fn test(operator: &str, operand: &Value, all: &Map<String, Value>) -> Result<Tes
                 .dot_matches_new_line(options.contains('s'))
                 .ignore_whitespace(options.contains('x'))
                 .size_limit(REGEX_SIZE)
+                .dfa_size_limit(REGEX_SIZE)
                 .build();
             Test::Matches(regex.map_err(|_| bad())?)
         }

@@ -17,6 +17,9 @@ use super::server::Shared;
 use super::store::{Change, Store, StoreError};
 use crate::id::SystemId;
 
+/// How deep a record may be: every client has to parse it, most of them refuse more than about a hundred levels, and one
+/// that nobody can parse would hide all the others.
+const DEEPEST: usize = 32;
 const TEXTS: [&str; 5] = ["system_id", "org_ids", "cluster_id", "public_url", "name"];
 
 /// A refusal with its status.
@@ -90,6 +93,9 @@ pub(super) async fn change(
         .into_iter()
         .filter_map(|key| fields.remove_entry(&key))
         .collect();
+    for (key, value) in &dotted {
+        shallow(key.split('.').count() + depth(value))?;
+    }
     let fields = checked(fields)?;
     if fields
         .get("system_id")
@@ -134,7 +140,6 @@ pub(super) async fn query(
     body: Body,
 ) -> Answered {
     let wanted = Value::Object(object(&headers, body)?);
-    let filter = Filter::read(&wanted).map_err(|error| bad(&error.to_string()))?;
     let limit = page
         .get("limit")
         .map(|text| text.parse::<usize>())
@@ -143,18 +148,24 @@ pub(super) async fn query(
         .map_err(|_| bad("limit is a number"))?
         .unwrap_or(usize::MAX);
     let after = page.get("after").cloned().unwrap_or_default();
+    // Patterns take their time to be compiled, too.
     let found = blocking(&shared.store, move |store| {
+        let filter = match Filter::read(&wanted) {
+            Ok(filter) => filter,
+            Err(error) => return Ok(Err(error)),
+        };
         let entries = match Filter::key(&wanted).filter(|_| after.is_empty()) {
             Some(key) => store.get(key)?.into_iter().collect(),
             None => store.list(&after)?,
         };
         let entries = entries.into_iter();
-        Ok(entries
+        Ok(Ok(entries
             .filter(|entry| filter.matches(&Value::Object(entry.record.clone())))
             .take(limit)
-            .collect::<Vec<_>>())
+            .collect::<Vec<_>>()))
     })
-    .await?;
+    .await?
+    .map_err(|error| bad(&error.to_string()))?;
     // Who asked for one record may want to change it as it is.
     let revision = match found.as_slice() {
         [only] => Some(only.revision),
@@ -255,9 +266,29 @@ fn checked(fields: Map<String, Value>) -> Result<Map<String, Value>, Refusal> {
         } else {
             continue;
         }
+        shallow(1 + depth(&value))?;
         record.insert(field, value);
     }
     Ok(record)
+}
+
+fn shallow(depth: usize) -> Result<(), Refusal> {
+    if depth <= DEEPEST {
+        return Ok(());
+    }
+    Err(bad(&format!(
+        "a record is at most {DEEPEST} levels deep; this one has {depth}"
+    )))
+}
+
+/// Levels of a value; what came as JSON has no more than its parser allows.
+fn depth(value: &Value) -> usize {
+    let deepest = match value {
+        Value::Array(items) => items.iter().map(depth).max(),
+        Value::Object(map) => map.values().map(depth).max(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return 0,
+    };
+    1 + deepest.unwrap_or(0)
 }
 
 fn usable(id: &str) -> Result<String, Refusal> {
@@ -317,9 +348,10 @@ async fn blocking<T: Send + 'static>(
         .map_err(|error| {
             let cause = error.source().map(ToString::to_string);
             tracing::error!(%error, cause, "the registry's store failed");
-            Refusal::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "the registry's store failed",
-            )
+            let text = match error.downcast_ref() {
+                Some(StoreError::Damaged { .. }) => error.to_string(),
+                _ => "the registry's store failed".to_owned(),
+            };
+            Refusal(StatusCode::INTERNAL_SERVER_ERROR, text)
         })
 }

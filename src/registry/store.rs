@@ -59,7 +59,9 @@ pub enum StoreError {
     #[error("the registry's database failed")]
     Database(#[source] Box<redb::Error>),
     /// A stored record is not what was written.
-    #[error("the stored record {system_id} is damaged")]
+    #[error(
+        "the stored record {system_id} is damaged: nothing is told while it is there; delete it, and it is made anew"
+    )]
     Damaged {
         /// Its key.
         system_id: String,
@@ -184,8 +186,8 @@ impl Store {
     /// Makes a record; none when the key is taken.
     pub fn create(&self, id: &str, record: Map<String, Value>) -> Result<Option<u64>, StoreError> {
         self.write(id, |entry| match entry {
-            Some(_) => (None, Next::Keep),
-            None => (Some(()), Next::Store(record)),
+            Some(_) => Ok((None, Next::Keep)),
+            None => Ok((Some(()), Next::Store(record))),
         })
         .map(|(made, revision)| made.map(|()| revision))
     }
@@ -197,19 +199,19 @@ impl Store {
         expected: Option<u64>,
         change: impl FnOnce(&mut Map<String, Value>),
     ) -> Result<Change, StoreError> {
-        let (outcome, revision) = self.write(id, |entry| match entry {
-            None => (Change::Absent, Next::Keep),
-            Some(entry) if expected.is_some_and(|expected| expected != entry.revision) => {
-                (Change::Stale, Next::Keep)
+        let (outcome, revision) = self.write(id, |entry| {
+            let Some(entry) = entry.transpose()? else {
+                return Ok((Change::Absent, Next::Keep));
+            };
+            if expected.is_some_and(|expected| expected != entry.revision) {
+                return Ok((Change::Stale, Next::Keep));
             }
-            Some(entry) => {
-                let mut record = entry.record.clone();
-                change(&mut record);
-                if record == entry.record {
-                    return (Change::Done(entry.revision), Next::Keep);
-                }
-                (Change::Done(0), Next::Store(record))
+            let mut record = entry.record.clone();
+            change(&mut record);
+            if record == entry.record {
+                return Ok((Change::Done(entry.revision), Next::Keep));
             }
+            Ok((Change::Done(0), Next::Store(record)))
         })?;
         Ok(if outcome == Change::Done(0) {
             Change::Done(revision)
@@ -218,14 +220,18 @@ impl Store {
         })
     }
 
-    /// Removes a record, if it still has the revision named.
+    /// Removes a record, if it still has the revision named; without one also a record that nobody can read any more.
     pub fn remove(&self, id: &str, expected: Option<u64>) -> Result<Change, StoreError> {
-        let (outcome, _) = self.write(id, |entry| match entry {
-            None => (Change::Absent, Next::Keep),
-            Some(entry) if expected.is_some_and(|expected| expected != entry.revision) => {
-                (Change::Stale, Next::Keep)
+        let (outcome, _) = self.write(id, |entry| {
+            let revision = match (entry, expected) {
+                (None, _) => return Ok((Change::Absent, Next::Keep)),
+                (Some(Err(_)), None) => 0,
+                (Some(entry), _) => entry?.revision,
+            };
+            if expected.is_some_and(|expected| expected != revision) {
+                return Ok((Change::Stale, Next::Keep));
             }
-            Some(entry) => (Change::Done(entry.revision), Next::Remove),
+            Ok((Change::Done(revision), Next::Remove))
         })?;
         Ok(outcome)
     }
@@ -234,15 +240,12 @@ impl Store {
     fn write<T>(
         &self,
         id: &str,
-        decide: impl FnOnce(Option<Entry>) -> (T, Next),
+        decide: impl FnOnce(Option<Result<Entry, StoreError>>) -> Result<(T, Next), StoreError>,
     ) -> Result<(T, u64), StoreError> {
         let transaction = self.database.begin_write()?;
         let mut table = transaction.open_table(RECORDS)?;
-        let entry = table
-            .get(id)?
-            .map(|bytes| decode(id, bytes.value()))
-            .transpose()?;
-        let (outcome, next) = decide(entry);
+        let entry = table.get(id)?.map(|bytes| decode(id, bytes.value()));
+        let (outcome, next) = decide(entry)?;
         let mut revision = 0;
         match next {
             Next::Keep => {

@@ -210,7 +210,14 @@ pub(super) fn copy(from: &Repository, to: &Repository, commit: Oid) -> Result<()
 }
 
 fn remove(path: &Path) -> Result<(), SourceError> {
-    match std::fs::remove_dir_all(path) {
+    let removed = match std::fs::remove_dir_all(path) {
+        // Whoever put a file there had no history to keep.
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
+            std::fs::remove_file(path)
+        }
+        removed => removed,
+    };
+    match removed {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(SourceError::Write {
             path: path.to_owned(),
             source: error,

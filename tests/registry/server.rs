@@ -11,7 +11,7 @@ use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::{own, put, record, unused};
+use crate::{client, own, put, record, unused};
 
 async fn ask(embedded: &Embedded, method: Method, path: &str, body: Value) -> Response {
     let url = format!("http://{}{path}", embedded.address);
@@ -144,6 +144,49 @@ async fn bad_requests_are_the_clients_fault() {
             wanted,
             "{media} {short}"
         );
+    }
+}
+
+#[tokio::test]
+async fn no_record_is_so_deep_that_somebody_cannot_read_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = own(&folder).await;
+    let record = json!({"system_id": "deep", "name": "Deep"});
+    assert_eq!(status(&own, Method::POST, "/backbone", record).await, 201);
+    let dotted = |steps: usize, value: Value| {
+        let steps = vec!["a"; steps].join(".");
+        json!({format!("metadata.{steps}"): value})
+    };
+    let nested = |levels: usize| (0..levels).fold(json!(1), |inner, _| json!({"a": inner}));
+    for (fields, wanted) in [
+        (dotted(200_000, json!(1)), 400),
+        (dotted(32, json!(1)), 400),
+        (dotted(31, json!(1)), 200),
+        (dotted(16, nested(16)), 400),
+        (dotted(16, nested(15)), 200),
+        (json!({"metadata": nested(32)}), 400),
+        (json!({"metadata": nested(31)}), 200),
+    ] {
+        let short = fields.to_string().chars().take(40).collect::<String>();
+        let got = status(&own, Method::PUT, "/backbone/deep", fields).await;
+        assert_eq!(got, wanted, "{short}");
+    }
+    let made = json!({"system_id": "other", "metadata": nested(32)});
+    assert_eq!(status(&own, Method::POST, "/backbone", made).await, 400);
+    assert_eq!(status(&own, Method::GET, "/healthz", json!({})).await, 200);
+    let all = client(&format!("http://{}", own.address)).view().await;
+    assert_eq!(all.unwrap().records.len(), 1);
+}
+
+#[tokio::test]
+async fn a_query_has_a_bounded_number_of_patterns() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = own(&folder).await;
+    for (patterns, wanted) in [(16, 200), (17, 400), (10_000, 400)] {
+        let each = json!({"name": {"$not": {"$regex": "\\pL{12}"}}});
+        let filter = json!({"$or": vec![each; patterns]});
+        let got = status(&own, Method::POST, "/backbones", filter).await;
+        assert_eq!(got, wanted, "{patterns}");
     }
 }
 

@@ -94,3 +94,25 @@ fn what_is_set_aside_stays_as_it_is() {
         assert_eq!(Store::open(folder.path()).unwrap().list("").unwrap(), []);
     }
 }
+
+#[test]
+fn a_record_that_nobody_can_read_can_be_removed_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path());
+    let store = Store::open(folder.path()).unwrap();
+    let writing = store.database.begin_write().unwrap();
+    let mut table = writing.open_table(RECORDS).unwrap();
+    drop(table.insert("id7", b"{".as_slice()).unwrap());
+    drop(table);
+    writing.commit().unwrap();
+
+    let damaged = |result: Result<Change, StoreError>| {
+        let error = result.unwrap_err().to_string();
+        assert!(error.contains("id7"), "{error}");
+    };
+    damaged(store.list("").map(|_| Change::Absent));
+    damaged(store.change("id7", None, |_| {}));
+    damaged(store.remove("id7", Some(3)));
+    assert!(matches!(store.remove("id7", None), Ok(Change::Done(_))));
+    assert_eq!(store.list("").unwrap().len(), RECORDS_MADE - 1);
+}
