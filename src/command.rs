@@ -57,6 +57,19 @@ fn is_executable(path: &Path) -> bool {
         .is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
 }
 
+/// Ticks a second, as the kernel counts for programs.
+const TICKS: u64 = 100;
+
+/// When a process started, since boot; none when there is no such process. With its id it names one process for as long
+/// as the machine runs.
+pub fn started(pid: u32) -> Option<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name may hold spaces and parentheses; the fields count from behind the last one.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let ticks: u64 = fields.split_whitespace().nth(19)?.parse().ok()?;
+    Some(Duration::from_millis(ticks.saturating_mul(1000 / TICKS)))
+}
+
 /// A program to run.
 #[derive(Debug, Clone)]
 pub struct Command {

@@ -1,19 +1,22 @@
 //! One natsx-sync at a time works in a state folder.
 
 use std::fs::{File, OpenOptions, Permissions};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::file;
 use crate::state::{State, StateError, io};
+use crate::{command, file};
 
-/// Its name in the folder.
+/// Its name in the folder. Nobody else may open it: whoever may can lock it, and keep us out.
 pub(super) const FILE: &str = "lock";
+/// Who has it, for everybody to read, as the status is.
+const HOLDER: &str = "holder";
 
 /// Who holds the folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -22,16 +25,26 @@ pub struct Holder {
     pub pid: u32,
     /// When it took it.
     pub since: Timestamp,
+    /// When that process started, since boot: another one with its id started later.
+    #[serde(default)]
+    started: Option<Duration>,
     /// Where it shows its status, if it does.
     #[serde(default)]
     pub status: Option<SocketAddr>,
 }
 
+impl Holder {
+    /// Whether its process still runs, for those who may not look at the lock itself.
+    fn lives(&self) -> bool {
+        self.started.is_some() && command::started(self.pid) == self.started
+    }
+}
+
 /// Held until dropped; the kernel lets go of it when the process dies, however it dies.
 #[derive(Debug)]
 pub struct Lock {
-    file: File,
-    path: PathBuf,
+    _file: File,
+    folder: PathBuf,
     holder: Holder,
 }
 
@@ -46,13 +59,9 @@ impl Lock {
     }
 
     fn write(&self, holder: &Holder) -> Result<(), StateError> {
-        let write = |mut file: &File| -> std::io::Result<()> {
-            file.set_len(0)?;
-            file.rewind()?;
-            serde_json::to_writer(file, holder)?;
-            file.flush()
-        };
-        write(&self.file).map_err(io("write", &self.path))
+        let path = self.folder.join(HOLDER);
+        let text = serde_json::json!(holder).to_string();
+        file::replace(&path, text.as_bytes(), 0o644).map_err(io("write", &path))
     }
 }
 
@@ -65,6 +74,7 @@ impl State {
             .write(true)
             .create(true)
             .truncate(false)
+            .mode(0o600)
             .open(&path)
             .map_err(io("open", &path))?;
         if !file::lock(&file).map_err(io("lock", &path))? {
@@ -76,30 +86,40 @@ impl State {
                 holder,
             });
         }
-        // Everybody may know who works here, as they may read the status.
-        file.set_permissions(Permissions::from_mode(0o644))
-            .map_err(io("open to readers", &path))?;
+        // It was open to readers once.
+        file.set_permissions(Permissions::from_mode(0o600))
+            .map_err(io("close to others", &path))?;
+        let pid = std::process::id();
         let holder = Holder {
-            pid: std::process::id(),
+            pid,
             since: now,
+            started: command::started(pid),
             status: None,
         };
-        let lock = Lock { file, path, holder };
+        let lock = Lock {
+            _file: file,
+            folder: self.folder().to_owned(),
+            holder,
+        };
         lock.write(&lock.holder)?;
         Ok(lock)
     }
 
     /// Who holds the folder now; none when nobody does.
     pub fn holder(&self) -> Option<Holder> {
-        let mut file = File::open(self.folder().join(FILE)).ok()?;
-        // A shared lock that can be had means that nobody holds the exclusive one.
-        if file.try_lock_shared().is_ok() {
-            return None;
+        let last = last_holder(self.folder());
+        match File::open(self.folder().join(FILE)) {
+            // A shared lock that can be had means that nobody holds the exclusive one.
+            Ok(file) => last.filter(|_| file.try_lock_shared().is_err()),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => last.filter(Holder::lives),
+            Err(_) => None,
         }
-        let mut text = String::new();
-        file.read_to_string(&mut text).ok()?;
-        serde_json::from_str(&text).ok()
     }
+}
+
+fn last_holder(folder: &Path) -> Option<Holder> {
+    let text = std::fs::read(folder.join(HOLDER)).ok()?;
+    serde_json::from_slice(&text).ok()
 }
 
 #[cfg(test)]
@@ -120,6 +140,33 @@ mod tests {
         drop(lock);
         assert!(state.holder().is_none());
         state.lock(Timestamp::UNIX_EPOCH).unwrap();
+    }
+
+    #[test]
+    fn nobody_else_can_hold_the_lock_and_everybody_may_know_who_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path()).unwrap();
+        std::fs::write(folder.path().join(FILE), "").unwrap();
+        let lock = state.lock(Timestamp::UNIX_EPOCH).unwrap();
+        let mode = |name| {
+            let data = std::fs::metadata(folder.path().join(name)).unwrap();
+            data.permissions().mode() & 0o777
+        };
+        assert_eq!((mode(FILE), mode(HOLDER)), (0o600, 0o644));
+        let holder = last_holder(folder.path()).unwrap();
+        assert!(holder.lives());
+        let later = Holder {
+            started: holder.started.map(|at| at + Duration::from_secs(1)),
+            ..holder.clone()
+        };
+        assert!(!later.lives(), "another process with its id");
+        let gone = Holder {
+            pid: 0,
+            started: None,
+            ..holder
+        };
+        assert!(!gone.lives());
+        drop(lock);
     }
 
     #[test]

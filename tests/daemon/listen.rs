@@ -34,7 +34,7 @@ fn get_as(name: &str, address: SocketAddr, path: &str) -> (u16, String) {
 
 /// Where the daemon says that it listens.
 fn address(host: &Host) -> SocketAddr {
-    let holder = std::fs::read_to_string(host.path("state/lock")).unwrap();
+    let holder = std::fs::read_to_string(host.path("state/holder")).unwrap();
     let holder: Value = serde_json::from_str(&holder).unwrap();
     holder["status"].as_str().unwrap().parse().unwrap()
 }

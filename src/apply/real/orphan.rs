@@ -8,10 +8,8 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, geteuid, getpgid, kill_process_group};
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::command;
 use crate::id::{Namespace, ReleaseName};
-
-/// Ticks a second, as the kernel counts for programs.
-const TICKS: u64 = 100;
 
 /// A helm without its natsx-sync.
 #[derive(Debug)]
@@ -51,19 +49,10 @@ pub(super) fn find(runtime: &Path, namespace: &Namespace, release: &ReleaseName)
     .map(|pid| Orphan {
         pid,
         // One that cannot be read has just ended, or is taken for young: it is waited for, never passed over.
-        age: process_started(pid)
+        age: command::started(pid)
             .map_or(Duration::ZERO, |started| uptime().saturating_sub(started)),
     })
     .collect()
-}
-
-/// When a process started, since boot.
-fn process_started(pid: u32) -> Option<Duration> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name may hold spaces and parentheses; the fields count from behind the last one.
-    let (_, fields) = stat.rsplit_once(')')?;
-    let ticks: u64 = fields.split_whitespace().nth(19)?.parse().ok()?;
-    Some(Duration::from_millis(ticks.saturating_mul(1000 / TICKS)))
 }
 
 fn works_on(line: &[u8], runtime: &Path, namespace: &Namespace, release: &ReleaseName) -> bool {
@@ -92,7 +81,7 @@ mod tests {
 
     #[test]
     fn the_age_of_a_process_is_known() {
-        let started = process_started(std::process::id()).unwrap();
+        let started = command::started(std::process::id()).unwrap();
         assert!(uptime().checked_sub(started).unwrap() < Duration::from_secs(3600));
     }
 
