@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use jiff::Timestamp;
-
 use url::Url;
 
 use super::named::{one_of, refused};
@@ -11,13 +11,17 @@ use super::{Common, Done, Failure, Output};
 use crate::cli::options::Format;
 use crate::reason::Reason;
 use crate::report::json_text;
+use crate::snapshot::bounded;
 use crate::state::State;
+use crate::state::lock::Holder;
 use crate::status::{Status, table};
 
 /// How often `--watch` looks.
 const AGAIN: Duration = Duration::from_secs(1);
 /// How long a daemon may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Far more than a status of many thousand exchanges.
+const LARGEST: u64 = 64 * 1024 * 1024;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -70,12 +74,19 @@ pub(super) async fn look(
     if let Some(url) = url {
         return Ok((true, fetch(url).await?));
     }
-    let (state, status) = read(common)?;
+    let (state, holder) = open(common)?;
+    let status = state.read_status()?;
+    // A daemon that cannot write it, on a full disk perhaps, still shows it.
+    if let (None, Some(address)) = (&status, holder.as_ref().and_then(|holder| holder.status))
+        && let Ok(url) = Url::parse(&format!("http://{address}/"))
+    {
+        return Ok((true, fetch(&url).await?));
+    }
+    let status = status.ok_or_else(|| no_status(state.folder()))?;
     if let Err(error) = common.settings() {
         let error = anyhow::Error::from(error);
         output.say(&format!("note: the settings cannot be used; what is shown rests on the state folder alone. {error:#}"));
     }
-    let holder = state.holder();
     let alive = holder.is_some_and(|holder| holder.pid == status.pid);
     Ok((alive, status))
 }
@@ -87,26 +98,41 @@ pub(super) async fn fetch(url: &Url) -> Result<Status, Failure> {
         let path = format!("{}/status", address.path().trim_end_matches('/'));
         address.set_path(&path);
     }
-    let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
-    let get = async || -> reqwest::Result<Status> {
-        let answer = client.get(address.clone()).send().await?;
-        answer.error_for_status()?.json().await
+    let client = reqwest::Client::builder()
+        .timeout(PATIENCE)
+        // Whoever is named is asked, nobody else.
+        .redirect(reqwest::redirect::Policy::none())
+        .build()?;
+    let get = async || -> anyhow::Result<Status> {
+        let answer = client.get(address.clone()).send().await;
+        let answer = answer.map_err(reqwest::Error::without_url)?;
+        let status = answer.status();
+        anyhow::ensure!(status == reqwest::StatusCode::OK, "it answers {status}");
+        let body = bounded(answer, LARGEST).await?;
+        let body = body.with_context(|| format!("it answers with more than {LARGEST} bytes"))?;
+        Ok(serde_json::from_slice(&body)?)
     };
-    get().await.map_err(|error| {
-        let error = anyhow::Error::from(error.without_url());
-        Failure::from(error.context(format!("no status from {address}")))
-    })
+    get()
+        .await
+        .map_err(|error| Failure::from(error.context(format!("no status from {address}"))))
 }
 
 /// The state folder and the status in it; settings that cannot be used do not matter.
 pub(super) fn read(common: &Common) -> Result<(State, Status), Failure> {
+    let (state, _) = open(common)?;
+    let status = state.read_status()?;
+    let status = status.ok_or_else(|| no_status(state.folder()))?;
+    Ok((state, status))
+}
+
+fn open(common: &Common) -> Result<(State, Option<Holder>), Failure> {
     let folder = common.state_folder().ok_or_else(no_state)?;
     if !folder.exists() {
         return Err(no_status(&folder));
     }
     let state = State::open(&folder)?;
-    let status = state.read_status()?.ok_or_else(|| no_status(&folder))?;
-    Ok((state, status))
+    let holder = state.holder();
+    Ok((state, holder))
 }
 
 pub(super) fn no_state() -> Failure {

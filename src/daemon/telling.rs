@@ -23,8 +23,13 @@ const SLACK: Duration = Duration::from_secs(60);
 impl Daemon<'_> {
     /// Something that the status tells has changed.
     pub(super) fn status_changed(&mut self) {
-        self.status_due
-            .get_or_insert_with(|| Instant::now() + GATHER);
+        self.status_due_within(GATHER);
+    }
+
+    /// The same for what is in no hurry.
+    pub(super) fn status_due_within(&mut self, time: Duration) {
+        let due = Instant::now() + time;
+        self.status_due = Some(self.status_due.map_or(due, |at| at.min(due)));
     }
 
     /// Writes the status.
@@ -50,10 +55,15 @@ impl Daemon<'_> {
         let status = Arc::new(status);
         board.show(|seen| seen.status = Some(Arc::clone(&status)));
         self.teller.see(&status);
-        if let Err(error) = self.equipment.state.write_status(&status) {
-            // A full disk must not stop what is under way.
-            tracing::warn!(%error, "the status cannot be written");
-        }
+        let unwritten = self.equipment.state.write_status(&status).err();
+        let unwritten = unwritten.map(|error| {
+            // A full disk must not stop what is under way; nor may the file go on to tell what is no longer so.
+            self.equipment.state.withdraw_status();
+            let text = Trouble::of(Reason::NoStatus, &error).text;
+            tracing::warn!(text, "the status cannot be written");
+            text
+        });
+        board.show(|seen| seen.unwritten = unwritten);
     }
 
     /// The loop came round.

@@ -26,6 +26,8 @@ pub struct Seen {
     pub passed: Option<Instant>,
     /// What the last try could not read; empty when it was complete.
     pub missing: Vec<String>,
+    /// Why the status file cannot be written, if it cannot.
+    pub unwritten: Option<String>,
     /// How old a pass may be and still be fresh.
     pub fresh: Duration,
     /// When the daemon's loop last came round.
@@ -41,6 +43,7 @@ impl Board {
                 status: None,
                 passed: None,
                 missing: Vec::new(),
+                unwritten: None,
                 fresh: Duration::ZERO,
                 beat: Instant::now(),
             }),
@@ -82,6 +85,9 @@ impl Seen {
         if !self.missing.is_empty() {
             return Some(self.missing.join("\n"));
         }
+        if let Some(text) = &self.unwritten {
+            return Some(format!("status: {text}"));
+        }
         let age = now.duration_since(passed);
         (age > self.fresh).then(|| format!("the last pass ended {} s ago", age.as_secs()))
     }
@@ -105,6 +111,12 @@ mod tests {
         assert!(board.seen().unready(later).is_some());
         board.show(|seen| seen.missing.push("us: no answer".to_owned()));
         assert_eq!(board.seen().unready(now).as_deref(), Some("us: no answer"));
+        board.show(|seen| {
+            seen.missing.clear();
+            seen.unwritten = Some("no space".to_owned());
+        });
+        let why = board.seen().unready(now);
+        assert_eq!(why.as_deref(), Some("status: no space"));
     }
 
     #[test]

@@ -60,19 +60,34 @@ pub async fn fetch(text: &str, most: u64) -> Result<(String, Vec<u8>), FetchErro
         builder = builder.no_proxy();
     }
     let client = builder.build().map_err(failed)?;
-    let mut response = client.get(url).send().await.map_err(failed)?;
+    let response = client.get(url).send().await.map_err(failed)?;
     if response.status() != reqwest::StatusCode::OK {
         let status = response.status().as_u16();
         return Err(FetchError::Status { address, status });
     }
+    match bounded(response, most).await.map_err(failed)? {
+        Some(bytes) => Ok((address, bytes)),
+        None => Err(FetchError::TooLarge { address, most }),
+    }
+}
+
+/// The body of an answer; none where it is longer than that.
+pub async fn bounded(
+    mut response: reqwest::Response,
+    most: u64,
+) -> reqwest::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(failed)? {
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(reqwest::Error::without_url)?
+    {
         bytes.extend_from_slice(&chunk);
         if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > most {
-            return Err(FetchError::TooLarge { address, most });
+            return Ok(None);
         }
     }
-    Ok((address, bytes))
+    Ok(Some(bytes))
 }
 
 /// Neither user nor query, where passwords and tokens are.

@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-pub use fetch::{FetchError, fetch};
+pub use fetch::{FetchError, bounded, fetch};
 pub use mask::condensed;
 
 use crate::exchange::desired::{ChartRef, Desired};

@@ -166,6 +166,11 @@ impl State {
         write_json(&self.folder.join("status.json"), status, 0o644)
     }
 
+    /// Takes back a status that is no longer so and cannot be replaced.
+    pub fn withdraw_status(&self) {
+        fs::remove_file(self.folder.join("status.json")).ok();
+    }
+
     /// The last status, if there ever was one.
     pub fn read_status(&self) -> Result<Option<Status>, StateError> {
         read_json(&self.folder.join("status.json"))

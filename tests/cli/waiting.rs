@@ -1,6 +1,8 @@
 //! `wait` beside a daemon that is played: it holds the state folder and has left a status.
 
 use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -39,7 +41,7 @@ fn daemon(folder: &Path) -> File {
     let lock = File::create(folder.join("state/lock")).unwrap();
     lock.try_lock().unwrap();
     let holder = json!({"pid": std::process::id(), "since": "2026-01-01T00:00:00Z"});
-    serde_json::to_writer(&lock, &holder).unwrap();
+    fs::write(folder.join("state/holder"), holder.to_string()).unwrap();
     lock
 }
 
@@ -139,4 +141,65 @@ fn what_a_pass_could_not_read_is_not_ready() {
         said.contains("is damaged") && took < Duration::from_secs(2),
         "{said}"
     );
+}
+
+/// Answers each request with this, for as long as the test runs.
+fn serve(answer: String) -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 4096];
+            let read = stream.read(&mut request).unwrap();
+            assert!(request[..read].starts_with(b"GET /status "));
+            // Who has read enough hangs up.
+            stream.write_all(answer.as_bytes()).ok();
+        }
+    });
+    address
+}
+
+#[test]
+fn a_status_that_could_not_be_written_is_asked_of_the_daemon() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let _daemon = daemon(folder);
+    status(folder, None, true, &[("us/ns/nats-first", "ready")]);
+    let written = folder.join("state/status.json");
+    let body = fs::read_to_string(&written).unwrap();
+    fs::remove_file(&written).unwrap();
+    let said = natsx(folder, &["status", "--state", "state"]);
+    assert!(text(&said.stderr).contains("NoStatus"), "{said:?}");
+
+    let length = body.len();
+    let address = serve(format!(
+        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    ));
+    let holder = json!({
+        "pid": std::process::id(), "since": "2026-01-01T00:00:00Z", "status": address,
+    });
+    fs::write(folder.join("state/holder"), holder.to_string()).unwrap();
+    let shown = natsx(folder, &["status", "--state", "state"]);
+    assert!(shown.status.success(), "{shown:?}");
+    assert!(text(&shown.stdout).contains("nats-first"), "{shown:?}");
+}
+
+#[test]
+fn a_status_from_elsewhere_is_bounded_and_comes_from_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let body = "x".repeat(65 << 20);
+    let endless = serve(format!(
+        "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{body}"
+    ));
+    let moved = serve(format!(
+        "HTTP/1.1 302 Found\r\nConnection: close\r\nContent-Length: 0\r\nLocation: http://{endless}/status\r\n\r\n"
+    ));
+    for (address, word) in [(endless, "more than"), (moved, "302")] {
+        let url = format!("http://{address}");
+        let refused = natsx(folder.path(), &["status", "--status", &url]);
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+        let said = text(&refused.stderr);
+        assert!(said.contains(word), "{said}");
+    }
 }
