@@ -15,6 +15,17 @@ use crate::health::{Health, HealthTarget, check, client_urls};
 use crate::id::{ClusterId, ExchangeId};
 use crate::observe::observed::{ReleaseStatus, ReleaseView, SecretIdentity};
 
+/// So long the status may wait for more answers: at the first round, each is news.
+const UNHURRIED: Duration = Duration::from_secs(1);
+
+/// Who is asked.
+struct Target {
+    id: ExchangeId,
+    cluster: Cluster,
+    /// As the last pass saw it. What others do to it since is told by the watch, and seen by the next pass.
+    release: ReleaseView,
+}
+
 /// An answer.
 pub(super) type Answer = (ExchangeId, Health, Vec<String>);
 
@@ -38,7 +49,7 @@ impl Daemon<'_> {
         self.follow_health(&id);
         // Somebody answers several times a second, and the status tells of everybody.
         if is_news {
-            self.status_changed();
+            self.status_due_within(UNHURRIED);
         }
     }
 
@@ -79,10 +90,13 @@ impl Daemon<'_> {
         self.aside = Some(tokio::spawn(asking));
     }
 
-    fn targets(&self, ids: impl IntoIterator<Item = ExchangeId>) -> Vec<(ExchangeId, Cluster)> {
+    fn targets(&self, ids: impl IntoIterator<Item = ExchangeId>) -> Vec<Target> {
         let each = ids.into_iter().filter_map(|id| {
-            let cluster = self.equipment.inventory.get(&id.cluster)?.ok()?;
-            Some((id, cluster))
+            Some(Target {
+                cluster: self.equipment.inventory.get(&id.cluster)?.ok()?,
+                release: self.ledger.release(&id)?.clone(),
+                id,
+            })
         });
         each.collect()
     }
@@ -105,28 +119,23 @@ impl Daemon<'_> {
 }
 
 /// Asks each in turn, `budget` a second, and tells the answers. A cluster that does not answer delays only itself.
-async fn ask(
-    targets: Vec<(ExchangeId, Cluster)>,
-    budget: u32,
-    known: Known,
-    answers: UnboundedSender<Answer>,
-) {
+async fn ask(targets: Vec<Target>, budget: u32, known: Known, answers: UnboundedSender<Answer>) {
     let pause = Duration::from_secs(1) / budget.max(1);
     let mut turns = tokio::time::interval(pause);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let turns = Mutex::new(turns);
-    let mut lanes: BTreeMap<ClusterId, Vec<(ExchangeId, Cluster)>> = BTreeMap::new();
+    let mut lanes: BTreeMap<ClusterId, Vec<Target>> = BTreeMap::new();
     for target in targets {
         lanes
-            .entry(target.0.cluster.clone())
+            .entry(target.id.cluster.clone())
             .or_default()
             .push(target);
     }
     let each = lanes.into_values().map(|lane| async {
-        for (id, cluster) in lane {
+        for target in lane {
             turns.lock().await.tick().await;
-            let (health, urls) = one(&id, &cluster, &known).await;
-            if answers.send((id, health, urls)).is_err() {
+            let (health, urls) = one(&target, &known).await;
+            if answers.send((target.id, health, urls)).is_err() {
                 return;
             }
         }
@@ -134,13 +143,16 @@ async fn ask(
     join_all(each).await;
 }
 
-async fn one(id: &ExchangeId, cluster: &Cluster, known: &Known) -> (Health, Vec<String>) {
+async fn one(target: &Target, known: &Known) -> (Health, Vec<String>) {
     let unknown = |text: String| (Health::Unknown { text }, Vec::new());
-    let release = match cluster.release(&id.namespace, &id.release).await {
-        Ok(Some(release)) if release.status == ReleaseStatus::Deployed => release,
-        Ok(_) => return unknown("no deployed release".to_owned()),
-        Err(error) => return unknown(error.to_string()),
-    };
+    let Target {
+        id,
+        cluster,
+        release,
+    } = target;
+    if release.status != ReleaseStatus::Deployed {
+        return unknown("no deployed release".to_owned());
+    }
     let asked = match known.get(id, &release.secret) {
         Some(asked) => asked,
         None => match read(id, cluster, release).await {
@@ -155,12 +167,12 @@ async fn one(id: &ExchangeId, cluster: &Cluster, known: &Known) -> (Health, Vec<
 async fn read(
     id: &ExchangeId,
     cluster: &Cluster,
-    release: ReleaseView,
+    release: &ReleaseView,
 ) -> Result<Asked, ClusterError> {
     let stored = cluster.stored(&id.namespace, &id.release, release.revision);
     let (stored, manifest) = stored.await?;
     Ok(Asked {
-        secret: release.secret,
+        secret: release.secret.clone(),
         target: HealthTarget::of(id.namespace.clone(), id.release.clone(), &stored),
         urls: client_urls(&id.namespace, &manifest),
     })
@@ -210,33 +222,42 @@ mod tests {
     use wiremock::{Mock, MockServer, ResponseTemplate};
 
     use super::*;
-    use crate::cluster::tests::{connect, list, meta, mount_absence, stored};
+    use crate::cluster::tests::{connect, mount_absence, stored};
 
     #[tokio::test]
     async fn a_release_is_decoded_once_for_as_long_as_it_stays() {
         let server = MockServer::start().await;
         mount_absence(&server).await;
-        let secrets = "/api/v1/namespaces/shop/secrets";
-        let answer = |body| ResponseTemplate::new(200).set_body_json(body);
-        let before = meta("shop", "orders", 1, "deployed", &json!({}));
-        let mut after = before.clone();
-        after["metadata"]["resourceVersion"] = json!("8");
-        for (seen, times) in [(before, 2), (after, 2)] {
-            Mock::given(path(secrets))
-                .respond_with(answer(list(&[seen], "")))
-                .up_to_n_times(times)
-                .mount(&server)
-                .await;
-        }
-        Mock::given(path(format!("{secrets}/sh.helm.release.v1.orders.v1")))
-            .respond_with(answer(json!({"data": {"release": stored("orders", 1)}})))
+        let secret = "/api/v1/namespaces/shop/secrets/sh.helm.release.v1.orders.v1";
+        let answer = json!({"data": {"release": stored("orders", 1)}});
+        Mock::given(path(secret))
+            .respond_with(ResponseTemplate::new(200).set_body_json(answer))
             .expect(2)
             .mount(&server)
             .await;
-        let cluster = connect(&server, &[]).await;
-        let (id, known) = ("east/shop/orders".parse().unwrap(), Known::default());
-        for _ in 0..4 {
-            let (health, _) = one(&id, &cluster, &known).await;
+        let at = |version: &str| ReleaseView {
+            revision: 1,
+            status: ReleaseStatus::Deployed,
+            secret: SecretIdentity {
+                name: "sh.helm.release.v1.orders.v1".to_owned(),
+                uid: "u".to_owned(),
+                resource_version: version.to_owned(),
+                created: None,
+            },
+            stamp: None,
+            stored: None,
+            undecodable: None,
+            last_deployed: None,
+        };
+        let known = Known::default();
+        let mut target = Target {
+            id: "east/shop/orders".parse().unwrap(),
+            cluster: connect(&server, &[]).await,
+            release: at("7"),
+        };
+        for version in ["7", "7", "8", "8"] {
+            target.release = at(version);
+            let (health, _) = one(&target, &known).await;
             let Health::Unknown { text } = health else {
                 panic!("{health:?}");
             };

@@ -196,6 +196,11 @@ impl Ledger {
             .collect()
     }
 
+    /// The release of an exchange, as the last pass saw it.
+    pub fn release(&self, id: &ExchangeId) -> Option<&ReleaseView> {
+        release_of(&self.survey.as_ref()?.observed, id)
+    }
+
     /// Whether health of this one is not known yet.
     pub fn is_unasked(&self, id: &ExchangeId) -> bool {
         !self.health.contains_key(id)
