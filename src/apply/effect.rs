@@ -213,6 +213,9 @@ pub struct Why {
     /// The causes, outermost first, masked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub chain: Vec<String>,
+    /// The same again would be refused again, until something changes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_final: bool,
 }
 
 impl Reply {
@@ -254,6 +257,7 @@ impl Why {
             reason,
             text: text.into(),
             chain: Vec::new(),
+            is_final: false,
         }
     }
 
@@ -276,6 +280,7 @@ impl Why {
             reason,
             text: error.to_string(),
             chain: causes.map(ToString::to_string).collect(),
+            is_final: false,
         }
     }
 }

@@ -227,6 +227,14 @@ impl HelmError {
         )
     }
 
+    /// Whether the same again would be refused again, until what it was given changes.
+    pub fn is_final(&self) -> bool {
+        matches!(
+            self.refusal(),
+            Some(Refusal::Forbidden | Refusal::Foreign | Refusal::Render)
+        )
+    }
+
     /// The stable word.
     pub fn reason(&self) -> Reason {
         match self {

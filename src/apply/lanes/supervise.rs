@@ -16,7 +16,6 @@ use crate::apply::effects::Effects;
 use crate::apply::outcome::{Outcome, Verdict};
 use crate::apply::subject::Subject;
 use crate::drift::name_of;
-use crate::helm::Refusal;
 use crate::plan::action::Effect as Change;
 use crate::reason::Reason;
 use crate::state::journal::{Phase, Refused};
@@ -233,12 +232,23 @@ fn refused<E>(shared: &Shared<E>, subject: &Subject, why: &Why) -> Refused {
 
 /// Whether the same again would be refused again.
 fn is_final(why: &Why) -> bool {
-    matches!(
-        why.reason,
-        Reason::StatefulSetImmutable | Reason::FieldUnknown | Reason::RenderFailed
-    ) || (why.reason == Reason::HelmFailed
-        && matches!(
-            Refusal::of(&why.text),
-            Refusal::Forbidden | Refusal::Foreign | Refusal::Render
-        ))
+    why.is_final
+        || matches!(
+            why.reason,
+            Reason::StatefulSetImmutable | Reason::FieldUnknown | Reason::RenderFailed
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// helm quotes values and objects; a word among them decides nothing.
+    #[test]
+    fn whoever_was_refused_says_whether_it_is_final() {
+        let mut why = Why::new(Reason::HelmFailed, "helm upgrade: lost template: x");
+        assert!(!is_final(&why));
+        why.is_final = true;
+        assert!(is_final(&why));
+    }
 }

@@ -157,15 +157,18 @@ impl At<'_> {
     }
 
     pub(super) async fn uninstall(&self) -> Performed {
-        match self.run(&Verb::Uninstall).await {
-            Err(Reply::Refused(why)) if Refusal::of(&why.text) == Refusal::NotFound => {
-                Ok(Reply::Done)
-            }
-            other => other,
+        match self.start(&Verb::Uninstall).await? {
+            Err(error) if error.refusal() == Some(Refusal::NotFound) => Ok(Reply::Done),
+            ended => performed(ended),
         }
     }
 
     async fn run(&self, verb: &Verb<'_>) -> Performed {
+        performed(self.start(verb).await?)
+    }
+
+    /// What helm said; the outer error is why it was not asked.
+    async fn start(&self, verb: &Verb<'_>) -> Result<Result<(), HelmError>, Reply> {
         let world = self.world;
         let text = self.cluster.helm_kubeconfig().await;
         // Nothing was begun: the same again is safe, but not for the step function to look up.
@@ -181,10 +184,8 @@ impl At<'_> {
             }
         };
         let helm = self.helm()?;
-        match helm.run_verb(verb, &target, values, self.cancel).await {
-            Ok(_) => Ok(Reply::Done),
-            Err(error) => Err(helm_reply(&error)),
-        }
+        let ended = helm.run_verb(verb, &target, values, self.cancel).await;
+        Ok(ended.map(drop))
     }
 
     pub(super) fn helm(&self) -> Result<&crate::helm::Helm, Reply> {
@@ -251,8 +252,17 @@ impl At<'_> {
     }
 }
 
+fn performed(ended: Result<(), HelmError>) -> Performed {
+    ended
+        .map(|()| Reply::Done)
+        .map_err(|error| helm_reply(&error))
+}
+
 fn helm_reply(error: &HelmError) -> Reply {
-    let why = Why::from_error(error.reason(), error);
+    let why = Why {
+        is_final: error.is_final(),
+        ..Why::from_error(error.reason(), error)
+    };
     match error {
         HelmError::Cancelled => Reply::Cancelled,
         HelmError::Missing { .. }
@@ -264,5 +274,26 @@ fn helm_reply(error: &HelmError) -> Reply {
         HelmError::TimedOut(_) | HelmError::Killed => Reply::Lost(why),
         HelmError::Refused { .. } if error.is_retryable() => Reply::Lost(why),
         HelmError::Start(_) | HelmError::Refused { .. } => Reply::Refused(why),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case(Refusal::Forbidden, true)]
+    #[case(Refusal::Foreign, true)]
+    #[case(Refusal::Other, false)]
+    fn what_helm_would_refuse_again_is_final(#[case] refusal: Refusal, #[case] is_final: bool) {
+        let error = HelmError::Refused {
+            verb: "upgrade",
+            refusal,
+            text: "no".to_owned(),
+        };
+        let Reply::Refused(why) = helm_reply(&error) else {
+            panic!("helm refused it");
+        };
+        assert_eq!(why.is_final, is_final);
     }
 }
