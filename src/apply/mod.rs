@@ -17,3 +17,6 @@ pub use outcome::{Outcome, OutcomeResult, Verdict};
 pub use real::World;
 pub use run::{Pass, apply};
 pub use subject::Subject;
+
+#[cfg(test)]
+mod tests;

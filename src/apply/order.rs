@@ -31,11 +31,7 @@ pub struct Leftover {
 
 /// The effects of an entry, in order. Readings before each change are part of it, so that no caller can forget one.
 pub fn order(entry: &PlannedExchange, leftover: Option<&Leftover>) -> VecDeque<Effect> {
-    let steps = if entry.steps.is_empty() {
-        usual(entry.action)
-    } else {
-        entry.steps.as_slice()
-    };
+    let steps = entry.steps.as_slice();
     let mut effects = VecDeque::new();
     let releases = |kind: &StepKind| matches!(kind, StepKind::HelmInstall | StepKind::HelmUpgrade);
     if steps.iter().any(releases) {
@@ -59,32 +55,6 @@ pub fn order(entry: &PlannedExchange, leftover: Option<&Leftover>) -> VecDeque<E
         effects.push_back(gone());
     }
     effects
-}
-
-fn usual(action: Action) -> &'static [StepKind] {
-    match action {
-        Action::Install => &[
-            StepKind::CreateNamespace,
-            StepKind::HelmInstall,
-            StepKind::WaitReady,
-            StepKind::Register,
-        ],
-        Action::Upgrade | Action::Adopt => &[
-            StepKind::HelmUpgrade,
-            StepKind::WaitReady,
-            StepKind::Register,
-        ],
-        Action::Uninstall => &[
-            StepKind::MarkDeleting,
-            StepKind::HelmUninstall,
-            StepKind::WaitGone,
-            StepKind::Deregister,
-        ],
-        Action::Repair => &[StepKind::PatchStamp],
-        Action::Register => &[StepKind::Register],
-        Action::Deregister => &[StepKind::Deregister],
-        Action::None | Action::Blocked | Action::Conflict | Action::Unreadable => &[],
-    }
 }
 
 fn push(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::exchange::desired::{DeletionPolicy, DesiredExchange};
+use crate::exchange::desired::DesiredExchange;
 use crate::id::{CommitId, ExchangeId, SystemId};
 use crate::plan::action::PlannedExchange;
 
@@ -35,12 +35,7 @@ impl Subject {
     /// Whether its volumes go with it.
     pub fn purges(&self) -> bool {
         use crate::plan::action::{Effect, StepKind};
-        let wanted = self
-            .desired
-            .as_ref()
-            .is_some_and(|desired| desired.terms.deletion_policy == DeletionPolicy::Purge);
-        let planned = self.entry.steps.contains(&StepKind::DeleteVolumes)
-            || self.entry.effects.contains(&Effect::DeletesVolumes);
-        planned || (wanted && self.entry.steps.is_empty())
+        self.entry.steps.contains(&StepKind::DeleteVolumes)
+            || self.entry.effects.contains(&Effect::DeletesVolumes)
     }
 }

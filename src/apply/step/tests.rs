@@ -1,27 +1,6 @@
 use super::*;
-use crate::observe::observed::SecretIdentity;
+use crate::apply::tests::{secret, seen, steps};
 use crate::plan::action::{Action, Precondition, StepKind};
-
-fn secret(revision: u32) -> SecretIdentity {
-    SecretIdentity {
-        name: format!("sh.helm.release.v1.a.v{revision}"),
-        uid: format!("uid{revision}"),
-        resource_version: "1".to_owned(),
-        created: None,
-    }
-}
-
-fn seen(revision: u32, status: ReleaseStatus) -> Seen {
-    Seen {
-        secret: secret(revision),
-        revision,
-        status,
-        is_ours: true,
-        is_untouched: true,
-        is_wanted: true,
-        last_deployed: None,
-    }
-}
 
 fn entry(action: Action, steps: &[StepKind], revision: Option<u32>) -> PlannedExchange {
     PlannedExchange {
@@ -33,6 +12,11 @@ fn entry(action: Action, steps: &[StepKind], revision: Option<u32>) -> PlannedEx
         },
         ..PlannedExchange::undeclared(None, action, Reason::FileAdded, "")
     }
+}
+
+/// As a planner makes it.
+fn planned(action: Action, revision: Option<u32>) -> PlannedExchange {
+    entry(action, &steps(action), revision)
 }
 
 fn why(reason: Reason) -> Why {
@@ -83,14 +67,14 @@ fn play(entry: &PlannedExchange, script: &[(&str, Reply)]) -> (Vec<String>, Verd
     "fence mark_deleting fence save_manifest helm_uninstall wait_gone deregister"
 )]
 #[case(Action::Repair, Some(1), "fence patch_stamp")]
-#[case(Action::Register, Some(1), "register")]
+#[case(Action::Register, Some(1), "wait_ready register")]
 #[case(Action::Deregister, None, "wait_gone deregister")]
 fn each_action_has_its_order(
     #[case] action: Action,
     #[case] revision: Option<u32>,
     #[case] order: &str,
 ) {
-    let (asked, verdict) = play(&entry(action, &[], revision), &[]);
+    let (asked, verdict) = play(&planned(action, revision), &[]);
     assert_eq!(asked.join(" "), order);
     assert_eq!(verdict, Verdict::Done);
 }
@@ -98,7 +82,7 @@ fn each_action_has_its_order(
 #[test]
 fn what_is_no_change_does_nothing() {
     for action in Action::ALL.into_iter().filter(|action| !action.is_change()) {
-        let (asked, verdict) = play(&entry(action, &[], None), &[]);
+        let (asked, verdict) = play(&planned(action, None), &[]);
         assert_eq!((asked.len(), verdict), (0, Verdict::Unchanged));
     }
 }
@@ -106,7 +90,7 @@ fn what_is_no_change_does_nothing() {
 #[test]
 fn a_moved_release_is_fenced() {
     let moved = Reply::Release(Some(seen(2, ReleaseStatus::Deployed)));
-    let (asked, verdict) = play(&entry(Action::Upgrade, &[], Some(1)), &[("fence", moved)]);
+    let (asked, verdict) = play(&planned(Action::Upgrade, Some(1)), &[("fence", moved)]);
     assert_eq!(asked.last().map(String::as_str), Some("fence"));
     assert!(matches!(verdict, Verdict::Fenced(_)), "{verdict:?}");
 }
@@ -114,10 +98,7 @@ fn a_moved_release_is_fenced() {
 #[test]
 fn a_refused_dry_run_starts_no_helm() {
     let refused = Reply::Blocked(why(Reason::StatefulSetImmutable));
-    let (asked, verdict) = play(
-        &entry(Action::Upgrade, &[], Some(1)),
-        &[("dry_run", refused)],
-    );
+    let (asked, verdict) = play(&planned(Action::Upgrade, Some(1)), &[("dry_run", refused)]);
     assert!(!asked.iter().any(|word| word == "helm_upgrade"));
     assert_eq!(verdict, Verdict::Blocked(why(Reason::StatefulSetImmutable)));
 }
@@ -127,7 +108,7 @@ fn a_refused_upgrade_is_put_back() {
     let mut broken = seen(2, ReleaseStatus::Failed);
     broken.last_deployed = Some(1);
     let (asked, verdict) = play(
-        &entry(Action::Upgrade, &[], Some(1)),
+        &planned(Action::Upgrade, Some(1)),
         &[
             ("helm_upgrade", Reply::Refused(why(Reason::HelmFailed))),
             ("inspect", Reply::Release(Some(broken))),
@@ -149,7 +130,7 @@ fn a_refused_upgrade_is_put_back() {
 fn a_refused_first_install_stays_for_inspection() {
     let refused = Reply::Refused(why(Reason::HelmFailed));
     let (asked, verdict) = play(
-        &entry(Action::Install, &[], None),
+        &planned(Action::Install, None),
         &[("helm_install", refused)],
     );
     assert_eq!(asked.last().map(String::as_str), Some("helm_install"));
@@ -170,7 +151,7 @@ fn a_refused_first_install_stays_for_inspection() {
 fn a_lost_answer_is_looked_up(#[case] found: Option<Seen>, #[case] rest: &str) {
     let lost = Reply::Lost(why(Reason::ClusterUnreachable));
     let (asked, verdict) = play(
-        &entry(Action::Install, &[], None),
+        &planned(Action::Install, None),
         &[("helm_install", lost), ("inspect", Reply::Release(found))],
     );
     assert_eq!(asked.join(" ").split_once("helm_install ").unwrap().1, rest);
@@ -181,7 +162,7 @@ fn a_lost_answer_is_looked_up(#[case] found: Option<Seen>, #[case] rest: &str) {
 fn a_lost_upgrade_to_the_same_values_is_not_taken_for_done() {
     let lost = Reply::Lost(why(Reason::ClusterUnreachable));
     let (asked, _) = play(
-        &entry(Action::Upgrade, &[], Some(1)),
+        &planned(Action::Upgrade, Some(1)),
         &[("helm_upgrade", lost)],
     );
     assert_eq!(
@@ -194,7 +175,7 @@ fn a_lost_upgrade_to_the_same_values_is_not_taken_for_done() {
 fn attempts_are_bounded() {
     let lost = || ("helm_install", Reply::Lost(why(Reason::ClusterUnreachable)));
     let script = [lost(), lost(), lost(), lost(), lost()];
-    let (asked, verdict) = play(&entry(Action::Install, &[], None), &script);
+    let (asked, verdict) = play(&planned(Action::Install, None), &script);
     assert_eq!(
         asked.iter().filter(|word| *word == "helm_install").count(),
         3
@@ -206,7 +187,7 @@ fn attempts_are_bounded() {
 fn a_record_goes_only_after_everything_else() {
     let stays = Reply::TimedOut(why(Reason::Terminating));
     for steps in [
-        &[][..],
+        steps(Action::Uninstall).as_slice(),
         &[StepKind::HelmUninstall, StepKind::Deregister],
         &[
             StepKind::HelmUninstall,
@@ -252,7 +233,7 @@ fn an_unlocked_release_is_installed_or_upgraded_as_found() {
 fn waiting_asks_again() {
     let not_yet = Reply::NotYet(why(Reason::RollingOut));
     let (asked, verdict) = play(
-        &entry(Action::Install, &[], None),
+        &planned(Action::Install, None),
         &[("wait_ready", not_yet.clone()), ("wait_ready", not_yet)],
     );
     assert_eq!(asked.iter().filter(|word| *word == "wait_ready").count(), 3);
@@ -262,7 +243,7 @@ fn waiting_asks_again() {
 #[test]
 fn cancelled_is_the_end_of_it() {
     let (asked, verdict) = play(
-        &entry(Action::Upgrade, &[], Some(1)),
+        &planned(Action::Upgrade, Some(1)),
         &[("helm_upgrade", Reply::Cancelled)],
     );
     assert_eq!(asked.last().map(String::as_str), Some("helm_upgrade"));

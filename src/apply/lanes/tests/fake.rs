@@ -3,12 +3,12 @@
 use std::sync::atomic::AtomicUsize;
 
 use super::*;
-use crate::apply::effect::{Effect, Reply, Seen};
-use crate::apply::order::Leftover;
+use crate::apply::effect::{Effect, Reply};
+use crate::apply::order::{Leftover, SavedClaim};
+use crate::apply::tests::{secret, seen, steps};
 use crate::exchange::desired::{ChartRef, DesiredExchange, Terms};
 use crate::id::ClusterId;
-use crate::observe::observed::SecretIdentity;
-use crate::plan::action::Precondition;
+use crate::plan::action::{Precondition, StepKind};
 
 /// A secret among the values of every exchange.
 pub(super) const CANARY: &str = "hunter2-word";
@@ -32,6 +32,9 @@ pub(super) enum Fault {
 pub(super) struct Fake {
     pub(super) releases: Mutex<BTreeMap<ExchangeId, (u32, ReleaseStatus)>>,
     pub(super) records: Mutex<BTreeMap<ExchangeId, usize>>,
+    pub(super) claims: Mutex<BTreeSet<String>>,
+    /// Volumes go with their exchange.
+    pub(super) purge: Mutex<bool>,
     pub(super) installs: AtomicUsize,
     pub(super) count: AtomicUsize,
     pub(super) fault: Mutex<Option<Fault>>,
@@ -59,6 +62,7 @@ impl Fake {
             Effect::Install { .. } => {
                 assert!(!releases.contains_key(&id), "installed twice");
                 self.installs.fetch_add(1, Ordering::SeqCst);
+                lock(&self.claims).insert(id.to_string());
                 releases.insert(id, (1, ReleaseStatus::Deployed));
             }
             Effect::Upgrade { revision } => {
@@ -71,7 +75,24 @@ impl Fake {
                         .map(|&(revision, status)| seen(revision, status)),
                 );
             }
-            Effect::SaveManifest => return Reply::Saved(Leftover::default()),
+            Effect::SaveManifest => {
+                let purge = subject.purges();
+                let claim = SavedClaim {
+                    name: id.to_string(),
+                    uid: String::new(),
+                };
+                return Reply::Saved(Leftover {
+                    objects: Vec::new(),
+                    claims: purge.then_some(claim).into_iter().collect(),
+                    purge,
+                });
+            }
+            Effect::DeleteClaims { claims } => {
+                assert!(!releases.contains_key(&id), "a release without its volumes");
+                for claim in claims {
+                    lock(&self.claims).remove(&claim.name);
+                }
+            }
             Effect::Uninstall => {
                 releases.remove(&id);
             }
@@ -100,31 +121,9 @@ impl Fake {
             | Effect::RestoreStamp { .. }
             | Effect::AwaitReady
             | Effect::AwaitGone { .. }
-            | Effect::DeleteClaims { .. }
             | Effect::MarkDeleting => {}
         }
         Reply::Done
-    }
-}
-
-pub(super) fn seen(revision: u32, status: ReleaseStatus) -> Seen {
-    Seen {
-        secret: secret(revision),
-        revision,
-        status,
-        is_ours: true,
-        is_untouched: true,
-        is_wanted: true,
-        last_deployed: None,
-    }
-}
-
-pub(super) fn secret(revision: u32) -> SecretIdentity {
-    SecretIdentity {
-        name: format!("v{revision}"),
-        uid: format!("uid{revision}"),
-        resource_version: "1".to_owned(),
-        created: None,
     }
 }
 
@@ -222,7 +221,12 @@ pub(super) fn plan(fake: &Fake, ids: &[ExchangeId], present: bool) -> (Plan, Des
             (false, None, true) => Action::Deregister,
             _ => Action::None,
         };
+        let mut steps = steps(action);
+        if action == Action::Uninstall && *lock(&fake.purge) {
+            steps.insert(steps.len() - 1, StepKind::DeleteVolumes);
+        }
         plan.exchanges.push(PlannedExchange {
+            steps,
             precondition: Precondition {
                 secret: release.map(|(revision, _)| secret(*revision)),
                 revision: release.map(|(revision, _)| *revision),

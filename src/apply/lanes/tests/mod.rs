@@ -21,24 +21,33 @@ async fn a_crash_anywhere_leaves_one_release_and_one_record_then_none(
     #[case] fault: fn(usize) -> Fault,
 ) {
     let ids = [id("east/ns/a")];
-    for present in [true, false] {
-        for number in 0..9 {
+    for (present, purge) in [(true, false), (false, false), (false, true)] {
+        let case = format!("present: {present}, purge: {purge}");
+        for number in 0.. {
             let scene = Scene::new();
+            *lock(&scene.fake.purge) = purge;
             if !present {
                 scene.pass(&ids, true).await;
                 scene.fake.count.store(0, Ordering::SeqCst);
             }
             *lock(&scene.fake.fault) = Some(fault(number));
             scene.pass(&ids, present).await;
+            let is_past_the_end = scene.fake.count.load(Ordering::SeqCst) <= number;
             *lock(&scene.fake.fault) = None;
             scene.pass(&ids, present).await;
             let (releases, records) = (lock(&scene.fake.releases), lock(&scene.fake.records));
             let expected = usize::from(present);
-            assert_eq!(releases.len(), expected, "{present} {number}");
-            assert_eq!(records.len(), expected, "{present} {number}");
+            assert_eq!(releases.len(), expected, "{case} {number}");
+            assert_eq!(records.len(), expected, "{case} {number}");
+            let volumes = lock(&scene.fake.claims).len();
+            assert_eq!(volumes, usize::from(!purge), "{case} {number}");
             assert_eq!(scene.fake.installs.load(Ordering::SeqCst), 1);
             let journal = Journal::open(scene.folder.path(), "test").unwrap();
-            assert!(journal.open_intents().is_empty(), "{present} {number}");
+            assert!(journal.memory(&ids[0]).open.is_none(), "{case} {number}");
+            if is_past_the_end {
+                assert!(number > 6, "{case}: {number} effects are too few");
+                break;
+            }
         }
     }
 }
