@@ -97,7 +97,6 @@ impl Common {
                 .map(|text| split_kubeconfig(text))
                 .collect(),
             state: self.state.clone(),
-            values: Vec::new(),
             only_named: false,
         }
     }

@@ -48,8 +48,6 @@ pub struct Overrides {
     pub kubeconfigs: Vec<(Option<String>, PathBuf)>,
     /// `--state`.
     pub state: Option<PathBuf>,
-    /// `--set KEY=VALUE` of any key in the table, as `(key, value, flag)`.
-    pub values: Vec<(&'static str, String, &'static str)>,
     /// Read nothing but what `--config` names (plans of untrusted repositories).
     pub only_named: bool,
 }
@@ -172,12 +170,6 @@ fn apply_flags(
             Value::String(state.to_string_lossy().into_owned()),
         );
         origins.insert("state".to_owned(), Origin::Flag("--state"));
-    }
-    for (path, text, flag) in &overrides.values {
-        if let Some(key) = KEYS.iter().find(|key| key.path == *path) {
-            put(tree, path, scalar(key, text));
-            origins.insert((*path).to_owned(), Origin::Flag(flag));
-        }
     }
     for (id, file) in &overrides.kubeconfigs {
         let (id, context) = if let Some(id) = id {

@@ -175,11 +175,6 @@ impl Journal {
         self.memory(id).installed
     }
 
-    /// What was begun and has no outcome: phase `unknown`, reason `Interrupted`, until its cluster was observed.
-    pub fn open_intents(&self) -> BTreeMap<ExchangeId, Open> {
-        self.known().memories.each(|memory| memory.open.clone())
-    }
-
     /// Exchanges whose release this host acted on.
     pub fn journalled(&self) -> BTreeSet<ExchangeId> {
         let all = self

@@ -51,7 +51,7 @@ pub fn deeds(entries: &[Entry]) -> Vec<Deed> {
     for entry in entries {
         let Some(id) = &entry.id else { continue };
         match (entry.step.as_str(), entry.phase) {
-            (SET_STATE, Phase::Intent) | ("forgive" | CALM, _) => {}
+            (SET_STATE, Phase::Intent) | (CALM, _) => {}
             ("observed", _) => deeds.extend(interrupted(id, &mut open, &mut released)),
             (SET_STATE, _) => deeds.push(told(id, entry, released.get(id))),
             ("finished", _) => {

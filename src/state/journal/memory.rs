@@ -167,7 +167,6 @@ impl Memory {
                     *self = Self::default();
                 }
             }
-            "forgive" => self.refused = None,
             _ => {}
         }
     }
