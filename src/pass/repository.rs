@@ -69,10 +69,7 @@ impl Repository {
 
     /// Fetches what is elsewhere. A repository of this host is read as it stands.
     pub async fn fetch_remote(&self) -> Result<(), PassError> {
-        if matches!(
-            Location::parse(&self.source.display()),
-            Ok(Location::Url(_))
-        ) {
+        if self.source.is_remote() {
             self.source.fetch().await?;
         }
         Ok(())
