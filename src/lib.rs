@@ -6,8 +6,8 @@
 //! clusters, registry ▶ observe ─Observed▶┘  (pure)  (effects)
 //! ```
 //!
-//! The middle of the road (`id`, `reason`, `diagnostic`, `mask`, `drift`, `exchange`, `observe::observed`, `plan`, `report`, the step function of
-//! `apply`) knows no tokio, kube, git2, files, processes, clocks or environment; a test holds it to that.
+//! The middle of the road knows no tokio, kube, git2, files, processes, clocks or environment; which rooms those are, and
+//! what is in every other, stands in ARCHITECTURE.md, and a test holds both to it.
 
 pub mod apply;
 pub mod chart;
