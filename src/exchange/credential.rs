@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::finding::Findings;
 use super::tree::{Shape, Tree};
+use crate::mask::{environment_reference, masked};
 use crate::reason::Reason;
 use crate::yaml::Place;
 
@@ -90,6 +91,9 @@ fn credential(path: &[&str], value: &Value) -> Option<&'static str> {
     if PREFIXES.iter().any(|prefix| text.starts_with(prefix)) && text.len() >= 16 {
         return Some("a token");
     }
+    if text.contains("<<") && masked(text) != text {
+        return Some("a password or token");
+    }
     if has_user_password(text) {
         return Some("a URL with a password");
     }
@@ -123,12 +127,7 @@ fn credential(path: &[&str], value: &Value) -> Option<&'static str> {
 
 /// `<< $X >>`, or a hash that cannot be turned back.
 fn is_reference(text: &str) -> bool {
-    let inner = text
-        .trim()
-        .strip_prefix("<<")
-        .and_then(|rest| rest.strip_suffix(">>"))
-        .map(str::trim);
-    inner.is_some_and(|inner| inner.starts_with('$'))
+    environment_reference(text).is_some()
         || ["$2a$", "$2b$", "$2y$"]
             .iter()
             .any(|hash| text.starts_with(hash))
@@ -172,6 +171,11 @@ mod tests {
         for (path, value) in [
             (vec!["config", "merge", "password"], json!("hunter2")),
             (vec!["a", "token"], json!(12345)),
+            (vec!["a", "pass"], json!("<< $X; y: Tr0ub4dor&3xyzzy >>")),
+            (
+                vec!["x"],
+                json!("<< authorization { user: a, password Tr0ub4dor } >>"),
+            ),
             (vec!["container", "env", "NATS_PASSWORD"], json!("x")),
             (vec!["container", "env", "X_TOKEN", "value"], json!("x")),
             (vec!["x"], json!("-----BEGIN RSA PRIVATE KEY-----\n")),

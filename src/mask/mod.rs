@@ -13,6 +13,7 @@ mod tests;
 use serde_json::Value;
 
 pub use masker::{Masker, Secrets, is_sensitive};
+pub use name::environment_reference;
 
 use crate::diagnostic::Diagnostic;
 

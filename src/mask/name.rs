@@ -87,10 +87,18 @@ pub(super) fn referred_variable(path: &[String]) -> Option<&str> {
     })
 }
 
-/// `NAME` of `<< $NAME >>`: the server reads it from its environment.
-pub(super) fn environment_reference(text: &str) -> Option<&str> {
+/// `NAME` of `<< $NAME >>`: the server reads it from its environment. Whatever else stands there is no reference.
+pub fn environment_reference(text: &str) -> Option<&str> {
     let inner = text.trim().strip_prefix("<<")?.strip_suffix(">>")?.trim();
-    inner.strip_prefix('$')
+    variable_name(inner)
+}
+
+/// `NAME` of `$NAME`.
+pub(super) fn variable_name(text: &str) -> Option<&str> {
+    let name = text.strip_prefix('$')?;
+    let begins = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+    let part = |sign: char| sign.is_ascii_alphanumeric() || sign == '_';
+    (begins && name.chars().all(part)).then_some(name)
 }
 
 /// What stands at a secret's place and is none: nothing, a reference, or the public half of a key pair.

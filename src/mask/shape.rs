@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use regex_automata::meta::Regex;
 
-use super::name::is_public_key;
+use super::name::{environment_reference, is_public_key, variable_name};
 use super::spelling::percent_decoded;
 
 /// What may be percent-encoded.
@@ -31,13 +31,22 @@ static WHOLE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(&parts.join("|"))
 });
 
-/// `password: x`, `token="x"`, `?token=x`; the value is in one of the groups.
+/// What a value that is a secret stands after.
+const KEY: &str = r"(?:password|passwd|passphrase|pass|pwd|token|secret|seed|creds|credentials?|jwt|nkey|(?:api|private|encryption|access|signing)[_-]?key)";
+const QUOTED: &str = r#""(?:[^"\\]|\\.)*"|'[^']*'"#;
+
+/// `password: x`, `token="x"`, `?token=x`; the value is in one of the groups. Only in an address does `&` end it.
 static ASSIGNED: LazyLock<Regex> = LazyLock::new(|| {
-    let key = r"(?:password|passwd|passphrase|pass|pwd|token|secret|seed|creds|credentials?|jwt|nkey|(?:api|private|encryption|access|signing)[_-]?key)";
-    let quoted = r#""(?:[^"\\]|\\.)*"|'[^']*'"#;
     let text = format!(
-        r#"(?i){key}\\?["']?(?:[ \t]*[:=][ \t]*(?:[|>][+-]?[ \t]*\n[ \t]*([^\n]+)|({quoted})|\\"([^"\\]*)|([^\s,;&}}\])"'\\]+))|[ \t]+({quoted}))"#
+        r#"(?i)[?&][a-z0-9_.-]*{KEY}=([^\s,;&#}}\])"'\\]+)|{KEY}\\?["']?(?:[ \t]*[:=][ \t]*(?:[|>][+-]?[ \t]*\n[ \t]*([^\n]+)|({QUOTED})|\\"([^"\\]*)|(<<[^\n]*?>>)|([^\s,;}}\])"'\\]+))|[ \t]+({QUOTED}))"#
     );
+    pattern(&text)
+});
+
+/// A part of a server's configuration as it stands; a blank is as good as a colon there.
+static RAW: LazyLock<Regex> = LazyLock::new(|| pattern(r"<<[^\n]*"));
+static SPACED: LazyLock<Regex> = LazyLock::new(|| {
+    let text = format!(r#"(?i){KEY}["']?[ \t]+([^\s,;:={{}}\[\]"'>]+)"#);
     pattern(&text)
 });
 
@@ -79,6 +88,14 @@ fn plain(text: &str) -> Vec<Range<usize>> {
         let value = groups.iter().skip(1).flatten().next();
         found.extend(value.and_then(|value| assigned(text, value.range())));
     }
+    for raw in RAW.find_iter(text).map(|found| found.range()) {
+        let within = text.get(raw.clone()).unwrap_or_default();
+        for groups in SPACED.captures_iter(within) {
+            let value = groups.get_group(1).map(|span| span.range());
+            let value = value.and_then(|value| assigned(within, value));
+            found.extend(value.map(|value| raw.start + value.start..raw.start + value.end));
+        }
+    }
     for groups in HEADER.captures_iter(text) {
         let mixed = |word: &str| {
             word.bytes()
@@ -103,11 +120,18 @@ fn assigned(text: &str, range: Range<usize>) -> Option<Range<usize>> {
     };
     let inner = text.get(range.clone())?.trim();
     let open = inner.is_empty()
-        || inner.starts_with("<<")
-        || inner.starts_with(['$', '{', '[', '(', '…', '`', '*', '&'])
+        || inner == "<<"
+        || environment_reference(inner).is_some()
+        || is_expanded(inner)
+        || inner.starts_with(['{', '[', '(', '…', '`', '*', '&'])
         || ["true", "false", "null", "~", "|", ">"].contains(&inner)
         || is_public_key(inner);
     (!open).then_some(range)
+}
+
+/// `$NAME`, or the beginning of `${…}` and `$(…)`.
+fn is_expanded(text: &str) -> bool {
+    variable_name(text).is_some() || text.starts_with("${") || text.starts_with("$(")
 }
 
 /// `word` of `nats://user:word@host`, all of `nats://word@host`.

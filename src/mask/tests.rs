@@ -117,6 +117,35 @@ fn assignments_within_texts_are_seen() {
 }
 
 #[test]
+fn no_part_of_a_password_is_left() {
+    for text in [
+        "<< authorization { user: a, password: Tr0ub4dor&3xyzzy } >>",
+        "<< authorization { user: a, password Tr0ub4dor&3xyzzy } >>",
+        "<< \"token\" Tr0ub4dor&3xyzzy; a: $X >>",
+        "password: << Tr0ub4dor&3xyzzy >>",
+        "password: \"$X; y: Tr0ub4dor&3xyzzy\"",
+        "token=Tr0ub4dor&3xyzzy",
+        "https://host/?auth_token=Tr0ub4dor3xyzzy&x=1",
+    ] {
+        let shown = masked(text);
+        assert!(
+            !shown.contains("ub4dor") && !shown.contains("xyzzy"),
+            "{shown}"
+        );
+    }
+    let value = json!("<< $X; y: Tr0ub4dor&3xyzzy >>");
+    assert!(hidden(&["authorization", "pass"], &value));
+    assert!(masked("https://host/?token=hunter2&page=1").ends_with("&page=1"));
+    for text in [
+        "password: << $WORD >>",
+        "<< { user: a, password: $WORD, token $TOKEN } >>",
+        "token: ${{ secrets.TOKEN }}",
+    ] {
+        assert_eq!(masked(text), text);
+    }
+}
+
+#[test]
 fn a_variable_of_a_secret_makes_the_literal_in_its_place_one() {
     let path = |name: &str| ["container", "env", name].map(ToOwned::to_owned).to_vec();
     let mut secrets = Secrets::default();
