@@ -9,6 +9,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderValue, Request};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http_body_util::Limited;
 use kube::api::ObjectMeta;
 use kube::client::{Body, ClientBuilder};
 use kube::config::{AuthInfo, ExecConfig};
@@ -17,6 +18,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
 use tower::buffer::BufferLayer;
 use tower::filter::AsyncFilterLayer;
+use tower_http::map_response_body::MapResponseBodyLayer;
 
 use super::error::{ClusterError, NoCredentials};
 use super::exec::ExecCache;
@@ -27,6 +29,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const IO_TIMEOUT: Duration = Duration::from_secs(30);
 /// Requests that may wait for one another to be handed over.
 const WAITING: usize = 1024;
+
+/// Bytes of one answer, unpacked. Lists come in pages; a watch that says more fails and is begun anew.
+const LARGEST: usize = 64 << 20;
 
 /// How a cluster of the inventory is reached.
 #[derive(Debug, Clone)]
@@ -202,8 +207,14 @@ async fn client(mut config: Config, cache: &Arc<ExecCache>) -> Result<Client, Un
             "auth-provider is not supported; use exec or a token".to_owned(),
         ));
     }
+    let limited = MapResponseBodyLayer::new(|body| Limited::new(body, LARGEST));
     let Some(exec) = auth.exec.take() else {
-        return aside(move || Client::try_from(config)).await;
+        return aside(move || {
+            Ok(ClientBuilder::try_from(config)?
+                .with_layer(&limited)
+                .build())
+        })
+        .await;
     };
     let credential = cache
         .credential(&exec)
@@ -227,6 +238,7 @@ async fn client(mut config: Config, cache: &Arc<ExecCache>) -> Result<Client, Un
             // Logging in takes a clone of the service for each request.
             .with_layer(&BufferLayer::<Request<Body>>::new(WAITING))
             .with_layer(&log_in)
+            .with_layer(&limited)
             .with_valid_until(until);
         Ok(client.build())
     })

@@ -23,6 +23,51 @@ async fn a_dead_cluster_is_unreachable_and_says_where() {
     assert!(unreadable.text.contains("refused"), "{}", unreadable.text);
 }
 
+/// An API server that never ends its answer; it counts what it could say.
+fn endless() -> (String, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
+    use std::io::Read as _;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let said = std::sync::Arc::new(AtomicUsize::new(0));
+    let count = std::sync::Arc::clone(&said);
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let (mut connection, count) = (connection.unwrap(), std::sync::Arc::clone(&count));
+            std::thread::spawn(move || {
+                let _request = connection.read(&mut [0; 8192]);
+                let head =
+                    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{\"items\": [\"";
+                let mut sent = connection.write_all(head.as_bytes());
+                let block = vec![b'x'; 1 << 20];
+                while sent.is_ok() {
+                    sent = connection.write_all(&block);
+                    count.fetch_add(block.len(), Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    (address, said)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_without_end_is_given_up() {
+    let (address, said) = endless();
+    let exec = json!({"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "sh", "interactiveMode": "Never", "args": ["-c",
+        "echo '{\"kind\":\"ExecCredential\",\"apiVersion\":\"client.authentication.k8s.io/v1\",\"status\":{\"token\":\"t\"}}'"]}});
+    for user in [json!({"token": "t0ken"}), exec] {
+        let file = kubeconfig(&address, &user);
+        let cluster = Cluster::connect(&access(&file)).await.unwrap();
+        let before = said.load(std::sync::atomic::Ordering::Relaxed);
+        let unreadable = cluster.view(&ViewWants::default()).await.unwrap_err();
+        let after = said.load(std::sync::atomic::Ordering::Relaxed);
+        assert!(unreadable.text.contains("limit"), "{}", unreadable.text);
+        // Some requests are sent at once, and what is on the way counts as said.
+        assert!(after - before < 1 << 30, "{}", after - before);
+    }
+}
+
 #[tokio::test]
 async fn the_host_has_no_port_and_keeps_its_brackets() {
     for (server, host) in [
