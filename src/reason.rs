@@ -120,7 +120,7 @@ reasons! {
     DuplicateExchange: "Two files declare the same exchange.",
     ObjectCollision: "Two exchanges would own Kubernetes objects of the same name.",
     TooLarge: "The file is larger or more nested than is accepted.",
-    PrivilegedValue: "A value that is a program, or reaches beyond the exchange's own objects; only the operator's policy.allow_values lets it through.",
+    PrivilegedValue: "A value that is a program, reaches beyond the exchange's own objects, or has the chart write more than a value; only the operator's policy.allow_values lets it through.",
     SecretInFile: "A credential stands in the file; refer to a Kubernetes Secret instead.",
     ValueConflict: "A dotted key and a nested one set the same value.",
     UnknownProfile: "The file names a profile the repository does not have.",

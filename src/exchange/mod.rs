@@ -28,6 +28,7 @@ mod shared;
 mod tests;
 mod tree;
 pub mod typed;
+mod written;
 
 pub use chart_values::chart_default;
 pub use context::Context;

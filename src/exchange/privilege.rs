@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::context::Context;
 use super::finding::Findings;
 use super::tree::Tree;
+use super::written::{Written, is_claim, written};
 use crate::reason::Reason;
 use crate::yaml::Place;
 
@@ -22,11 +23,16 @@ const POD_KEYS: &[&str] = &[
     "hostNetwork",
     "hostPID",
     "hostPath",
+    "hostPort",
     "nodeName",
     "privileged",
     "procMount",
+    "runtimeClassName",
+    "seLinuxOptions",
     "serviceAccount",
     "serviceAccountName",
+    "sysctls",
+    "windowsOptions",
 ];
 /// What makes another object of an object. Any `merge` or `patch` of the chart can say so: a Service becomes a
 /// `ClusterRoleBinding`, or one of another namespace.
@@ -40,29 +46,74 @@ const OBJECT_KEYS: &[&str] = &[
 ];
 /// What an object may not be called, or where it may not be.
 const NAME_KEYS: &[&str] = &["generateName", "name", "namespace", "ownerReferences"];
-/// Addresses a Service takes from others, and volumes of others.
-const CLAIMING_KEYS: &[&str] = &["externalIPs", "externalName", "volumeName"];
+/// Addresses a Service takes from others, and volumes of others: by their claim, by a copy, or by where they are kept.
+const CLAIMING_KEYS: &[&str] = &[
+    "awsElasticBlockStore",
+    "azureDisk",
+    "azureFile",
+    "cephfs",
+    "cinder",
+    "claimName",
+    "csi",
+    "dataSource",
+    "dataSourceRef",
+    "externalIPs",
+    "externalName",
+    "fc",
+    "flexVolume",
+    "gcePersistentDisk",
+    "glusterfs",
+    "iscsi",
+    "loadBalancerIP",
+    "nfs",
+    "portworxVolume",
+    "quobyte",
+    "rbd",
+    "scaleIO",
+    "storageos",
+    "volumeName",
+    "vsphereVolume",
+];
 
 /// Refuses privileged values the operator does not let through.
 pub(super) fn refuse(tree: &Tree, context: &Context, findings: &mut Findings<'_>) {
-    let mut found: Vec<(Place, String, String)> = Vec::new();
+    let mut found: Vec<(Place, String, String, Option<Written>)> = Vec::new();
     tree.walk(&mut Vec::new(), &mut |path, part| {
         let Some(name) = path.last() else {
             return;
         };
-        let key = privileged(path, name, part);
-        if let Some(key) = key
-            && !context.allows(key, &path.join("."))
-        {
-            found.push((part.origin.place, path.join("."), key.to_owned()));
+        let joined = path.join(".");
+        let privileged = privileged(path, name, part).map(|key| (key, None));
+        let written = written(path, name, part).map(|written| match written {
+            Written::Configuration => ("<<", Some(written)),
+            Written::Template => (name.as_str(), Some(written)),
+        });
+        for (key, written) in [privileged, written].into_iter().flatten() {
+            if !context.allows(key, &joined) {
+                found.push((part.origin.place, joined.clone(), key.to_owned(), written));
+            }
         }
     });
-    for (place, path, key) in found {
+    for (place, path, key, written) in found {
+        let (text, hint) = match written {
+            None => (
+                format!("{path} is a program, or reaches beyond the exchange's own objects"),
+                "take it away",
+            ),
+            Some(Written::Configuration) => (
+                format!("{path} writes directives into the servers' configuration"),
+                "write a value, `<< $NAME >>`, or one word such as `<< 2MB >>`, and no quotes, backslashes or `<<` into a key",
+            ),
+            Some(Written::Template) => (
+                format!("{path} has signs with which the chart would write more than a text"),
+                "leave away quotes, brackets, commas and line breaks",
+            ),
+        };
         findings.error(
             Reason::PrivilegedValue,
             place,
-            format!("{path} is a program, or reaches beyond the exchange's own objects"),
-            format!("take it away, put it into the repository's values.yaml, or ask the operator to list {key:?} in policy.allow_values"),
+            text,
+            format!("{hint}, put it into the repository's values.yaml, or ask the operator to list {key:?} in policy.allow_values"),
         );
     }
 }
@@ -74,10 +125,9 @@ fn privileged<'k>(path: &'k [String], name: &'k str, part: &'k Tree) -> Option<&
     if program || (path.len() == 1 && OUTERMOST.contains(&name) && !nothing) {
         return Some(name);
     }
-    if is_nats(path) {
-        // Within `<< >>` the chart writes text into the configuration as it stands.
-        let raw = |text: &str| text.contains("<<") && includes(text);
-        return (raw(name) || part.text().is_some_and(raw)).then_some("include");
+    // In a server's configuration people choose the names.
+    if path.first().is_some_and(|first| first == "config") && !is_claim(path) {
+        return None;
     }
     // Saying `privileged: false` takes a right away.
     if nothing || part.leaf() == Some(&Value::Bool(false)) {
@@ -86,6 +136,7 @@ fn privileged<'k>(path: &'k [String], name: &'k str, part: &'k Tree) -> Option<&
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     match path.as_slice() {
         ["serviceAccount", "name"] | [.., "capabilities", "add"] => return Some(name),
+        ["container", "ports", server, "hostPort"] if is_usual(server, part) => return None,
         // Whether the chart makes an account of its own, and what that is like.
         ["serviceAccount"] => return None,
         _ => {}
@@ -106,14 +157,18 @@ fn privileged<'k>(path: &'k [String], name: &'k str, part: &'k Tree) -> Option<&
     }
 }
 
-/// Whether a part is NATS configuration, where people choose the names; the volume claims within are objects.
-fn is_nats(path: &[String]) -> bool {
-    path.first().is_some_and(|first| first == "config") && !path.iter().any(|step| step == "pvc")
-}
-
-fn includes(text: &str) -> bool {
-    text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_' && letter != '$')
-        .any(|word| word.eq_ignore_ascii_case("include"))
+/// Whether a port of the node is the one that everybody knows a server's port by: no other program is kept from its own.
+fn is_usual(name: &str, port: &Tree) -> bool {
+    let usual = match name {
+        "nats" => 4222,
+        "leafnodes" => 7422,
+        "websocket" => 8080,
+        "mqtt" => 1883,
+        "cluster" => 6222,
+        "gateway" => 7222,
+        _ => return false,
+    };
+    port.leaf().and_then(Value::as_u64) == Some(usual)
 }
 
 /// A JSON patch names the same keys in its pointers; one that replaces the whole, or all of the metadata, may hold any.
@@ -122,11 +177,11 @@ fn pointed(pointer: &str) -> Option<&str> {
     match steps.as_slice() {
         [""] | ["", ""] => return Some("patch"),
         ["", key, ..] if OBJECT_KEYS.contains(key) => return Some(key),
-        ["", key @ "metadata"] => return Some(key),
         ["", "metadata", key, ..] if NAME_KEYS.contains(key) => return Some(key),
-        [.., "capabilities", key @ "add"] | [.., "capabilities", key @ "add", _] => {
-            return Some(key);
-        }
+        ["", key @ "metadata"]
+        | [.., key @ "capabilities"]
+        | [.., "capabilities", key @ "add"]
+        | [.., "capabilities", key @ "add", _] => return Some(key),
         _ => {}
     }
     steps
@@ -170,7 +225,63 @@ mod tests {
     #[case::volume("{config.jetstream.fileStore.pvc.merge.spec.volumeName: pv-of-others}")]
     #[case::claim("{config.jetstream.fileStore.pvc.merge.metadata.namespace: kube-system}")]
     #[case::address("{service.merge.spec.externalIPs: [10.0.0.1]}")]
+    #[case::claim_of_others(
+        "{podTemplate.merge.spec.volumes: [{name: x, persistentVolumeClaim: {claimName: nats-b-js-0}}]}"
+    )]
+    #[case::copy_of_others(
+        "{config.jetstream.fileStore.pvc.merge.spec.dataSource: {kind: PersistentVolumeClaim, name: nats-b-js-0}}"
+    )]
+    #[case::copy_by_reference("{config.resolver.pvc.merge.spec.dataSourceRef: {name: x}}")]
+    #[case::store_of_others(
+        "{podTemplate.merge.spec.volumes: [{name: x, nfs: {server: h, path: /}}]}"
+    )]
+    #[case::host_port("{container.merge.ports: [{containerPort: 1, hostPort: 22}]}")]
+    #[case::host_port_of_another_program("{container.ports.nats.hostPort: 22}")]
+    #[case::other_runtime("{podTemplate.merge.spec.runtimeClassName: bare}")]
+    #[case::balancer("{service.merge.spec.loadBalancerIP: 10.0.0.1}")]
+    #[case::patched_claim(
+        "{podTemplate.patch: [{op: add, path: /spec/volumes/-, value: {name: x, persistentVolumeClaim: {claimName: b}}}]}"
+    )]
+    #[case::patched_claim_alone(
+        "{podTemplate.patch: [{op: replace, path: /spec/volumes/0/persistentVolumeClaim/claimName, value: b}]}"
+    )]
+    #[case::patched_copy(
+        "{config.jetstream.fileStore.pvc.patch: [{op: add, path: /spec/dataSource, value: {name: b}}]}"
+    )]
+    #[case::patched_port("{container.patch: [{op: add, path: /ports/0/hostPort, value: 22}]}")]
+    #[case::patched_capabilities(
+        "{container.patch: [{op: add, path: /securityContext/capabilities, value: {add: [SYS_ADMIN]}}]}"
+    )]
     #[case::raw_include("{config.merge.x: '<< 1; include /etc/passwd >>'}")]
+    #[case::raw_folded("{config.merge.x: \"<< 1; \u{130}nclude /etc/passwd >>\"}")]
+    #[case::raw_in_two_parts("{config: {merge: {\"<< a: '\": \"'; include /etc/passwd >>\"}}}")]
+    #[case::raw_begun_elsewhere("{config.merge: {a: \"<< '\"}}")]
+    #[case::raw_block("{config.merge.x: '<< authorization { user: a } >>'}")]
+    #[case::raw_reference_with_more("{config.merge.x: '<< $X; include /etc/passwd >>'}")]
+    #[case::raw_in_a_list("{config.merge.x: ['<< 1; include /etc/passwd >>']}")]
+    #[case::key_called_pvc(
+        "{config.merge.accounts.pvc.users: [{user: '<< a; include \"/etc/passwd\" >>'}]}"
+    )]
+    #[case::quote_in_a_key("{config.merge: {'a\": 1; include /etc/passwd; \"b': 1}}")]
+    #[case::quote_in_a_patched_key(
+        "{config.patch: [{op: add, path: '/a\": 1; include /etc/passwd; \"b', value: 1}]}"
+    )]
+    #[case::patched_include("{config.patch: [{op: add, path: /a$include, value: /etc/passwd}]}")]
+    #[case::size_of_files("{config.jetstream.fileStore.maxSize: '1GB; include /etc/passwd'}")]
+    #[case::size_of_memory("{config.jetstream.memoryStore.maxSize: '1GB, include /etc/passwd'}")]
+    #[case::size_of_a_claim("{config.jetstream.fileStore.pvc.size: '1Gi include /etc/passwd'}")]
+    #[case::authorities(
+        "{tlsCA: {enabled: true, dir: '<< 1; include ../../etc', key: 'passwd >>'}}"
+    )]
+    #[case::certificates(
+        "{config.nats.tls: {enabled: true, secretName: s, dir: '<< 1', cert: 'x; include /etc/passwd >>'}}"
+    )]
+    #[case::template_of_configuration("{config.nats.port: \"4222\\n00$include: /etc/passwd\"}")]
+    #[case::template_in_braces("{config.nats.port: '{a$include: /etc/passwd}'}")]
+    #[case::template_of_an_object(
+        "{container.image.tag: \"2\\n  securityContext: {privileged: true}\"}"
+    )]
+    #[case::template_on_one_line("{promExporter.port: '1, hostPort: 22'}")]
     #[case::raw_include_in_a_key("{config.merge: {'<< include /etc/passwd >>': 1}}")]
     fn what_reaches_beyond_the_exchange_is_refused(#[case] values: &str) {
         assert!(is_refused(values));
@@ -210,6 +321,19 @@ mod tests {
         "{container.merge.env: [{name: A, valueFrom: {fieldRef: {apiVersion: v1, fieldPath: metadata.name}}}]}"
     )]
     #[case("{podTemplate.patch: [{op: add, path: /spec/tolerations, value: []}]}")]
+    #[case(
+        "{config.merge: {max_payload: << 2MB >>, debug: << true >>, listen: '<< 0.0.0.0:4222 >>'}}"
+    )]
+    #[case("{config.cluster.port: << $PORT >>, config.merge.a: ['<< $B >>', 'x, {y}']}")]
+    #[case(
+        "{config.jetstream.fileStore: {maxSize: 1GB, pvc: {size: 10Gi, storageClassName: a-b}}}"
+    )]
+    #[case("{config.merge.accounts: {Büro: {users: [{user: a b}]}}}")]
+    #[case(
+        "{container.image: {repository: 'h:5000/nats', tag: 2.12.1-alpine}, tlsCA: {enabled: true, dir: /etc/ca, key: ca.crt}}"
+    )]
+    #[case("{container.ports.nats.hostPort: 4222}")]
+    #[case("{container.env: {A: \"a, {b}\\n\"}, container.merge.args: [-c, 'a; b']}")]
     fn what_stays_within_is_not(#[case] values: &str) {
         assert!(!is_refused(values));
     }
