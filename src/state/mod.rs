@@ -217,7 +217,7 @@ mod tests {
         drop(state.lock(Timestamp::UNIX_EPOCH).unwrap());
         let lock = folder.path().join(lock::FILE);
         let mode = fs::metadata(&lock).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o644, "everybody may see who works here");
+        assert_eq!(mode & 0o777, 0o600, "nobody else may take it");
         if rustix::process::geteuid().is_root() {
             State::open_as(folder.path(), true).unwrap();
             chown(&lock, Some(65534), None).unwrap();
