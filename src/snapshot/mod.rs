@@ -53,7 +53,8 @@ pub struct Snapshot<C = Seen<ClusterView>> {
 #[derive(Debug)]
 pub struct Recorded<'b> {
     file: &'b str,
-    bytes: &'b [u8],
+    /// Far more than what is taken from it, and gone before anything is planned.
+    bytes: Vec<u8>,
     rest: Snapshot<IgnoredAny>,
 }
 
@@ -169,8 +170,8 @@ impl Snapshot {
 
 impl<'b> Recorded<'b> {
     /// Reads a file; `file` is its name.
-    pub fn read(file: &'b str, bytes: &'b [u8]) -> Result<Self, SealError> {
-        let rest = sealed::open(Kind::Snapshot, file, bytes)?;
+    pub fn read(file: &'b str, bytes: Vec<u8>) -> Result<Self, SealError> {
+        let rest = sealed::open(Kind::Snapshot, file, &bytes)?;
         Ok(Self { file, bytes, rest })
     }
 
@@ -240,7 +241,7 @@ impl<'b> Recorded<'b> {
             let wanted = desired.exchanges.get(&id);
             wanted.is_some_and(|wanted| release.is_settled(wanted.digest.label()))
         };
-        let clusters = clusters::read(self.bytes, &settled).map_err(|_| SealError::Edited {
+        let clusters = clusters::read(&self.bytes, &settled).map_err(|_| SealError::Edited {
             file: self.file.to_owned(),
         })?;
         Ok(Observed {

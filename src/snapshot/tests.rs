@@ -30,7 +30,7 @@ fn picture(world: &Observed) -> Snapshot {
 /// As it is after a journey through a file; what git knows is the same.
 fn seen_again(desired: &Desired, world: &Observed) -> (Observed, Policy) {
     let text = picture(world).to_text().unwrap();
-    let snapshot = Recorded::read("world.json", text.as_bytes()).unwrap();
+    let snapshot = Recorded::read("world.json", text.clone().into_bytes()).unwrap();
     let policy = snapshot.policy(&BTreeSet::new());
     let again = Observed {
         proofs: world.proofs.clone(),
@@ -241,7 +241,7 @@ fn a_file_keeps_its_form() {
 #[test]
 fn an_old_picture_is_refused_and_so_is_one_of_tomorrow() {
     let text = picture(&observed([])).to_text().unwrap();
-    let snapshot = Recorded::read("world.json", text.as_bytes()).unwrap();
+    let snapshot = Recorded::read("world.json", text.clone().into_bytes()).unwrap();
     let hour = Duration::from_secs(3600);
     let at = |time: &str| snapshot.check_age(hour, time.parse().unwrap());
     assert_eq!(at("2026-01-01T12:59:59Z"), Ok(()));

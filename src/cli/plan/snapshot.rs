@@ -24,7 +24,7 @@ pub(super) async fn plan(
     } else {
         (place.to_owned(), file::read(Path::new(place))?)
     };
-    let snapshot = Recorded::read(&shown, &bytes)?;
+    let snapshot = Recorded::read(&shown, bytes)?;
     snapshot
         .check_age(args.max_age, Timestamp::now())
         .map_err(|error| Failure::new(4, error))?;
