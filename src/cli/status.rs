@@ -13,7 +13,6 @@ use crate::reason::Reason;
 use crate::report::json_text;
 use crate::snapshot::bounded;
 use crate::state::State;
-use crate::state::lock::Holder;
 use crate::status::{Status, table};
 
 /// How often `--watch` looks.
@@ -74,7 +73,8 @@ pub(super) async fn look(
     if let Some(url) = url {
         return Ok((true, fetch(url).await?));
     }
-    let (state, holder) = open(common)?;
+    let state = open(common)?;
+    let holder = state.holder();
     let status = state.read_status()?;
     // A daemon that cannot write it, on a full disk perhaps, still shows it.
     if let (None, Some(address)) = (&status, holder.as_ref().and_then(|holder| holder.status))
@@ -119,20 +119,18 @@ pub(super) async fn fetch(url: &Url) -> Result<Status, Failure> {
 
 /// The state folder and the status in it; settings that cannot be used do not matter.
 pub(super) fn read(common: &Common) -> Result<(State, Status), Failure> {
-    let (state, _) = open(common)?;
+    let state = open(common)?;
     let status = state.read_status()?;
     let status = status.ok_or_else(|| no_status(state.folder()))?;
     Ok((state, status))
 }
 
-fn open(common: &Common) -> Result<(State, Option<Holder>), Failure> {
+fn open(common: &Common) -> Result<State, Failure> {
     let folder = common.state_folder().ok_or_else(no_state)?;
     if !folder.exists() {
         return Err(no_status(&folder));
     }
-    let state = State::open(&folder)?;
-    let holder = state.holder();
-    Ok((state, holder))
+    Ok(State::open(&folder)?)
 }
 
 pub(super) fn no_state() -> Failure {
