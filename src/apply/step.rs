@@ -67,6 +67,11 @@ impl Task {
         }
     }
 
+    /// Whether a helm follows at once, which relies on what is read now.
+    pub fn precedes_helm(&self) -> bool {
+        self.todo.front().is_some_and(Effect::is_helm_write)
+    }
+
     fn ask(mut self, effect: Effect) -> (Self, Next) {
         self.asked = Some(effect.clone());
         (self, Next::Do(effect))

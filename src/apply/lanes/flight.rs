@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::field::{Empty, display};
 use tracing::{Instrument as _, Span};
 
+use super::slots::Slot;
 use super::{Progress, Shared, lock};
 use crate::apply::effect::{Effect, Reply, Why};
 use crate::apply::effects::Effects;
@@ -31,6 +32,8 @@ pub(super) struct Pilot<E> {
     pub(super) subject: Subject,
     pub(super) superseded: CancellationToken,
     pub(super) steps: Vec<StepTaken>,
+    /// Held from the reading before a helm to its end.
+    pub(super) slot: Option<Slot>,
 }
 
 /// A wait that is not over.
@@ -59,7 +62,7 @@ pub(super) async fn fly<E: Effects>(mut pilot: Pilot<E>) -> (Verdict, Vec<StepTa
                 pilot.shared.tell(Progress::Step(id.clone(), effect.word()));
                 span = tracing::info_span!("step", step = effect.word(), reason = Empty);
                 tracing::debug!(parent: &span, "begins");
-                pilot.perform(&effect).instrument(span.clone()).await
+                pilot.queue(&task, &effect).instrument(span.clone()).await
             }
             Next::Again(effect, pause, why) => {
                 let wait = waiting.get_or_insert_with(|| Waiting {
@@ -67,9 +70,10 @@ pub(super) async fn fly<E: Effects>(mut pilot: Pilot<E>) -> (Verdict, Vec<StepTa
                     asked: 0,
                 });
                 wait.asked += 1;
+                pilot.slot = None;
                 match pilot.pause(&effect, pause, why, wait).await {
                     Some(reply) => reply,
-                    None => pilot.perform(&effect).instrument(span.clone()).await,
+                    None => pilot.queue(&task, &effect).instrument(span.clone()).await,
                 }
             }
         });
@@ -106,6 +110,25 @@ impl<E: Effects> Pilot<E> {
         }
     }
 
+    /// Performs an effect, when it is its turn. The turn of a helm begins with the fence before it: what that has seen is
+    /// acted upon at once, however long the queue is.
+    async fn queue(&mut self, task: &Task, effect: &Effect) -> Reply {
+        let fences = *effect == Effect::Fence && task.precedes_helm();
+        if !fences && !effect.starts_helm() {
+            self.slot = None;
+        } else if self.slot.is_none() {
+            let shared = &self.shared;
+            let slot = tokio::select! {
+                slot = shared.slots.helm(&self.subject.id.cluster) => slot,
+                () = shared.cancel.cancelled() => return Reply::Cancelled,
+                // What puts a release back is not given up.
+                () = self.superseded.cancelled(), if !effect.is_helm_write() => return Reply::Cancelled,
+            };
+            self.slot = Some(slot);
+        }
+        self.perform(effect).await
+    }
+
     async fn perform(&mut self, effect: &Effect) -> Reply {
         let began = Instant::now();
         let reply = self.journalled(effect).await;
@@ -126,7 +149,7 @@ impl<E: Effects> Pilot<E> {
         reply
     }
 
-    async fn journalled(&self, effect: &Effect) -> Reply {
+    async fn journalled(&mut self, effect: &Effect) -> Reply {
         if self.shared.cancel.is_cancelled() {
             return Reply::Cancelled;
         }
@@ -160,7 +183,7 @@ impl<E: Effects> Pilot<E> {
     }
 
     /// Repeats what can simply be repeated. A helm whose end is not known is not: the step function looks first.
-    async fn retried(&self, effect: &Effect) -> Reply {
+    async fn retried(&mut self, effect: &Effect) -> Reply {
         let mut delays = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(500))
             .with_max_delay(Duration::from_secs(8))
@@ -183,7 +206,7 @@ impl<E: Effects> Pilot<E> {
         }
     }
 
-    async fn once(&self, effect: &Effect) -> Reply {
+    async fn once(&mut self, effect: &Effect) -> Reply {
         let shared = &self.shared;
         let desired = self.subject.desired.as_deref();
         let values = desired.map_or(&Value::Null, |desired| &desired.values);
@@ -195,13 +218,13 @@ impl<E: Effects> Pilot<E> {
             // From here it goes into journal, status, log and registry.
             reply.without_secrets(values)
         };
-        if !effect.starts_helm() {
+        let Some(slot) = self.slot.as_mut().filter(|_| effect.starts_helm()) else {
             return work.await;
-        }
-        let mut slot = tokio::select! {
-            slot = shared.slots.helm(&self.subject.id.cluster) => slot,
-            () = shared.cancel.cancelled() => return Reply::Cancelled,
         };
+        tokio::select! {
+            () = slot.start(&shared.slots) => {}
+            () = shared.cancel.cancelled() => return Reply::Cancelled,
+        }
         let began = Instant::now();
         let mut work = std::pin::pin!(work);
         let reply = match tokio::time::timeout(COMPUTES, &mut work).await {

@@ -32,7 +32,7 @@ struct Lane {
     restarts: Places,
 }
 
-/// A place for a helm.
+/// A place for a helm, first within its cluster and then among all.
 #[derive(Debug)]
 pub(super) struct Slot {
     /// Shared by all clusters; given back early by a helm that only waits.
@@ -41,6 +41,13 @@ pub(super) struct Slot {
 }
 
 impl Slot {
+    /// Waits until this helm may start.
+    pub(super) async fn start(&mut self, slots: &Slots) {
+        if self.all.is_none() {
+            self.all = Some(slots.all.take().await);
+        }
+    }
+
     /// A helm this old waits for its cluster and no longer computes: others may.
     pub(super) fn give_way(&mut self) {
         self.all = None;
@@ -69,18 +76,17 @@ impl Slots {
         lanes.helms = helms;
         lanes.restarts = restarts;
         for lane in lanes.clusters.values() {
-            lane.helms.resize(helms);
+            lane.helms.resize(self::lane(helms));
             lane.restarts.resize(restarts);
         }
     }
 
-    /// A place for a helm of this cluster. The cluster's own first: a cluster with a thousand tasks then competes with
-    /// no more than its few.
+    /// A place at the head of this cluster's queue. Its own first: a cluster with a thousand tasks then competes with no
+    /// more than its few.
     pub(super) async fn helm(&self, cluster: &ClusterId) -> Slot {
         let own = self.lane(cluster).helms.take().await;
-        let all = self.all.take().await;
         Slot {
-            all: Some(all),
+            all: None,
             _cluster: own,
         }
     }
@@ -97,11 +103,17 @@ impl Slots {
             .clusters
             .entry(cluster.clone())
             .or_insert_with(|| Lane {
-                helms: Places::new(helms),
+                helms: Places::new(self::lane(helms)),
                 restarts: Places::new(restarts),
             });
         lane.clone()
     }
+}
+
+/// What is fenced waits for no more than the helms that run: one more than those gets ready, so that none of their places
+/// is empty while the cluster is read.
+fn lane(helms: usize) -> usize {
+    helms + 1
 }
 
 fn counts(helms: usize, restarting: usize) -> (usize, usize) {

@@ -38,6 +38,7 @@ pub(super) async fn supervise<E: Effects>(
         subject,
         superseded,
         steps: Vec::new(),
+        slot: None,
     };
     let subject = pilot.subject.clone();
     let guard = Guard {

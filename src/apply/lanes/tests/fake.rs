@@ -42,6 +42,9 @@ pub(super) struct Fake {
     pub(super) dead: Mutex<Option<ClusterId>>,
     pub(super) running: AtomicUsize,
     pub(super) most: AtomicUsize,
+    /// Fenced, and their helm has not run.
+    pub(super) fenced: Mutex<BTreeSet<ExchangeId>>,
+    pub(super) most_fenced: AtomicUsize,
     pub(super) unready: Mutex<bool>,
     pub(super) refuse: Mutex<bool>,
     /// Somebody else may start effects, from this many of ours on.
@@ -53,6 +56,13 @@ impl Fake {
         let id = subject.id.clone();
         let mut releases = lock(&self.releases);
         let mut records = lock(&self.records);
+        let mut fenced = lock(&self.fenced);
+        if *effect == Effect::Fence {
+            fenced.insert(id.clone());
+            self.most_fenced.fetch_max(fenced.len(), Ordering::SeqCst);
+        } else {
+            fenced.remove(&id);
+        }
         match effect {
             Effect::Install { .. } | Effect::Upgrade { .. } if *lock(&self.refuse) => {
                 let mut why = Why::new(Reason::HelmFailed, format!("no {CANARY} here"));

@@ -84,3 +84,45 @@ async fn dependants_wait_for_what_is_held_or_unwell_and_go_on_after_it() {
     lanes.take_health(&ids[1], &Health::Ready);
     assert_eq!(pass(&with(Action::None)).await.result, OutcomeResult::Done);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_fenced_is_acted_upon_however_long_the_queue_is() {
+    let scene = Scene::new();
+    let ids: Vec<_> = (0..20)
+        .map(|number| id(&format!("east/ns/a{number}")))
+        .collect();
+    let (lanes, mut told) = scene.lanes(limits());
+    let (plan, desired) = plan(&scene.fake, &ids, true);
+    lanes.submit(&plan, &desired, 1, Retry::Everything);
+    lanes.idle().await;
+    assert_eq!(ended(&mut told).len(), ids.len());
+    assert_eq!(scene.fake.installs.load(Ordering::SeqCst), ids.len());
+    // Two helms run, and one more is ready to.
+    assert_eq!(scene.fake.most_fenced.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_plan_ends_what_waits_for_a_helm() {
+    let scene = Scene::new();
+    let ids: Vec<_> = (0..20)
+        .map(|number| id(&format!("east/ns/a{number}")))
+        .collect();
+    let (lanes, mut told) = scene.lanes(limits());
+    let (plan, mut desired) = plan(&scene.fake, &ids, true);
+    lanes.submit(&plan, &desired, 1, Retry::Everything);
+    while !matches!(told.recv().await.unwrap(), Progress::Ended(..)) {}
+    for id in &ids {
+        wanted_in(&mut desired, id).digest = Digest::of(b"newer");
+    }
+    lanes.submit(&plan, &desired, 2, Retry::Everything);
+    lanes.idle().await;
+    let ended = ended(&mut told);
+    let gave_way = ended
+        .values()
+        .filter(|outcome| outcome.result == OutcomeResult::Cancelled);
+    assert!(gave_way.count() >= 10, "{ended:#?}");
+    let installs = scene.fake.installs.load(Ordering::SeqCst);
+    let releases = lock(&scene.fake.releases).len();
+    assert_eq!(installs, releases);
+    assert!(installs <= 10, "{installs}");
+}
