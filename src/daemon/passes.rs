@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tracing::field::{Empty, display};
 use tracing::{Instrument as _, Span};
 
-use super::watch::{Daemon, SOON};
+use super::watch::{BUSY, Daemon, SOON};
 use crate::apply::effect::Why;
 use crate::apply::{Outcome, OutcomeResult, Progress, Verdict};
 use crate::id::ExchangeId;
@@ -189,7 +189,8 @@ impl Daemon<'_> {
                     outcome.result,
                     OutcomeResult::Done | OutcomeResult::Fenced | OutcomeResult::Cancelled
                 ) {
-                    self.activate(SOON);
+                    let more = !self.lanes.in_flight().is_empty();
+                    self.activate(if more { BUSY } else { SOON });
                 }
                 self.options.board.metrics.ended(&outcome);
                 self.comparing.end(&outcome);

@@ -38,6 +38,9 @@ use crate::status::Trouble;
 const BEAT: Duration = Duration::from_secs(1);
 /// How soon after something ended the next pass is made, so that several ends share one.
 pub(super) const SOON: Duration = Duration::from_millis(300);
+/// The same while more is under way: of a hundred that end one after the other, each would otherwise have a pass of its own,
+/// which takes from the helms what they need.
+pub(super) const BUSY: Duration = Duration::from_secs(1);
 /// How long what runs may take to end when we are told to stop; the unit's `TimeoutStopSec` is longer.
 const DRAIN: Duration = Duration::from_secs(100);
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::chart::ChartArchive;
 use crate::health::InForce;
 use crate::observe::observed::StoredRelease;
 
@@ -15,6 +16,8 @@ pub struct Held {
     pub(super) before: Option<(u32, Vec<InForce>)>,
     /// The digests of the configuration of the release under this uid, by pod; asked once.
     pub(super) digests: Option<(String, BTreeMap<String, String>)>,
+    /// The chart, looked at once.
+    pub(super) chart: Option<ChartArchive>,
     /// The release last decoded, under the uid of its Secret.
     pub(super) stored: Option<(String, Arc<StoredRelease>)>,
 }

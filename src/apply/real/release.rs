@@ -31,7 +31,9 @@ impl At<'_> {
     pub(super) async fn await_clear(&self) -> Performed {
         let memory = self.world.journal.memory(&self.subject.id);
         let mut objects = memory.leftover.map(|left| left.objects).unwrap_or_default();
-        if let Some(release) = self.release().await? {
+        // Of what is not there yet nothing is known; the fence sees whether that is still so.
+        let fresh = self.subject.entry.precondition.secret.is_none();
+        if !fresh && let Some(release) = self.release().await? {
             let stored = self.stored(&release).await?;
             let sets = stored.objects.iter();
             objects.extend(sets.filter(|one| one.kind == "StatefulSet").cloned());
@@ -200,8 +202,16 @@ impl At<'_> {
     }
 
     async fn chart(&self) -> Result<ChartArchive, Reply> {
+        let mut known = None;
+        self.hold(|held| known.clone_from(&held.chart));
+        if let Some(chart) = known.filter(|chart| chart.path.exists()) {
+            return Ok(chart);
+        }
         let fetched = self.world.charts.fetch(&self.desired()?.chart).await;
-        fetched.map_err(|error: ChartError| Reply::Blocked(Why::from_error(error.reason(), &error)))
+        let refused = |error: ChartError| Reply::Blocked(Why::from_error(error.reason(), &error));
+        let chart = fetched.map_err(refused)?;
+        self.hold(|held| held.chart = Some(chart.clone()));
+        Ok(chart)
     }
 
     fn target<'t>(&'t self, kubeconfig: &'t Path, folders: &'t crate::helm::Folders) -> Target<'t> {
