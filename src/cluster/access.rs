@@ -10,7 +10,7 @@ use axum::http::{HeaderValue, Request};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http_body_util::Limited;
-use kube::api::ObjectMeta;
+use kube::api::{GetParams, ListParams, ObjectMeta};
 use kube::client::{Body, ClientBuilder};
 use kube::config::{AuthInfo, ExecConfig};
 use kube::{Api, Client, Config};
@@ -172,14 +172,32 @@ impl Cluster {
     }
 
     /// GETs an object the client must not parse itself: it logs what it cannot parse, and this may be a Secret.
-    pub(super) async fn get_quietly<T: DeserializeOwned>(
+    pub(crate) async fn get_quietly<T: DeserializeOwned>(
         &self,
         path: &str,
         name: &str,
     ) -> Result<T, ClusterError> {
-        let request = kube::core::Request::new(path)
-            .get(name, &kube::api::GetParams::default())
-            .map_err(|error| self.unexpected(error))?;
+        let request = kube::core::Request::new(path);
+        let request = request.get(name, &GetParams::default());
+        self.read(request.map_err(|error| self.unexpected(error))?)
+            .await
+    }
+
+    /// The same of a list that comes as one.
+    pub(crate) async fn list_quietly<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        params: &ListParams,
+    ) -> Result<T, ClusterError> {
+        let request = kube::core::Request::new(path).list(params);
+        self.read(request.map_err(|error| self.unexpected(error))?)
+            .await
+    }
+
+    async fn read<T: DeserializeOwned>(
+        &self,
+        request: Request<Vec<u8>>,
+    ) -> Result<T, ClusterError> {
         let text = self
             .inner
             .client

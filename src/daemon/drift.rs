@@ -38,6 +38,7 @@ pub(super) struct Found {
 #[derive(Debug)]
 pub(super) struct Comparing {
     drifts: Arc<Drifts>,
+    /// Of the last round; none where nobody was to be compared.
     began: Option<Instant>,
     round: Option<JoinHandle<()>>,
     /// Those that were edited are compared beside the round.
@@ -74,7 +75,14 @@ impl Comparing {
 }
 
 impl Daemon<'_> {
-    /// The loop came round.
+    /// The loop came round. Whether anybody wants it after all is seen at the next pass.
+    pub(super) fn compare_again(&mut self) {
+        if self.comparing.began.is_some() || !self.comparing.edited.is_empty() {
+            self.compare_due();
+        }
+    }
+
+    /// Compares those whose time it is.
     pub(super) fn compare_due(&mut self) {
         let interval = self.equipment.settings.drift.interval;
         let idle =
@@ -85,10 +93,10 @@ impl Daemon<'_> {
             .is_none_or(|began| began.elapsed() >= interval);
         if is_due && idle(&comparing.round) {
             let targets = self.compared(|_| true);
+            self.comparing.began = (!targets.is_empty()).then(Instant::now);
             if !targets.is_empty() {
                 let count = u32::try_from(targets.len()).unwrap_or(u32::MAX);
                 let pause = (interval / count).min(LONGEST_PAUSE);
-                self.comparing.began = Some(Instant::now());
                 let round = ask(targets, pause, self.comparing.told.clone());
                 self.comparing.round = Some(tokio::spawn(round));
             }

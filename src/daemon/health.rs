@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use super::watch::Daemon;
 use crate::cluster::{Cluster, ClusterError};
@@ -61,7 +61,7 @@ impl Daemon<'_> {
             self.ask_health_of(settled);
         }
         self.ask_suspects();
-        self.compare_due();
+        self.compare_again();
         self.beat();
     }
 
@@ -118,12 +118,37 @@ impl Daemon<'_> {
     }
 }
 
+/// Turns to ask: so many in each second, one right after the other. To be woken for each of them would cost more than to
+/// ask it, for those who wait for months.
+struct Turns {
+    seconds: Interval,
+    budget: u32,
+    left: u32,
+}
+
+impl Turns {
+    fn new(budget: u32) -> Self {
+        let mut seconds = tokio::time::interval(Duration::from_secs(1));
+        seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            seconds,
+            budget: budget.max(1),
+            left: 0,
+        }
+    }
+
+    async fn next(&mut self) {
+        if self.left == 0 {
+            self.seconds.tick().await;
+            self.left = self.budget;
+        }
+        self.left -= 1;
+    }
+}
+
 /// Asks each in turn, `budget` a second, and tells the answers. A cluster that does not answer delays only itself.
 async fn ask(targets: Vec<Target>, budget: u32, known: Known, answers: UnboundedSender<Answer>) {
-    let pause = Duration::from_secs(1) / budget.max(1);
-    let mut turns = tokio::time::interval(pause);
-    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let turns = Mutex::new(turns);
+    let turns = Mutex::new(Turns::new(budget));
     let mut lanes: BTreeMap<ClusterId, Vec<Target>> = BTreeMap::new();
     for target in targets {
         lanes
@@ -133,7 +158,7 @@ async fn ask(targets: Vec<Target>, budget: u32, known: Known, answers: Unbounded
     }
     let each = lanes.into_values().map(|lane| async {
         for target in lane {
-            turns.lock().await.tick().await;
+            turns.lock().await.next().await;
             let (health, urls) = one(&target, &known).await;
             if answers.send((target.id, health, urls)).is_err() {
                 return;
@@ -223,6 +248,16 @@ mod tests {
 
     use super::*;
     use crate::cluster::tests::{connect, mount_absence, stored};
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_are_asked_in_a_second_than_there_is_budget_for() {
+        let began = Instant::now();
+        let mut turns = Turns::new(5);
+        for number in 0..50 {
+            turns.next().await;
+            assert_eq!(began.elapsed().as_secs(), number / 5);
+        }
+    }
 
     #[tokio::test]
     async fn a_release_is_decoded_once_for_as_long_as_it_stays() {

@@ -116,12 +116,7 @@ impl Ledger {
     /// What the record of a settled exchange should say and does not.
     fn outdated_state(&self, id: &ExchangeId) -> Option<Outdated> {
         let survey = self.survey.as_ref()?;
-        let mut entries = survey.plan.exchanges.iter();
-        let entry = entries.find(|entry| entry.id.as_ref() == Some(id))?;
         let wanted = survey.desired.exchanges.get(id)?;
-        if entry.action != Action::None {
-            return None;
-        }
         let condition = self.health.get(id)?;
         let state = match &condition.health {
             Health::Ready | Health::Limited => "ready",
@@ -135,7 +130,13 @@ impl Ledger {
         let instance = &survey.policy.instance;
         let said = self.stated.get(id).copied().or(record.mark("state"))?;
         let ours = record.mark("instance") == Some(instance.as_str());
-        (ours && said != state).then(|| Outdated {
+        if !ours || said == state {
+            return None;
+        }
+        // Last, as all are gone through for it.
+        let mut entries = survey.plan.exchanges.iter();
+        let entry = entries.find(|entry| entry.id.as_ref() == Some(id))?;
+        (entry.action == Action::None).then(|| Outdated {
             system_id: wanted.system_id.clone(),
             claim: Claim::on(instance, std::slice::from_ref(record)),
             state,

@@ -1,6 +1,7 @@
 //! Whether an exchange works: its `StatefulSet` is rolled out and NATS says so itself (design 4.5).
 
 mod judge;
+mod live;
 mod monitor;
 mod reload;
 mod rollout;
@@ -10,17 +11,15 @@ mod urls;
 
 use std::collections::BTreeMap;
 
-use futures::future::{join_all, try_join_all};
+use futures::future::try_join_all;
 use jiff::Timestamp;
-use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::Pod;
-use kube::Api;
 
-use crate::cluster::{Cluster, ClusterError, absent_is_none};
+use crate::cluster::{Cluster, ClusterError};
 use crate::id::{Namespace, ReleaseName};
 use crate::mask::{Masker, Secrets};
 use crate::observe::observed::StoredRelease;
 use crate::reason::Reason;
+use live::LivePod;
 use shape::Shape;
 
 pub use stored::stored;
@@ -155,13 +154,16 @@ async fn ask(cluster: &Cluster, target: &HealthTarget) -> Health {
             };
         }
     };
-    let checks = shapes.iter().map(|shape| check_one(cluster, target, shape));
-    join_all(checks)
-        .await
-        .into_iter()
-        .map(|outcome| outcome.unwrap_or_else(|error| unknown(&error)))
-        .max_by_key(Health::weight)
-        .unwrap_or(Health::Ready)
+    // The chart makes one; a few more are no reason to hold the state of a question for each.
+    let mut worst = Health::Ready;
+    for shape in shapes {
+        let found = check_one(cluster, target, shape).await;
+        let found = found.unwrap_or_else(|error| unknown(&error));
+        if found.weight() >= worst.weight() {
+            worst = found;
+        }
+    }
+    worst
 }
 
 fn unknown(error: &ClusterError) -> Health {
@@ -175,18 +177,13 @@ async fn check_one(
     target: &HealthTarget,
     shape: &Shape,
 ) -> Result<Health, ClusterError> {
-    let sets: Api<StatefulSet> = cluster.namespaced(&target.namespace);
-    let live = sets
-        .get(&shape.name)
-        .await
-        .map_err(|error| cluster.fail(&error));
-    let Some(live) = absent_is_none(live)? else {
+    let Some(live) = live::set(cluster, &target.namespace, shape).await? else {
         return Ok(Health::Waiting {
             reason: Reason::RollingOut,
             text: format!("StatefulSet {} is not there", shape.name),
         });
     };
-    let pods = rollout::pods(cluster, &target.namespace, shape, &live).await?;
+    let pods = live::pods(cluster, &target.namespace, shape, &live).await?;
     if let Some(behind) = rollout::behind(&live) {
         let why = rollout::hindrance(cluster, &target.namespace, &live, &pods).await;
         return Ok(Health::Waiting {
@@ -207,7 +204,7 @@ async fn ask_servers(
     cluster: &Cluster,
     target: &HealthTarget,
     shape: &Shape,
-    pods: &[Pod],
+    pods: &[LivePod],
 ) -> Result<Health, ClusterError> {
     let asked = pods
         .iter()

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Pod;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::HealthTarget;
+use super::live::LivePod;
 use super::shape::{Monitor, Shape};
 use crate::cluster::{Cluster, ClusterError, shorten};
 
@@ -93,10 +93,10 @@ pub(super) async fn ask(
     cluster: &Cluster,
     target: &HealthTarget,
     shape: &Shape,
-    pod: &Pod,
+    pod: &LivePod,
 ) -> Result<Server, ClusterError> {
     let mut server = Server {
-        pod: pod.metadata.name.clone().unwrap_or_default(),
+        pod: pod.metadata.name.clone(),
         ..Server::default()
     };
     let Some(monitor) = &shape.monitor else {
@@ -142,7 +142,7 @@ pub(super) fn base(target: &HealthTarget, monitor: &Monitor, pod: &str) -> Strin
     )
 }
 
-fn started(pod: &Pod, container: &str) -> Option<Timestamp> {
+fn started(pod: &LivePod, container: &str) -> Option<Timestamp> {
     let statuses = pod.status.as_ref()?.container_statuses.as_ref()?;
     let status = statuses.iter().find(|status| status.name == container)?;
     let running = status.state.as_ref()?.running.as_ref()?;

@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 
 use futures::future::try_join_all;
-use k8s_openapi::api::apps::v1::StatefulSet;
-use kube::Api;
 use serde::Deserialize;
 
 use super::HealthTarget;
+use super::live;
 use super::monitor::{base, get_json};
-use super::rollout;
 use super::shape::Shape;
-use crate::cluster::{Cluster, ClusterError, absent_is_none};
+use crate::cluster::{Cluster, ClusterError};
 use crate::observe::observed::{ServerStored, Stored, Unreadable};
 use crate::reason::Reason;
 
@@ -53,15 +51,11 @@ async fn of_set(
             "the servers' monitor is off (`config.monitor.enabled`), so they cannot be asked",
         ));
     };
-    let sets: Api<StatefulSet> = cluster.namespaced(&target.namespace);
-    let live = sets
-        .get(&shape.name)
-        .await
-        .map_err(|error| cluster.fail(&error));
-    let live = absent_is_none(live)
+    let live = live::set(cluster, &target.namespace, shape).await;
+    let live = live
         .map_err(failed)?
         .ok_or_else(|| unknown(&format!("StatefulSet {} is not there", shape.name)))?;
-    let pods = rollout::pods(cluster, &target.namespace, shape, &live)
+    let pods = live::pods(cluster, &target.namespace, shape, &live)
         .await
         .map_err(failed)?;
     // A server that was scaled away by hand keeps its volume and what is on it.
@@ -70,7 +64,7 @@ async fn of_set(
         let text = format!("{} of {wanted} servers run", pods.len());
         return Err(unknown(&text));
     }
-    let asked = pods.iter().filter_map(|pod| pod.metadata.name.as_deref());
+    let asked = pods.iter().map(|pod| pod.metadata.name.as_str());
     let answers = asked.map(|pod| async move {
         let path = format!("{}/jsz", base(target, monitor, pod));
         let jsz: Jsz = get_json(cluster, &path).await?;

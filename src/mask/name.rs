@@ -51,9 +51,10 @@ fn is_reference_key(key: &str) -> bool {
 fn is_secret_key(key: &str) -> bool {
     let key = key.to_lowercase().replace('-', "_");
     WORDS.iter().any(|word| key.contains(word))
-        || ENDS
-            .iter()
-            .any(|end| key == *end || key.ends_with(&format!("_{end}")))
+        || ENDS.iter().any(|end| {
+            let before = key.strip_suffix(end);
+            before.is_some_and(|before| before.is_empty() || before.ends_with('_'))
+        })
 }
 
 /// `env.SOMETHING_KEY`.

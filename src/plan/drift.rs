@@ -28,11 +28,14 @@ pub fn to_compare<'a>(
     });
     settled.filter_map(|entry| {
         let exchange = desired.exchanges.get(entry.id.as_ref()?)?;
+        // First, as few want it and all are asked each time the daemon's loop comes round.
+        if exchange.terms.sync_mode != SyncMode::ContinuousWithDriftDetection {
+            return None;
+        }
         let view = observed.clusters.get(&exchange.id.cluster)?.as_ref().ok()?;
         let release = view.releases.get(&release_key(&exchange.id))?;
-        let wants = exchange.terms.sync_mode == SyncMode::ContinuousWithDriftDetection;
-        (wants && release.is_settled(exchange.digest.label()))
-            .then_some((exchange.as_ref(), release))
+        let settled = release.is_settled(exchange.digest.label());
+        settled.then_some((exchange.as_ref(), release))
     })
 }
 

@@ -16,7 +16,8 @@ use super::error::SourceError;
 use super::library::open_exactly;
 use super::open::{Place, Source};
 
-/// Changes of files within this time are one activation: an editor writes in several steps.
+/// Changes of files within this time are one activation: an editor writes in several steps. As often is it looked whether
+/// the time is over: left to itself, the library looks four times as often, all day long.
 const FILES_SETTLE: Duration = Duration::from_millis(500);
 /// A ref moves in one step, and only to what is there.
 const REFS_SETTLE: Duration = Duration::from_millis(100);
@@ -83,7 +84,7 @@ impl Watch {
         settle: Duration,
         wake: impl DebounceEventHandler,
     ) -> Result<Self, SourceError> {
-        let debouncer = new_debouncer(settle, None, wake).map_err(wrong(&paths))?;
+        let debouncer = new_debouncer(settle, Some(settle), wake).map_err(wrong(&paths))?;
         let mut watch = Self {
             watcher: Watcher::Events(debouncer),
             paths,
@@ -98,8 +99,8 @@ impl Watch {
         wake: impl DebounceEventHandler,
     ) -> Result<Self, SourceError> {
         let config = notify::Config::default().with_poll_interval(POLL);
-        let debouncer =
-            new_debouncer_opt(settle, None, wake, NoCache::new(), config).map_err(wrong(&paths))?;
+        let debouncer = new_debouncer_opt(settle, Some(settle), wake, NoCache::new(), config)
+            .map_err(wrong(&paths))?;
         let mut watch = Self {
             watcher: Watcher::Polls(debouncer),
             paths,
