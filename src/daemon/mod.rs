@@ -5,6 +5,7 @@ mod drift;
 mod health;
 mod holds;
 mod ledger;
+mod pace;
 mod passes;
 mod record;
 mod reload;

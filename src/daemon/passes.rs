@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tracing::field::{Empty, display};
 use tracing::{Instrument as _, Span};
 
-use super::watch::{BUSY, Daemon, SOON};
+use super::watch::Daemon;
 use crate::apply::effect::Why;
 use crate::apply::{Outcome, OutcomeResult, Progress, Verdict};
 use crate::id::ExchangeId;
@@ -66,6 +66,7 @@ impl Daemon<'_> {
 
     pub(super) fn take_pass(&mut self, result: Result<Survey, PassError>) {
         self.ledger.count_try();
+        self.pace.pass = self.began.elapsed();
         self.show_pass(&result);
         let span = std::mem::replace(&mut self.span, Span::none());
         match result {
@@ -190,7 +191,7 @@ impl Daemon<'_> {
                     OutcomeResult::Done | OutcomeResult::Fenced | OutcomeResult::Cancelled
                 ) {
                     let more = !self.lanes.in_flight().is_empty();
-                    self.activate(if more { BUSY } else { SOON });
+                    self.activate(self.pace.before_pass(more));
                 }
                 self.options.board.metrics.ended(&outcome);
                 self.comparing.end(&outcome);

@@ -28,13 +28,14 @@ impl Daemon<'_> {
 
     /// The same for what is in no hurry.
     pub(super) fn status_due_within(&mut self, time: Duration) {
-        let due = Instant::now() + time;
+        let due = Instant::now() + self.pace.before_status(time);
         self.status_due = Some(self.status_due.map_or(due, |at| at.min(due)));
     }
 
     /// Writes the status.
     pub(super) fn write_status(&mut self) {
         self.status_due = None;
+        let began = Instant::now();
         let in_flight = self.lanes.in_flight();
         let refusals = self.session.journal.refusals().into_iter();
         let retries = refusals.filter_map(|(id, refused)| Some((id, refused.until?)));
@@ -64,6 +65,7 @@ impl Daemon<'_> {
             text
         });
         board.show(|seen| seen.unwritten = unwritten);
+        self.pace.status = began.elapsed();
     }
 
     /// The loop came round.

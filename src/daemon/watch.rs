@@ -17,6 +17,7 @@ use super::changes::{Stir, Watches};
 use super::drift::Comparing;
 use super::health::{Answer, Known};
 use super::holds::Holds;
+use super::pace::{Pace, SOON};
 use super::record::Stated;
 use super::requests::Again;
 use super::service::Service;
@@ -36,11 +37,6 @@ use crate::status::Trouble;
 
 /// How often the loop comes round when nothing happens.
 const BEAT: Duration = Duration::from_secs(1);
-/// How soon after something ended the next pass is made, so that several ends share one.
-pub(super) const SOON: Duration = Duration::from_millis(300);
-/// The same while more is under way: of a hundred that end one after the other, each would otherwise have a pass of its own,
-/// which takes from the helms what they need.
-pub(super) const BUSY: Duration = Duration::from_secs(1);
 /// How long what runs may take to end when we are told to stop; the unit's `TimeoutStopSec` is longer.
 const DRAIN: Duration = Duration::from_secs(100);
 
@@ -84,6 +80,7 @@ pub(super) struct Daemon<'a> {
     pub(super) service: Service,
     pub(super) reload_asked: bool,
     pub(super) status_due: Option<Instant>,
+    pub(super) pace: Pace,
     pub(super) watches: Watches,
     pub(super) stir: Option<Stir>,
     pub(super) comparing: Comparing,
@@ -162,6 +159,7 @@ pub async fn run(
         service: Service::new(),
         reload_asked: false,
         status_due: None,
+        pace: Pace::default(),
         watches: Watches::new(told_change),
         stir: None,
         comparing: Comparing::new(drifts, told_drift),

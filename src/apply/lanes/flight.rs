@@ -11,7 +11,7 @@ use tracing::field::{Empty, display};
 use tracing::{Instrument as _, Span};
 
 use super::slots::Slot;
-use super::{Progress, Shared, lock};
+use super::{Progress, QUEUED, Shared, lock};
 use crate::apply::effect::{Effect, Reply, Why};
 use crate::apply::effects::Effects;
 use crate::apply::outcome::{StepTaken, Verdict};
@@ -117,13 +117,17 @@ impl<E: Effects> Pilot<E> {
         if !fences && !effect.starts_helm() {
             self.slot = None;
         } else if self.slot.is_none() {
-            let shared = &self.shared;
+            let (shared, id) = (&self.shared, &self.subject.id);
+            let slot = or_tell(shared.slots.helm(&id.cluster), || {
+                shared.show(id, Some(QUEUED), None);
+            });
             let slot = tokio::select! {
-                slot = shared.slots.helm(&self.subject.id.cluster) => slot,
+                slot = slot => slot,
                 () = shared.cancel.cancelled() => return Reply::Cancelled,
                 // What puts a release back is not given up.
                 () = self.superseded.cancelled(), if !effect.is_helm_write() => return Reply::Cancelled,
             };
+            shared.show(id, Some(effect.word()), None);
             self.slot = Some(slot);
         }
         self.perform(effect).await

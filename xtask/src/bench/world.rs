@@ -117,7 +117,14 @@ impl World {
         let config = folder.path().join("config.yaml");
         let source = repository.path.to_string_lossy();
         let more = format!("policy: {{max_restarting: 0, halt_after: 0}}\n{HEALTH}");
-        let settings = settings(servers, size, &source, &helms.path, folder.path(), &more)?;
+        let settings = settings(
+            servers,
+            size,
+            &source,
+            (&servers.fleet.chart(), &helms.path),
+            folder.path(),
+            &more,
+        )?;
         std::fs::write(&config, &settings)?;
         let world = Self {
             repository,
@@ -276,13 +283,13 @@ pub(super) fn settings(
     servers: &Servers,
     size: &Size,
     source: &str,
-    helm: &Path,
+    (chart, helm): (&Path, &Path),
     folder: &Path,
     more: &str,
 ) -> Result<String> {
     let mut text = format!(
         "source: {{url: {source}}}\nchart: {{repository: {}}}\nhelm: {{path: {}}}\nstate: {}\nlisten: {{status: '127.0.0.1:0', registry: '127.0.0.1:0'}}\n{more}clusters:\n",
-        servers.fleet.chart().display(),
+        chart.display(),
         helm.display(),
         folder.join("state").display(),
     );

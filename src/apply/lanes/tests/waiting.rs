@@ -111,6 +111,8 @@ async fn a_newer_plan_ends_what_waits_for_a_helm() {
     let (plan, mut desired) = plan(&scene.fake, &ids, true);
     lanes.submit(&plan, &desired, 1, Retry::Everything);
     while !matches!(told.recv().await.unwrap(), Progress::Ended(..)) {}
+    let queued = lanes.in_flight().into_values().filter(InFlight::is_waiting);
+    assert!(queued.count() >= 10);
     for id in &ids {
         wanted_in(&mut desired, id).digest = Digest::of(b"newer");
     }

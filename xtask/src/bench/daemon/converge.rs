@@ -181,7 +181,13 @@ impl<'a> Ground<'a> {
     /// The values of each kind, as natsx-sync gives them to helm.
     fn write_values(&self) -> Result<()> {
         let size = size(KINDS, "values".to_owned());
-        let place = Place::make(self.servers, &self.host, &size, self.folder.path())?;
+        let place = Place::make(
+            self.servers,
+            &self.host,
+            &size,
+            &self.chart,
+            self.folder.path(),
+        )?;
         place.commit(&size)?;
         for exchange in size.all() {
             let source = place.repository.url_file();
@@ -228,7 +234,13 @@ impl<'a> Ground<'a> {
 
     /// A daemon that finds nothing, and then all of them.
     fn natsx(&self, size: &Size, interrupt: &Interrupt) -> Result<Took> {
-        let place = Place::make(self.servers, &self.host, size, self.folder.path())?;
+        let place = Place::make(
+            self.servers,
+            &self.host,
+            size,
+            &self.chart,
+            self.folder.path(),
+        )?;
         let daemon = Daemon::start(&mut place.run(self.program), &place.folder, interrupt)?;
         daemon.until("the first pass is over", |daemon| {
             daemon.status().passes > 0

@@ -23,6 +23,7 @@ impl Place {
         servers: &Servers,
         host: &GitHost,
         size: &Size,
+        chart: &Path,
         folder: &Path,
     ) -> Result<Self> {
         let folder = folder.join(&size.prefix);
@@ -34,7 +35,7 @@ impl Place {
         let helm = &servers.fleet.tools().helm3;
         let source = repository.url_file();
         let more = "policy: {max_restarting: 0}\n";
-        let settings = settings(servers, size, &source, helm, &folder, more)?;
+        let settings = settings(servers, size, &source, (chart, helm), &folder, more)?;
         let config = folder.join("config.yaml");
         std::fs::write(&config, settings)?;
         make_namespaces(servers, size)?;
