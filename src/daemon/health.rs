@@ -34,7 +34,7 @@ impl Daemon<'_> {
     pub(super) fn ask_health(&mut self) {
         let unasked: Vec<_> = self
             .ledger
-            .settled()
+            .released()
             .into_iter()
             .filter(|id| self.ledger.is_unasked(id))
             .collect();
@@ -56,9 +56,9 @@ impl Daemon<'_> {
     /// The loop came round: those that are as wanted are asked at their interval.
     pub(super) fn come_round(&mut self) {
         if self.asked.elapsed() > self.equipment.settings.health.interval && !self.is_asking() {
-            let settled = self.ledger.settled();
-            self.known.keep(&settled);
-            self.ask_health_of(settled);
+            let released = self.ledger.released();
+            self.known.keep(&released);
+            self.ask_health_of(released);
         }
         self.ask_suspects();
         self.compare_again();
@@ -67,7 +67,7 @@ impl Daemon<'_> {
 
     /// One that somebody named. What it said before counts no more. One in flight is asked there.
     pub(super) fn ask_health_again(&mut self, id: &ExchangeId) {
-        if self.lanes.is_flying(id) || !self.ledger.settled().contains(id) {
+        if self.lanes.is_flying(id) || !self.ledger.released().contains(id) {
             return;
         }
         self.ledger.doubt_health(id);
@@ -82,8 +82,8 @@ impl Daemon<'_> {
             return;
         }
         let mut ids = std::mem::take(&mut self.suspects);
-        let settled: BTreeSet<_> = self.ledger.settled().into_iter().collect();
-        ids.retain(|id| settled.contains(id) && !self.lanes.is_flying(id));
+        let released: BTreeSet<_> = self.ledger.released().into_iter().collect();
+        ids.retain(|id| released.contains(id) && !self.lanes.is_flying(id));
         let targets = self.targets(ids);
         let budget = self.equipment.settings.health.budget;
         let asking = ask(targets, budget, self.known.clone(), self.answers.clone());

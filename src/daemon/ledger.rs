@@ -111,8 +111,10 @@ impl Ledger {
             held.into_iter()
                 .filter(|(_, outcome)| outcome.result != OutcomeResult::Unchanged),
         );
-        self.health
-            .retain(|id, _| survey.desired.exchanges.contains_key(id));
+        self.health.retain(|id, _| {
+            let stays = planned.contains(id) && release_of(&survey.observed, id).is_some();
+            stays || survey.desired.exchanges.contains_key(id)
+        });
         self.stated.clear();
         self.survey = Some(survey);
     }
@@ -181,8 +183,9 @@ impl Ledger {
         self.stated.insert(id, state);
     }
 
-    /// Exchanges that are released as wanted: those whose health is worth asking.
-    pub fn settled(&self) -> Vec<ExchangeId> {
+    /// Exchanges that are released and are to stay, as wanted or not: those whose health is worth asking. A file that is
+    /// broken says nothing of the servers that run.
+    pub fn released(&self) -> Vec<ExchangeId> {
         let Some(survey) = &self.survey else {
             return Vec::new();
         };
@@ -190,7 +193,7 @@ impl Ledger {
             .plan
             .exchanges
             .iter()
-            .filter(|entry| entry.action == Action::None)
+            .filter(|entry| !matches!(entry.action, Action::Uninstall | Action::Deregister))
             .filter_map(|entry| entry.id.clone())
             .filter(|id| release_of(&survey.observed, id).is_some())
             .collect()

@@ -180,7 +180,10 @@ async fn check_one(
     let Some(live) = live::set(cluster, &target.namespace, shape).await? else {
         return Ok(Health::Waiting {
             reason: Reason::RollingOut,
-            text: format!("StatefulSet {} is not there", shape.name),
+            text: format!(
+                "StatefulSet {} is not there: the next change of the exchange makes it anew, as drift detection does by itself",
+                shape.name
+            ),
         });
     };
     let pods = live::pods(cluster, &target.namespace, shape, &live).await?;

@@ -27,6 +27,9 @@ pub struct Observed {
     pub renders: BTreeMap<ExchangeId, Render>,
     /// What `JetStream` stores, as the running servers say: of exchanges whose change may lose it.
     pub stored: BTreeMap<ExchangeId, Result<Stored, Unreadable>>,
+    /// `StatefulSet`s of the release that are gone from the cluster, by name: of exchanges whose change needs them made anew.
+    /// A person took them away for that, and left the pods.
+    pub gone_sets: BTreeMap<ExchangeId, BTreeSet<String>>,
     /// How single objects differ from their release: of exchanges that want to know, as far as they were asked.
     pub drifts: BTreeMap<ExchangeId, Result<Drift, Unreadable>>,
     /// What a picture of the world leaves out; nothing in a live view.

@@ -15,6 +15,7 @@ use crate::observe::observed::{
     Ancestry, Hidden, Observed, ReleaseKey, Render, Stored, StoredRelease, Unreadable,
 };
 use crate::observe::{DEADLINE, compare_all, observe};
+use crate::pass::gone::gone_sets;
 use crate::pass::{Equipment, Knowledge, PassError, Programs, identity, proofs};
 use crate::plan::action::Plan;
 use crate::plan::policy::Policy;
@@ -95,6 +96,10 @@ pub async fn survey(
     if is_news {
         plan = crate::plan::plan(&read.desired, &observed, &policy, now);
     }
+    observed.gone_sets = gone_sets(equipment, &observed, &plan).await;
+    if !observed.gone_sets.is_empty() {
+        plan = crate::plan::plan(&read.desired, &observed, &policy, now);
+    }
     Ok(Survey {
         desired: read.desired,
         observed,
@@ -128,6 +133,7 @@ pub(super) async fn look(
         proofs: BTreeMap::new(),
         ancestry: BTreeMap::new(),
         renders: BTreeMap::new(),
+        gone_sets: BTreeMap::new(),
         stored: BTreeMap::new(),
         drifts: BTreeMap::new(),
         hidden: Hidden::default(),

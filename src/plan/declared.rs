@@ -215,7 +215,9 @@ impl Case<'_> {
             return held.hold(entry);
         }
         if let Some(stored) = stored {
-            if let Err(held) = foresee(entry, stored, &self.exchange.values, self.render()) {
+            let gone = self.scene.observed.gone_sets.get(&self.exchange.id);
+            let (values, render) = (&self.exchange.values, self.render());
+            if let Err(held) = foresee(entry, stored, values, render, gone) {
                 return held.hold(entry);
             }
             let risks = risks(&stored.values, &self.exchange.values);

@@ -1,5 +1,7 @@
 //! What a change does to running servers: from renderings where there are any, else from the values.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::action::{Effect, EffectsFrom, PlannedExchange, ValueChange};
@@ -7,7 +9,7 @@ use super::jetstream::lowered_limits;
 use super::reach::{self, Reach};
 use super::scene::Held;
 use super::stateful::{
-    self, PROCEDURE, has_jetstream, immutable_change, immutable_value, is_on, template_changes,
+    self, has_jetstream, immutable_change, immutable_value, is_on, procedure, template_changes,
 };
 use crate::diagnostic::Diagnostic;
 use crate::observe::observed::{Render, Rendered, StoredRelease};
@@ -19,24 +21,33 @@ pub(super) fn foresee(
     stored: &StoredRelease,
     wanted: &Value,
     render: Option<&Render>,
+    gone: Option<&BTreeSet<String>>,
 ) -> Result<(), Held> {
+    // What is gone is made anew, and may be as it likes; its pods are taken over, and replaced.
+    let left = gone.map(|gone| without(stored, gone));
+    let remade = left.is_some();
+    let servers = stateful::replicas(&stored.stateful_sets);
+    let stored = left.as_ref().unwrap_or(stored);
     let foreseen = match render {
         Some(Render::Rendered(rendered)) => computed(entry, stored, rendered),
         Some(Render::Missing(why)) => {
             let text = format!("; effects estimated: {why}");
             entry.text.push_str(&text);
-            estimated(entry, stored, wanted)
+            estimated(entry, stored, wanted, remade)
         }
-        Some(Render::Refused(_)) | None => estimated(entry, stored, wanted),
+        Some(Render::Refused(_)) | None => estimated(entry, stored, wanted, remade),
     };
     let Foreseen {
-        reach,
+        mut reach,
         loads,
-        servers: (before, after),
+        servers: (mut before, after),
     } = foreseen.map_err(|field| {
         entry.effects = vec![Effect::RecreatesStatefulset];
-        immutable(&field)
+        immutable(entry, &field)
     })?;
+    if remade {
+        (reach, before) = (Reach::Pods, servers);
+    }
     entry.count_servers(before, after);
     let mut effects = Vec::new();
     match reach {
@@ -109,9 +120,10 @@ fn estimated(
     entry: &mut PlannedExchange,
     stored: &StoredRelease,
     wanted: &Value,
+    remade: bool,
 ) -> Result<Foreseen, String> {
     entry.effects_from = Some(EffectsFrom::Table);
-    if let Some(path) = immutable_value(&stored.values, wanted) {
+    if let Some(path) = immutable_value(&stored.values, wanted).filter(|_| !remade) {
         return Err(path.to_owned());
     }
     let changes = entry
@@ -137,11 +149,26 @@ fn estimated(
     })
 }
 
-fn immutable(field: &str) -> Held {
+fn immutable(entry: &PlannedExchange, field: &str) -> Held {
+    let (namespace, release) = match &entry.id {
+        Some(id) => (id.namespace.as_str(), id.release.as_str()),
+        None => ("NAMESPACE", "NAME"),
+    };
+    // A rendered field comes with the name of its set; where only values are known, the chart names it like the release.
+    let set = field.split_once(" spec.").map_or(release, |(set, _)| set);
+    let procedure = procedure(namespace, set);
     Held::blocked(
         Reason::StatefulSetImmutable,
-        format!("{field} cannot change on a live release: {PROCEDURE}"),
+        format!("{field} cannot change on a live release: {procedure}"),
     )
+}
+
+/// The same release without these sets.
+fn without(stored: &StoredRelease, gone: &BTreeSet<String>) -> StoredRelease {
+    let mut left = stored.clone();
+    left.stateful_sets
+        .retain(|set| !gone.contains(stateful::name_of(set)));
+    left
 }
 
 fn not_loaded(entry: &PlannedExchange) -> Diagnostic {

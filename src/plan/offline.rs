@@ -124,7 +124,7 @@ fn changed(old: &DesiredExchange, exchange: &DesiredExchange) -> PlannedExchange
         StepKind::WaitReady,
         StepKind::Register,
     ];
-    match foresee(&mut entry, &released(old), &exchange.values, None) {
+    match foresee(&mut entry, &released(old), &exchange.values, None, None) {
         Ok(()) => keep_to_terms(exchange, &mut entry),
         Err(held) => held.hold(&mut entry),
     }

@@ -16,8 +16,13 @@ const MUTABLE: [&str; 7] = [
 ];
 
 /// What to do by hand where a StatefulSet has to be made anew.
-pub(super) const PROCEDURE: &str = "expand the claims first if only their size grows, \
-    then `kubectl delete statefulset NAME --cascade=orphan` (pods and volumes stay), then `natsx-sync reconcile`";
+pub(super) fn procedure(namespace: &str, set: &str) -> String {
+    format!(
+        "expand the claims first if only their size grows, then `kubectl -n {namespace} delete statefulset {set} --cascade=orphan` \
+         (pods and volumes stay) and `natsx-sync reconcile`, which makes it anew; a pod whose volumes come or go Kubernetes does \
+         not replace: delete those one after the other then"
+    )
+}
 
 /// The first field that differs and may not, as `NAME spec.FIELD`.
 pub(super) fn immutable_change(old: &[Value], new: &[Value]) -> Option<String> {
@@ -160,7 +165,7 @@ fn is_equal(one: Option<&Value>, other: Option<&Value>) -> bool {
     }
 }
 
-fn name_of(set: &Value) -> &str {
+pub(super) fn name_of(set: &Value) -> &str {
     at(set, &["metadata", "name"])
         .and_then(Value::as_str)
         .unwrap_or_default()

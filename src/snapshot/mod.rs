@@ -250,6 +250,7 @@ impl<'b> Recorded<'b> {
             proofs: BTreeMap::new(),
             ancestry: BTreeMap::new(),
             renders: BTreeMap::new(),
+            gone_sets: BTreeMap::new(),
             stored: BTreeMap::new(),
             drifts: BTreeMap::new(),
             hidden: self.rest.hidden,

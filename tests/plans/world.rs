@@ -151,6 +151,7 @@ pub(crate) fn build(fixture: &Fixture, desired: &Desired, released: &Desired) ->
         proofs: BTreeMap::new(),
         ancestry: BTreeMap::new(),
         renders: BTreeMap::new(),
+        gone_sets: BTreeMap::new(),
         stored: BTreeMap::new(),
         drifts: BTreeMap::new(),
         hidden: Hidden::default(),

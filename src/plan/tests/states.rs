@@ -1,5 +1,7 @@
 //! Declared exchanges: states of a release and what is done.
 
+use std::collections::BTreeSet;
+
 use rstest::rstest;
 use serde_json::json;
 
@@ -8,7 +10,7 @@ use crate::exchange::desired::{BrokenFile, SecretKey, Suspend, SyncMode};
 use crate::observe::observed::{
     Ancestry, Observed, Record, ReleaseStatus as S, Render, Rendered, Unreadable,
 };
-use crate::plan::action::{Effect, EffectsFrom, StepKind};
+use crate::plan::action::{Action, Effect, EffectsFrom, StepKind};
 use crate::plan::plan;
 use crate::plan::policy::Policy;
 use crate::reason::Reason;
@@ -180,6 +182,24 @@ fn volumes_of_a_live_release_do_not_change() {
         verdict(&wanted, &world, &Policy::default(), "orders"),
         "blocked StatefulSetImmutable"
     );
+    // A person took it away, as they were told, and left the pods.
+    let gone = BTreeSet::from(["orders".to_owned()]);
+    world.gone_sets.insert(id("orders"), gone);
+    let planned = plan(&wanted, &world, &Policy::default(), now());
+    let planned = &planned.exchanges[0];
+    assert_eq!(
+        (planned.action, planned.effects.as_slice()),
+        (Action::Upgrade, [Effect::RestartsPods].as_slice())
+    );
+    let estimated = world.renders.remove(&id("orders"));
+    assert_eq!(
+        verdict(&wanted, &world, &Policy::default(), "orders"),
+        "upgrade ValuesChanged"
+    );
+    world
+        .renders
+        .extend(estimated.map(|render| (id("orders"), render)));
+    world.gone_sets.clear();
     world.renders.insert(id("orders"), render("1Gi"));
     assert_eq!(
         verdict(&wanted, &world, &Policy::default(), "orders"),

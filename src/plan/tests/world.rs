@@ -116,6 +116,7 @@ pub(crate) fn observed<'a>(exchanges: impl IntoIterator<Item = &'a DesiredExchan
         proofs: BTreeMap::new(),
         ancestry: BTreeMap::new(),
         renders: BTreeMap::new(),
+        gone_sets: BTreeMap::new(),
         stored: BTreeMap::new(),
         drifts: BTreeMap::new(),
         hidden: Hidden::default(),
