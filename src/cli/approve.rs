@@ -67,6 +67,15 @@ fn approve_removals(
     output: &Output,
 ) -> Result<(), Failure> {
     let (state, status) = super::status::read(common)?;
+    // What nobody wants to remove would be let go by the next slip, within the hour.
+    for id in &ids {
+        let mut entries = status.exchanges.iter();
+        let entry = entries.find(|entry| entry.id.as_ref() == Some(id));
+        if entry.is_none_or(|entry| entry.needs.is_none()) {
+            let text = "nothing holds a removal of it back; approve it when `natsx-sync status` shows that";
+            return Err(Failure::new(7, anyhow!("{id}: {text}")));
+        }
+    }
     let state = State::open_to_write(state.folder())?;
     let now = Timestamp::now();
     let approval = Approval {

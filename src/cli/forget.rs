@@ -1,5 +1,7 @@
 //! `forget`: a cluster that is no longer in the inventory leaves nothing behind on this host.
 
+use std::path::Path;
+
 use super::{Common, Done, Failure, Output};
 use crate::id::ClusterId;
 use crate::state::State;
@@ -20,6 +22,16 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
         )));
     }
     let folder = settings.state.ok_or_else(super::status::no_state)?;
+    if settings.clusters.is_empty() {
+        return Err(Failure::from(anyhow::anyhow!(
+            "no inventory is named, so nobody knows whether {id} has left it: give --config or --kubeconfig as for `run`"
+        )));
+    }
+    if serves(&folder, id)? {
+        return Err(Failure::from(anyhow::anyhow!(
+            "the daemon that runs works on {id}: it has other settings than these (--config, --kubeconfig)"
+        )));
+    }
     if !State::open_to_write(&folder)?.forget_cluster(id)? {
         return Err(Failure::new(
             7,
@@ -30,4 +42,18 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
         "{id} is forgotten; its releases and its records in the registry stay as they are"
     ));
     Ok(0)
+}
+
+/// Whether a daemon runs there that tells of the cluster.
+fn serves(folder: &Path, id: &ClusterId) -> Result<bool, Failure> {
+    let state = State::open(folder)?;
+    let (Some(_), Some(status)) = (state.holder(), state.read_status()?) else {
+        return Ok(false);
+    };
+    let mut ids = status
+        .exchanges
+        .iter()
+        .filter_map(|entry| entry.id.as_ref());
+    let mut unread = status.unreadable.iter();
+    Ok(ids.any(|one| one.cluster == *id) || unread.any(|one| one.cluster.as_ref() == Some(id)))
 }

@@ -78,7 +78,7 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
                         output.say("ready");
                         return Ok(0);
                     }
-                    Verdict::Hopeless(text) => return Err(Failure::new(1, anyhow!(text))),
+                    Verdict::Hopeless(code, text) => return Err(Failure::new(code, anyhow!(text))),
                     Verdict::Waiting(text) => text,
                 }
             }

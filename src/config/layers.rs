@@ -174,7 +174,7 @@ fn apply_flags(
     for (id, file) in &overrides.kubeconfigs {
         let (id, context) = if let Some(id) = id {
             // What was typed is not there for later: a slip would make a cluster that never answers.
-            std::fs::metadata(file).map_err(|source| ConfigError::Read {
+            std::fs::metadata(file).map_err(|source| ConfigError::Kubeconfig {
                 path: file.clone(),
                 source,
             })?;
@@ -204,13 +204,13 @@ fn apply_flags(
 }
 
 fn current_context(file: &Path) -> Result<String, ConfigError> {
-    let text = std::fs::read_to_string(file).map_err(|source| ConfigError::Read {
+    let text = std::fs::read_to_string(file).map_err(|source| ConfigError::Kubeconfig {
         path: file.to_owned(),
         source,
     })?;
-    let value: Value = serde_yaml::from_str(&text).map_err(|_| ConfigError::File {
-        path: file.to_owned(),
-        text: "no kubeconfig (not YAML)".to_owned(),
+    let value: Value = serde_yaml::from_str(&text).map_err(|_| ConfigError::Value {
+        origin: format!("--kubeconfig {}", file.display()),
+        text: "it is no kubeconfig (not YAML)".to_owned(),
     })?;
     value
         .get("current-context")

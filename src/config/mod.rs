@@ -25,6 +25,14 @@ pub enum ConfigError {
         /// The system's error.
         source: std::io::Error,
     },
+    /// A file named by `--kubeconfig` could not be read.
+    #[error("--kubeconfig: cannot read {path}; it takes FILE, or ID=FILE")]
+    Kubeconfig {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
     /// The file is not what is expected; the text has line, column and snippet.
     #[error("settings {path} are not usable:\n{text}")]
     File {

@@ -1,4 +1,4 @@
-//! `wait` beside a daemon that is played: it holds the state folder and has left a status.
+//! Commands beside a daemon that is played: it holds the state folder and has left a status.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
@@ -94,12 +94,14 @@ fn nobody_waits_for_what_cannot_come() {
     let ready = [
         ("us/ns/nats-first", "ready"),
         ("us/ns/nats-held", "blocked"),
+        ("us/ns/nats-later", "suspended"),
     ];
     status(folder.path(), Some(&ids[0]), true, &ready);
-    let cases: [(&[&str], i32, &str); 4] = [
+    let cases: [(&[&str], i32, &str); 5] = [
         (&["--commit", "deadbeef"], 1, "no commit deadbeef"),
         (&["nats-frist"], 7, "us/ns/nats-first is there"),
-        (&["nats-held"], 1, "is blocked"),
+        (&["nats-held"], 3, "is blocked"),
+        (&["nats-later"], 3, "natsx-sync why us/ns/nats-later"),
         (&["nats-first"], 0, "ready"),
     ];
     for (arguments, code, word) in cases {
@@ -116,6 +118,39 @@ fn nobody_waits_for_what_cannot_come() {
     assert_eq!(ended, Some(1), "{said}");
     assert!(said.contains("no daemon runs"), "{said}");
     assert!(took < Duration::from_secs(8), "{took:?}");
+}
+
+#[test]
+fn only_what_is_held_back_is_approved_and_only_what_nobody_works_on_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("kubeconfig"), "{}").unwrap();
+    let daemon = daemon(folder);
+    status(folder, None, true, &[("us/ns/nats-first", "ready")]);
+    let told = |words: &[&str]| {
+        let done = natsx(folder, &[words, &["--state", "state"]].concat());
+        (done.status.code(), text(&done.stderr))
+    };
+    let (code, said) = told(&["approve", "nats-first"]);
+    assert_eq!(code, Some(7), "{said}");
+    assert!(
+        said.contains("nothing holds a removal of it back"),
+        "{said}"
+    );
+    assert!(!folder.join("state/approvals").exists());
+
+    let elsewhere = ["--kubeconfig", "eu=kubeconfig"];
+    for (more, word) in [(&[][..], "no inventory"), (&elsewhere[..], "works on us")] {
+        let (code, said) = told(&[&["forget", "us"], more].concat());
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains(word), "{said}");
+    }
+    drop(daemon);
+    let (code, said) = told(&[&["forget", "us"][..], &elsewhere[..]].concat());
+    assert_eq!(code, Some(7), "nothing is known of it: {said}");
+    let (code, said) = told(&["plan", "--kubeconfig", "us=away"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("--kubeconfig: cannot read away"), "{said}");
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn it_shows_status_health_and_metrics_under_the_documented_names() {
     let url = format!("http://{address}");
     let wait = ["wait", "--status", &url, "--timeout", "1s"];
     let waited = host.command(&wait).output().unwrap();
-    assert_eq!(waited.status.code(), Some(1));
+    assert_eq!(waited.status.code(), Some(3));
     let text = String::from_utf8_lossy(&waited.stderr).into_owned();
     assert!(text.contains("ClusterNotInInventory"), "{text}");
     let shown = host

@@ -21,7 +21,7 @@ use live::Basis;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  natsx-sync plan --source examples\n  natsx-sync plan --offline --base origin/main --format json\n  natsx-sync plan --kubeconfig us-east-cluster=$HOME/.kube/config --detailed-exitcode\n  natsx-sync plan --snapshot world.json\n  natsx-sync plan --revision main --out plan.json    then: natsx-sync apply plan.json"
+    after_help = "Examples:\n  natsx-sync plan --source examples\n  natsx-sync plan --base origin/main --format json\n  natsx-sync plan --kubeconfig us-east-cluster=$HOME/.kube/config --detailed-exitcode\n  natsx-sync plan --snapshot world.json\n  natsx-sync plan --revision main --out plan.json    then: natsx-sync apply plan.json"
 )]
 #[expect(
     clippy::struct_excessive_bools,
@@ -31,11 +31,11 @@ pub(super) struct Args {
     /// Compare with git alone: no cluster, no process, no secret
     #[arg(long)]
     offline: bool,
-    /// Compare with the merge base of the head and this [default: origin/HEAD]
-    #[arg(long, value_name = "REV", requires = "offline")]
+    /// Compare with git alone, from the merge base of the head and this on [default: origin/HEAD]
+    #[arg(long, value_name = "REV")]
     base: Option<String>,
     /// Compare with a picture made by `snapshot`: no cluster, no process
-    #[arg(long, value_name = "FILE|URL", conflicts_with_all = ["offline", "out"])]
+    #[arg(long, value_name = "FILE|URL", conflicts_with_all = ["offline", "base", "out"])]
     snapshot: Option<String>,
     /// The oldest picture that is taken
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration)]
@@ -62,29 +62,36 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = 60_000)]
     max_bytes: usize,
     /// Save the plan, so that `apply FILE` does exactly this
-    #[arg(long, value_name = "FILE", conflicts_with = "offline")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["offline", "base"])]
     out: Option<PathBuf>,
     /// How long a saved plan may be applied
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = humantime::parse_duration)]
     expires: Duration,
 }
 
+impl Args {
+    /// Whether no cluster is asked, whatever the settings say.
+    fn is_offline(&self) -> bool {
+        self.offline || self.base.is_some()
+    }
+}
+
 pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
     let mut overrides = common.overrides();
     // A plan without clusters may be one of a stranger's branch: nothing of this host is read but what is named.
-    overrides.only_named = args.offline || args.snapshot.is_some();
+    overrides.only_named = args.is_offline() || args.snapshot.is_some();
     let settings = common.settings_with(&overrides)?.settings;
     let environment = args
         .environment
         .clone()
         .unwrap_or_else(|| settings.instance.to_string());
-    let offline = args.offline || settings.clusters.is_empty();
+    let offline = args.is_offline() || settings.clusters.is_empty();
     if args.out.is_some() && offline {
         return Err(Failure::from(anyhow::anyhow!(
             "nothing to save: without clusters a plan says what git asks for, not what is there; name them in the settings or with --kubeconfig [ID=]FILE"
         )));
     }
-    if offline && !args.offline && args.snapshot.is_none() && has_kubeconfig() {
+    if offline && !args.is_offline() && args.snapshot.is_none() && has_kubeconfig() {
         output.say("no cluster is named: $KUBECONFIG is not looked at, --kubeconfig ID=FILE compares with one");
     }
     let (plan, header, basis) = if let Some(place) = &args.snapshot {

@@ -6,12 +6,19 @@ use super::Args;
 use super::road::Road;
 use crate::cli::named::{Called as _, NotOne, known_once, one_of, refused};
 use crate::cli::{Common, Failure};
+use crate::reason::Reason;
 use crate::status::{Phase, Status, StatusEntry};
+
+/// Something is held back.
+const INCOMPLETE: u8 = 3;
+/// A guard holds it back.
+const GUARDED: u8 = 5;
 
 pub(super) enum Verdict {
     Done,
     Waiting(String),
-    Hopeless(String),
+    /// Nothing can come of it; with the exit code that says why (README).
+    Hopeless(u8, String),
 }
 
 /// The exchanges that were listed while it was waited for them: when they are not any more, they are gone.
@@ -37,7 +44,7 @@ pub(super) fn of(
     if let Some(trouble) = &status.trouble {
         let text = format!("no pass: {}", trouble.text);
         return Ok(match args.served {
-            Some(_) => Verdict::Hopeless(text),
+            Some(_) => Verdict::Hopeless(1, text),
             None => Verdict::Waiting(text),
         });
     }
@@ -65,12 +72,12 @@ pub(super) fn of(
         );
         match entry.phase {
             Phase::Ready => {}
-            Phase::Failed | Phase::Blocked => return Ok(Verdict::Hopeless(text)),
-            Phase::Removing
-            | Phase::Suspended
-            | Phase::Progressing
-            | Phase::Waiting
-            | Phase::Unknown => {
+            Phase::Failed | Phase::Blocked => return Ok(Verdict::Hopeless(code(entry), text)),
+            Phase::Suspended => {
+                let text = format!("{text}; `natsx-sync why {name}` says until when");
+                return Ok(Verdict::Hopeless(INCOMPLETE, text));
+            }
+            Phase::Removing | Phase::Progressing | Phase::Waiting | Phase::Unknown => {
                 waiting = Some(text);
             }
         }
@@ -80,6 +87,17 @@ pub(super) fn of(
         None if whole => Verdict::Done,
         None => Verdict::Waiting("the last pass could not read everything".to_owned()),
     })
+}
+
+/// Of an exchange that will not be ready.
+fn code(entry: &StatusEntry) -> u8 {
+    if entry.needs.is_some() {
+        GUARDED
+    } else if entry.phase == Phase::Blocked && entry.reason != Reason::FileInvalid {
+        INCOMPLETE
+    } else {
+        1
+    }
 }
 
 /// The entries that are waited for, and whether a look at more could change anything.

@@ -51,7 +51,13 @@ pub(super) fn measure(
         serverless: true,
     };
     let (folder, host) = (tempfile::tempdir()?, GitHost::start()?);
-    let place = Place::make(&servers, &host, &size, &servers.fleet.chart(), folder.path())?;
+    let place = Place::make(
+        &servers,
+        &host,
+        &size,
+        &servers.fleet.chart(),
+        folder.path(),
+    )?;
     let daemon = Daemon::start(&mut place.run(program), &place.folder, interrupt)?;
     let began = Instant::now();
     let (mut samples, mut zombies) = (Vec::new(), 0);
