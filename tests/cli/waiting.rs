@@ -97,6 +97,18 @@ fn nobody_waits_for_what_cannot_come() {
         ("us/ns/nats-later", "suspended"),
     ];
     status(folder.path(), Some(&ids[0]), true, &ready);
+    // Until somebody suspends it, it may just have been resumed.
+    let (ended, said, _) = wait(folder.path(), &["nats-later", "--timeout", "0s"]);
+    assert!(
+        ended == Some(3) && said.contains("not ready after"),
+        "{said}"
+    );
+    let suspend = ["suspend", "nats-later", "--reason", "moved"];
+    let done = natsx(
+        folder.path(),
+        &[&suspend[..], &["--state", "state"]].concat(),
+    );
+    assert!(done.status.success(), "{}", text(&done.stderr));
     let cases: [(&[&str], i32, &str); 5] = [
         (&["--commit", "deadbeef"], 1, "no commit deadbeef"),
         (&["nats-frist"], 7, "us/ns/nats-first is there"),

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+
 use super::Args;
 use super::road::Road;
-use crate::cli::named::{Called as _, NotOne, known_once, one_of, refused};
+use crate::cli::named::{Called as _, NotOne, known_once, one_of, refused, state};
 use crate::cli::{Common, Failure};
 use crate::reason::Reason;
 use crate::status::{Phase, Status, StatusEntry};
@@ -73,11 +75,16 @@ pub(super) fn of(
         match entry.phase {
             Phase::Ready => {}
             Phase::Failed | Phase::Blocked => return Ok(Verdict::Hopeless(code(entry), text)),
-            Phase::Suspended => {
+            // A moment after `resume` the status is still that of the pass before.
+            Phase::Suspended if args.served.is_some() || is_suspended(entry, args, common)? => {
                 let text = format!("{text}; `natsx-sync why {name}` says until when");
                 return Ok(Verdict::Hopeless(INCOMPLETE, text));
             }
-            Phase::Removing | Phase::Progressing | Phase::Waiting | Phase::Unknown => {
+            Phase::Removing
+            | Phase::Suspended
+            | Phase::Progressing
+            | Phase::Waiting
+            | Phase::Unknown => {
                 waiting = Some(text);
             }
         }
@@ -87,6 +94,15 @@ pub(super) fn of(
         None if whole => Verdict::Done,
         None => Verdict::Waiting("the last pass could not read everything".to_owned()),
     })
+}
+
+/// Whether somebody suspended it who has not resumed it. How long a file does so, the next commit may change.
+fn is_suspended(entry: &StatusEntry, args: &Args, common: &Common) -> Result<bool, Failure> {
+    let (Some(id), None) = (&entry.id, &args.status) else {
+        return Ok(false);
+    };
+    let suspensions = state(common)?.suspensions(Timestamp::now())?;
+    Ok(suspensions.contains_key(id))
 }
 
 /// Of an exchange that will not be ready.
