@@ -118,6 +118,8 @@ struct Shared<E> {
     halt: Mutex<Halt>,
     flights: Mutex<BTreeMap<ExchangeId, Flight>>,
     readiness: Mutex<Readiness>,
+    /// In flight when the look began that the next plan follows from.
+    midway: Mutex<BTreeSet<ExchangeId>>,
     changed: watch::Sender<()>,
     progress: mpsc::UnboundedSender<Progress>,
     cancel: CancellationToken,
@@ -148,6 +150,7 @@ impl<E: Effects> Lanes<E> {
             halt: Mutex::new(Halt::new(limits.halt_after)),
             flights: Mutex::default(),
             readiness: Mutex::default(),
+            midway: Mutex::default(),
             changed: watch::Sender::new(()),
             progress,
             cancel,
@@ -169,6 +172,7 @@ impl<E: Effects> Lanes<E> {
     ) -> BTreeMap<ExchangeId, Outcome> {
         lock(&self.shared.halt).begin(plan.commit.as_ref());
         lock(&self.shared.readiness).take_plan(plan);
+        let midway = lock(&self.shared.midway).clone();
         let mut held = BTreeMap::new();
         let mut begun = Vec::new();
         for entry in &plan.exchanges {
@@ -189,7 +193,7 @@ impl<E: Effects> Lanes<E> {
                 held.insert(id.clone(), outcome);
                 continue;
             }
-            if !self.make_room(id, wanted.map(|one| &one.digest)) {
+            if !self.make_room(id, wanted.map(|one| &one.digest)) || midway.contains(id) {
                 continue;
             }
             begun.push(Subject {
@@ -202,6 +206,14 @@ impl<E: Effects> Lanes<E> {
         }
         self.launch(begun);
         held
+    }
+
+    /// The look begins that the next plan follows from. Of what is in flight now it sees a part, so nothing new is begun there
+    /// for it, even where that is over by then: the look after its end sees all of it. Answers what is in flight.
+    pub fn begin_look(&self) -> BTreeMap<ExchangeId, InFlight> {
+        let in_flight = self.in_flight();
+        *lock(&self.shared.midway) = in_flight.keys().cloned().collect();
+        in_flight
     }
 
     /// What is not over, with what it waits for.

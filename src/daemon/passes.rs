@@ -28,7 +28,7 @@ impl Daemon<'_> {
         self.next = Instant::now() + jittered(interval);
         let equipment = Arc::clone(&self.equipment);
         let revision = self.options.revision.clone().unwrap_or(Revision::Head);
-        let in_flight = self.lanes.in_flight();
+        let in_flight = self.lanes.begin_look();
         let removing = in_flight
             .iter()
             .filter(|(_, flight)| flight.action == Action::Uninstall)

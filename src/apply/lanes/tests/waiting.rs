@@ -128,3 +128,24 @@ async fn a_newer_plan_ends_what_waits_for_a_helm() {
     assert_eq!(installs, releases);
     assert!(installs <= 10, "{installs}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_looked_at_midway_is_looked_at_again() {
+    let scene = Scene::new();
+    let ids = [id("east/ns/a")];
+    let (lanes, mut told) = scene.lanes(limits());
+    let (wished, desired) = plan(&scene.fake, &ids, true);
+    lanes.submit(&wished, &desired, 1, Retry::Everything);
+    assert_eq!(lanes.begin_look().len(), 1);
+    // The release was there and the record was not.
+    let mut seen = wished.clone();
+    seen.exchanges[0].action = Action::Register;
+    lanes.idle().await;
+    ended(&mut told);
+    for begun in [0, 1] {
+        lanes.submit(&seen, &desired, 2, Retry::Everything);
+        assert_eq!(lanes.in_flight().len(), begun);
+        lanes.idle().await;
+        assert!(lanes.begin_look().is_empty());
+    }
+}
