@@ -14,7 +14,7 @@ use crate::diagnostic::Diagnostic;
 use crate::health::Health;
 use crate::id::{CommitId, ExchangeId};
 use crate::mask::masked;
-use crate::observe::observed::{Observed, ReleaseKey, ReleaseView, Unreadable};
+use crate::observe::observed::{Observed, ReleaseView, Unreadable};
 use crate::pass::Survey;
 use crate::plan::action::{Action, PlannedExchange};
 use crate::reason::Reason;
@@ -112,7 +112,7 @@ impl Ledger {
                 .filter(|(_, outcome)| outcome.result != OutcomeResult::Unchanged),
         );
         self.health.retain(|id, _| {
-            let stays = planned.contains(id) && release_of(&survey.observed, id).is_some();
+            let stays = planned.contains(id) && survey.observed.release(id).is_some();
             stays || survey.desired.exchanges.contains_key(id)
         });
         self.stated.clear();
@@ -195,13 +195,13 @@ impl Ledger {
             .iter()
             .filter(|entry| !matches!(entry.action, Action::Uninstall | Action::Deregister))
             .filter_map(|entry| entry.id.clone())
-            .filter(|id| release_of(&survey.observed, id).is_some())
+            .filter(|id| survey.observed.release(id).is_some())
             .collect()
     }
 
     /// The release of an exchange, as the last pass saw it.
     pub fn release(&self, id: &ExchangeId) -> Option<&ReleaseView> {
-        release_of(&self.survey.as_ref()?.observed, id)
+        self.survey.as_ref()?.observed.release(id)
     }
 
     /// Whether health of this one is not known yet.
@@ -235,7 +235,7 @@ impl Ledger {
         let Some(survey) = &self.survey else {
             return false;
         };
-        match release_of(&survey.observed, id) {
+        match survey.observed.release(id) {
             None => secret.is_none(),
             Some(view) => {
                 let seen = &view.secret;
@@ -308,15 +308,6 @@ fn unread(observed: &Observed) -> Vec<Unread> {
     clusters
         .chain(registry.map(|unreadable| unread(None, unreadable)))
         .collect()
-}
-
-fn release_of<'a>(observed: &'a Observed, id: &ExchangeId) -> Option<&'a ReleaseView> {
-    let key = ReleaseKey {
-        namespace: id.namespace.clone(),
-        release: id.release.clone(),
-    };
-    let view = observed.clusters.get(&id.cluster)?.as_ref().ok()?;
-    view.releases.get(&key)
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! What clusters and registry say: detached from every client, so that plans can be made and tested without any.
 //! A cluster gives a view or the reason there is none, so "not seen" is never taken for "not there".
 
+mod key;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -9,8 +11,10 @@ use serde_json::{Map, Value};
 
 use crate::drift::Drift;
 use crate::exchange::desired::{SecretKey, Terms};
-use crate::id::{ClusterId, CommitId, ExchangeId, Instance, Namespace, ReleaseName, SystemId};
+use crate::id::{ClusterId, CommitId, ExchangeId, Instance, Namespace, SystemId};
 use crate::reason::Reason;
+
+pub use key::ReleaseKey;
 
 /// Everything seen in one pass.
 #[derive(Debug, Clone)]
@@ -71,33 +75,6 @@ pub struct ClusterView {
     pub releases: BTreeMap<ReleaseKey, ReleaseView>,
     /// Referenced Secrets that are not there, by namespace.
     pub missing_secrets: BTreeSet<(Namespace, SecretKey)>,
-}
-
-/// A release within a cluster; serialised `namespace/release`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct ReleaseKey {
-    /// Its namespace.
-    pub namespace: Namespace,
-    /// Its name. Helm allows names we do not; such releases are passed over.
-    pub release: ReleaseName,
-}
-
-impl From<ReleaseKey> for String {
-    fn from(key: ReleaseKey) -> Self {
-        format!("{}/{}", key.namespace, key.release)
-    }
-}
-
-impl TryFrom<String> for ReleaseKey {
-    type Error = crate::id::IdError;
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        let (namespace, release) = text.split_once('/').unwrap_or((text.as_str(), ""));
-        Ok(Self {
-            namespace: namespace.parse()?,
-            release: release.parse()?,
-        })
-    }
 }
 
 /// The latest stored revision of a release.

@@ -7,7 +7,7 @@ use futures::future::join_all;
 use super::Equipment;
 use crate::id::ExchangeId;
 use crate::observe::DEADLINE;
-use crate::observe::observed::{ObjectRef, Observed, ReleaseKey};
+use crate::observe::observed::{ObjectRef, Observed};
 use crate::plan::action::Plan;
 use crate::reason::Reason;
 
@@ -33,12 +33,7 @@ async fn of(
     observed: &Observed,
     id: &ExchangeId,
 ) -> Option<BTreeSet<String>> {
-    let view = observed.clusters.get(&id.cluster)?.as_ref().ok()?;
-    let key = ReleaseKey {
-        namespace: id.namespace.clone(),
-        release: id.release.clone(),
-    };
-    let objects = &view.releases.get(&key)?.stored.as_ref()?.objects;
+    let objects = &observed.release(id)?.stored.as_ref()?.objects;
     let is_set = |object: &&ObjectRef| object.kind == "StatefulSet";
     let sets: Vec<ObjectRef> = objects.iter().filter(is_set).cloned().collect();
     let cluster = equipment.inventory.trusted(&id.cluster)?.ok()?;

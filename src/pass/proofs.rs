@@ -131,25 +131,10 @@ fn of_folder(id: &ExchangeId, remembered: &Remembered<'_>) -> Proof {
 /// Every id with our mark on a release or record, with the commits stamped there.
 fn marked(observed: &Observed, instance: &Instance) -> BTreeMap<ExchangeId, Marks> {
     let mut ours: BTreeMap<ExchangeId, Marks> = BTreeMap::new();
-    for (cluster, view) in &observed.clusters {
-        let Ok(view) = view else { continue };
-        for (key, release) in &view.releases {
-            let Some(stamp) = release
-                .stamp
-                .as_ref()
-                .filter(|stamp| stamp.instance == *instance)
-            else {
-                continue;
-            };
-            let id = ExchangeId {
-                cluster: cluster.clone(),
-                namespace: key.namespace.clone(),
-                release: key.release.clone(),
-            };
-            let marks = ours.entry(id).or_default();
-            marks.has_release = true;
-            marks.release.clone_from(&stamp.commit);
-        }
+    for (id, stamp) in observed.owned(instance) {
+        let marks = ours.entry(id).or_default();
+        marks.has_release = true;
+        marks.release.clone_from(&stamp.commit);
     }
     if let Ok(registry) = &observed.registry {
         for record in registry.records.values().flatten() {

@@ -12,7 +12,7 @@ use crate::exchange::desired::{Desired, DesiredExchange};
 use crate::health::{self, HealthTarget};
 use crate::id::{ClusterId, ExchangeId};
 use crate::observe::observed::{
-    Ancestry, Hidden, Observed, ReleaseKey, Render, Stored, StoredRelease, Unreadable,
+    Ancestry, Observed, ReleaseKey, Render, Stored, StoredRelease, Unreadable,
 };
 use crate::observe::{DEADLINE, compare_all, observe};
 use crate::pass::gone::gone_sets;
@@ -127,17 +127,7 @@ pub(super) async fn look(
     );
     identity::identify(&mut clusters, &equipment.state);
     equipment.inventory.trust(&clusters);
-    Observed {
-        clusters,
-        registry,
-        proofs: BTreeMap::new(),
-        ancestry: BTreeMap::new(),
-        renders: BTreeMap::new(),
-        gone_sets: BTreeMap::new(),
-        stored: BTreeMap::new(),
-        drifts: BTreeMap::new(),
-        hidden: Hidden::default(),
-    }
+    Observed::new(clusters, registry)
 }
 
 impl Survey {
@@ -232,13 +222,9 @@ pub(super) fn wants(desired: &Desired) -> BTreeMap<ClusterId, ViewWants> {
     for exchange in desired.exchanges.values() {
         let id = &exchange.id;
         let wanted = wants.entry(id.cluster.clone()).or_default();
-        let key = ReleaseKey {
-            namespace: id.namespace.clone(),
-            release: id.release.clone(),
-        };
         wanted
             .desired
-            .insert(key, exchange.digest.label().to_owned());
+            .insert(ReleaseKey::of(id), exchange.digest.label().to_owned());
         for secret in &exchange.secrets {
             wanted
                 .secrets

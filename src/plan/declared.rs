@@ -10,14 +10,14 @@ use super::figures;
 use super::jetstream::{protect, risks};
 use super::mode::keep_to_mode;
 use super::registry::{Standing, change_of, standing};
-use super::scene::{Held, Scene, release_key, suspension_text};
+use super::scene::{Held, Scene, suspension_text};
 use super::state::{State, release_state};
 use super::trial::refusal;
 use super::values::{difference, is_same, known_difference, unseen};
 use crate::diagnostic::Diagnostic;
 use crate::exchange::desired::DesiredExchange;
 use crate::observe::observed::{
-    Ancestry, ClusterView, ReleaseStatus, ReleaseView, Render, Stamp, StoredRelease,
+    Ancestry, ClusterView, ReleaseKey, ReleaseStatus, ReleaseView, Render, Stamp, StoredRelease,
 };
 use crate::reason::Reason;
 
@@ -31,7 +31,7 @@ pub(super) fn plan_declared(scene: &Scene<'_>, exchange: &DesiredExchange) -> Pl
             return entry;
         }
     };
-    let release = view.releases.get(&release_key(&exchange.id));
+    let release = view.releases.get(&ReleaseKey::of(&exchange.id));
     entry.precondition = scene.precondition(release, Some(&exchange.system_id));
     let case = Case {
         scene,

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::action::{Action, Effect, Plan, PlannedExchange, Servers, StepKind};
 use super::declared::Case;
 use super::effects::scale_down_warning;
-use super::scene::{Held, release_key};
+use super::scene::Held;
 use super::stateful::has_jetstream;
 use crate::diagnostic::Diagnostic;
 use crate::drift::{Change, Difference, name_of};
@@ -32,8 +32,7 @@ pub fn to_compare<'a>(
         if exchange.terms.sync_mode != SyncMode::ContinuousWithDriftDetection {
             return None;
         }
-        let view = observed.clusters.get(&exchange.id.cluster)?.as_ref().ok()?;
-        let release = view.releases.get(&release_key(&exchange.id))?;
+        let release = observed.release(&exchange.id)?;
         let settled = release.is_settled(exchange.digest.label());
         settled.then_some((exchange.as_ref(), release))
     })

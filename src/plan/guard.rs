@@ -127,19 +127,6 @@ fn owned(scene: &Scene<'_>, action: Action) -> BTreeSet<ExchangeId> {
     if action == Action::Deregister {
         return scene.marked.keys().cloned().collect();
     }
-    let mut owned = BTreeSet::new();
-    for (cluster, view) in &scene.observed.clusters {
-        let Ok(view) = view else { continue };
-        for (key, release) in &view.releases {
-            let stamp = release.stamp.as_ref();
-            if stamp.is_some_and(|stamp| stamp.instance == scene.policy.instance) {
-                owned.insert(ExchangeId {
-                    cluster: cluster.clone(),
-                    namespace: key.namespace.clone(),
-                    release: key.release.clone(),
-                });
-            }
-        }
-    }
-    owned
+    let owned = scene.observed.owned(&scene.policy.instance);
+    owned.map(|(id, _)| id).collect()
 }

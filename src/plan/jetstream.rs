@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::action::{Action, Plan};
-use super::scene::{Held, release_key};
+use super::scene::Held;
 use super::stateful::{has_jetstream, is_on, servers};
 use super::values::at;
 use crate::exchange::desired::Desired;
@@ -45,8 +45,7 @@ pub fn to_ask<'a>(
         .filter(|entry| entry.action == Action::Upgrade);
     upgraded.filter_map(|entry| {
         let id = entry.id.as_ref()?;
-        let view = observed.clusters.get(&id.cluster)?.as_ref().ok()?;
-        let stored = view.releases.get(&release_key(id))?.stored.as_ref()?;
+        let stored = observed.release(id)?.stored.as_ref()?;
         let wanted = &desired.exchanges.get(id)?.values;
         (!risks(&stored.values, wanted).is_empty()).then_some((id, stored))
     })

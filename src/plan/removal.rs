@@ -6,29 +6,17 @@ use super::action::{
     Action, Effect, Guard, PlannedExchange, RegistryAction, RegistryChange, StepKind,
 };
 use super::figures;
-use super::scene::{Held, Scene, release_key, suspension_text};
+use super::scene::{Held, Scene, suspension_text};
 use super::state::{State, release_state};
 use crate::exchange::desired::{DeletionPolicy, SyncMode, Terms};
 use crate::id::{ExchangeId, SystemId};
-use crate::observe::observed::{Proof, ReleaseView};
+use crate::observe::observed::{Proof, ReleaseKey, ReleaseView};
 use crate::reason::Reason;
 
 /// Every exchange known only from a cluster or the registry.
 pub(super) fn undeclared(scene: &Scene<'_>) -> BTreeSet<ExchangeId> {
-    let mut found = BTreeSet::new();
-    for (cluster, view) in &scene.observed.clusters {
-        let Ok(view) = view else { continue };
-        for (key, release) in &view.releases {
-            let stamp = release.stamp.as_ref();
-            if stamp.is_some_and(|stamp| stamp.instance == scene.policy.instance) {
-                found.insert(ExchangeId {
-                    cluster: cluster.clone(),
-                    namespace: key.namespace.clone(),
-                    release: key.release.clone(),
-                });
-            }
-        }
-    }
+    let owned = scene.observed.owned(&scene.policy.instance);
+    let mut found: BTreeSet<ExchangeId> = owned.map(|(id, _)| id).collect();
     found.extend(scene.marked.keys().cloned());
     found.retain(|id| !scene.desired.exchanges.contains_key(id));
     found
@@ -50,7 +38,7 @@ pub(super) fn plan_removal(scene: &Scene<'_>, id: &ExchangeId) -> PlannedExchang
 
 fn decide(scene: &Scene<'_>, id: &ExchangeId, entry: &mut PlannedExchange) -> Result<(), Held> {
     let view = scene.view(id)?;
-    let release = view.releases.get(&release_key(id));
+    let release = view.releases.get(&ReleaseKey::of(id));
     let system_id = record_key(scene, id);
     entry.precondition = scene.precondition(release, system_id.as_ref());
     entry.chart.old = release

@@ -11,7 +11,7 @@ use super::registry::record_digest;
 use crate::diagnostic::Diagnostic;
 use crate::exchange::desired::{Desired, Suspend};
 use crate::id::{ExchangeId, SystemId};
-use crate::observe::observed::{ClusterView, Observed, Record, ReleaseKey, ReleaseView};
+use crate::observe::observed::{ClusterView, Observed, Record, ReleaseView};
 use crate::reason::Reason;
 
 static NOTHING_HIDDEN: BTreeSet<Vec<String>> = BTreeSet::new();
@@ -137,8 +137,7 @@ impl<'a> Scene<'a> {
 
     /// The values an exchange is released with, where they were read.
     pub(super) fn stored_values(&self, id: &ExchangeId) -> Option<&'a Value> {
-        let view = self.observed.clusters.get(&id.cluster)?.as_ref().ok()?;
-        let stored = view.releases.get(&release_key(id))?.stored.as_ref()?;
+        let stored = self.observed.release(id)?.stored.as_ref()?;
         Some(&stored.values)
     }
 
@@ -171,14 +170,6 @@ impl<'a> Scene<'a> {
                 .filter(|records| !records.is_empty())
                 .map(|records| record_digest(records)),
         }
-    }
-}
-
-/// The key of an exchange's release within its cluster.
-pub(super) fn release_key(id: &ExchangeId) -> ReleaseKey {
-    ReleaseKey {
-        namespace: id.namespace.clone(),
-        release: id.release.clone(),
     }
 }
 

@@ -111,7 +111,7 @@ impl<'a> Check<'a> {
         let Some(view) = self.seen(id) else {
             return self.refuse(entry, "changes where nothing was seen");
         };
-        let release = release_of(view, id);
+        let release = view.releases.get(&ReleaseKey::of(id));
         self.preconditions(entry, id, release);
         if let Some(exchange) = self.desired.exchanges.get(id) {
             return self.declared(entry, exchange, release);
@@ -342,12 +342,7 @@ impl<'a> Check<'a> {
         };
         let releases = view.releases.iter();
         let ours = releases.filter(|(_, release)| self.is_ours(release));
-        ours.map(|(key, _)| ExchangeId {
-            cluster: cluster.clone(),
-            namespace: key.namespace.clone(),
-            release: key.release.clone(),
-        })
-        .collect()
+        ours.map(|(key, _)| key.in_cluster(cluster)).collect()
     }
 
     /// The exchanges that records with our mark name.
@@ -399,12 +394,5 @@ fn touches_release(entry: &PlannedExchange) -> bool {
         | StepKind::MarkDeleting
         | StepKind::WaitGone
         | StepKind::Deregister => false,
-    })
-}
-
-fn release_of<'a>(view: &'a ClusterView, id: &ExchangeId) -> Option<&'a ReleaseView> {
-    view.releases.get(&ReleaseKey {
-        namespace: id.namespace.clone(),
-        release: id.release.clone(),
     })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use crate::id::{ClusterId, ExchangeId};
+use crate::id::ClusterId;
 use crate::mask::{is_sensitive, masked};
 use crate::observe::observed::{
     ClusterView, Hidden, Record, RegistryView, ReleaseView, StoredRelease, Unreadable,
@@ -17,12 +17,7 @@ pub(super) fn cluster(id: &ClusterId, mut view: ClusterView, hidden: &mut Hidden
         let mut paths = Paths::new();
         mask_release(release, &mut paths);
         if !paths.is_empty() {
-            let id = ExchangeId {
-                cluster: id.clone(),
-                namespace: key.namespace.clone(),
-                release: key.release.clone(),
-            };
-            hidden.values.insert(id, paths);
+            hidden.values.insert(key.in_cluster(id), paths);
         }
     }
     view

@@ -233,27 +233,15 @@ impl<'b> Recorded<'b> {
     /// view, where its labels tell that it is what is desired.
     pub fn into_observed(self, desired: &Desired) -> Result<Observed, SealError> {
         let settled = |cluster: &ClusterId, key: &ReleaseKey, release: &ReleaseView| {
-            let id = ExchangeId {
-                cluster: cluster.clone(),
-                namespace: key.namespace.clone(),
-                release: key.release.clone(),
-            };
-            let wanted = desired.exchanges.get(&id);
+            let wanted = desired.exchanges.get(&key.in_cluster(cluster));
             wanted.is_some_and(|wanted| release.is_settled(wanted.digest.label()))
         };
         let clusters = clusters::read(&self.bytes, &settled).map_err(|_| SealError::Edited {
             file: self.file.to_owned(),
         })?;
         Ok(Observed {
-            clusters,
-            registry: self.rest.registry.into(),
-            proofs: BTreeMap::new(),
-            ancestry: BTreeMap::new(),
-            renders: BTreeMap::new(),
-            gone_sets: BTreeMap::new(),
-            stored: BTreeMap::new(),
-            drifts: BTreeMap::new(),
             hidden: self.rest.hidden,
+            ..Observed::new(clusters, self.rest.registry.into())
         })
     }
 }

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use natsx_sync::exchange::desired::{Desired, DesiredExchange, SecretKey};
 use natsx_sync::id::{CommitId, Namespace};
 use natsx_sync::observe::observed::{
-    Ancestry, ClusterView, Complaint, Hidden, Observed, Proof, RegistryView, ReleaseKey,
-    ReleaseStatus, ReleaseView, Render, Rendered, SecretIdentity, ServerStored, Stamp, Stored,
-    StoredRelease, Trial, Unreadable,
+    Ancestry, ClusterView, Complaint, Observed, Proof, RegistryView, ReleaseKey, ReleaseStatus,
+    ReleaseView, Render, Rendered, SecretIdentity, ServerStored, Stamp, Stored, StoredRelease,
+    Trial, Unreadable,
 };
 use natsx_sync::plan::wanted_record;
 use natsx_sync::reason::Reason;
@@ -145,17 +145,7 @@ fn unreadable(reason: Reason, text: &str) -> Unreadable {
 }
 
 pub(crate) fn build(fixture: &Fixture, desired: &Desired, released: &Desired) -> Observed {
-    let mut world = Observed {
-        clusters: BTreeMap::new(),
-        registry: Ok(RegistryView::default()),
-        proofs: BTreeMap::new(),
-        ancestry: BTreeMap::new(),
-        renders: BTreeMap::new(),
-        gone_sets: BTreeMap::new(),
-        stored: BTreeMap::new(),
-        drifts: BTreeMap::new(),
-        hidden: Hidden::default(),
-    };
+    let mut world = Observed::new(BTreeMap::new(), Ok(RegistryView::default()));
     let names = fixture.clusters.keys().map(String::as_str);
     for name in names.chain(["east", "west"]).collect::<BTreeSet<_>>() {
         let tweak = fixture.clusters.get(name).cloned().unwrap_or_default();
@@ -211,10 +201,7 @@ fn put(world: &mut Observed, exchange: &DesiredExchange, tweak: &ReleaseTweak, d
     if let Some(Ok(view)) = world.clusters.get_mut(&exchange.id.cluster)
         && !tweak.gone
     {
-        let key = ReleaseKey {
-            namespace: exchange.id.namespace.clone(),
-            release: exchange.id.release.clone(),
-        };
+        let key = ReleaseKey::of(&exchange.id);
         view.releases.insert(key, release(exchange, tweak, &commit));
     }
     if let (Ok(registry), false) = (&mut world.registry, tweak.record.as_deref() == Some("none")) {

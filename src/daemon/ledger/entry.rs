@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{Ledger, release_of};
+use super::Ledger;
 use crate::apply::{InFlight, OutcomeResult};
 use crate::daemon::standing::Standing;
 use crate::diagnostic::{Diagnostic, Severity};
@@ -37,10 +37,7 @@ impl Ledger {
         if let Some(first) = diagnostics.first() {
             text = finding(first);
         }
-        let release = entry
-            .id
-            .as_ref()
-            .and_then(|id| release_of(&survey.observed, id));
+        let release = entry.id.as_ref().and_then(|id| survey.observed.release(id));
         let wanted = entry
             .id
             .as_ref()

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::world::*;
 use crate::exchange::desired::{Desired, DesiredExchange, OWN_FILE, SecretKey};
-use crate::observe::observed::{Observed, Record, Unreadable};
+use crate::observe::observed::{Observed, Record, ReleaseKey, Unreadable};
 use crate::plan::plan;
 use crate::plan::policy::Policy;
 use crate::reason::Reason;
@@ -57,7 +57,7 @@ pub(crate) const CHANGES: [(&str, Option<&str>, Change); 20] = [
         release(world, "orders").revision = 2;
     }),
     ("the release goes", Some("release"), |_, world| {
-        view(world).releases.remove(&key(&id("orders")));
+        view(world).releases.remove(&ReleaseKey::of(&id("orders")));
     }),
     ("another release", None, |_, world| {
         release(world, "other").revision = 7;

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::world::*;
 use crate::exchange::desired::{Desired, DesiredExchange};
-use crate::observe::observed::{Observed, ReleaseStatus, Unreadable};
+use crate::observe::observed::{Observed, ReleaseKey, ReleaseStatus, Unreadable};
 use crate::plan::action::{Action, Plan, StepKind};
 use crate::plan::policy::Policy;
 use crate::plan::{plan, verify};
@@ -71,7 +71,7 @@ pub(crate) fn build(fates: &[Fate]) -> (Desired, Observed) {
             .as_mut()
             .unwrap();
         if fate.released {
-            let release = view.releases.get_mut(&key(&one.id)).unwrap();
+            let release = view.releases.get_mut(&ReleaseKey::of(&one.id)).unwrap();
             release.status = STATES
                 .get(fate.status)
                 .copied()
@@ -83,7 +83,7 @@ pub(crate) fn build(fates: &[Fate]) -> (Desired, Observed) {
                 release.revision = 2;
             }
         } else {
-            view.releases.remove(&key(&one.id));
+            view.releases.remove(&ReleaseKey::of(&one.id));
         }
         if !fate.recorded {
             world
@@ -136,13 +136,14 @@ fn apply(plan: &Plan, wanted: &Desired, world: &mut Observed) {
         for step in &entry.steps {
             match step {
                 StepKind::Unlock | StepKind::HelmUninstall => {
-                    view.releases.remove(&key(&id));
+                    view.releases.remove(&ReleaseKey::of(&id));
                 }
                 StepKind::HelmInstall | StepKind::HelmUpgrade => {
-                    view.releases.insert(key(&id), released(one.unwrap()));
+                    view.releases
+                        .insert(ReleaseKey::of(&id), released(one.unwrap()));
                 }
                 StepKind::PatchStamp => {
-                    let release = view.releases.get_mut(&key(&id)).unwrap();
+                    let release = view.releases.get_mut(&ReleaseKey::of(&id)).unwrap();
                     let stamp = release.stamp.as_mut().unwrap();
                     stamp.revision = release.revision;
                     one.unwrap().digest.label().clone_into(&mut stamp.digest);

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::world::*;
 use crate::diagnostic::Diagnostic;
 use crate::exchange::desired::{DeletionPolicy, Desired, DesiredExchange, Suspend, SyncMode};
-use crate::observe::observed::{Observed, Proof, ReleaseStatus, Unreadable};
+use crate::observe::observed::{Observed, Proof, ReleaseKey, ReleaseStatus, Unreadable};
 use crate::plan::action::StepKind;
 use crate::plan::policy::Policy;
 use crate::plan::{plan, plan_offline};
@@ -123,7 +123,7 @@ fn stuck_and_foreign_releases_are_not_uninstalled() {
 #[test]
 fn orphaned_records_go_unless_used() {
     let (mut wanted, mut world, gone) = world();
-    view(&mut world).releases.remove(&key(&gone.id));
+    view(&mut world).releases.remove(&ReleaseKey::of(&gone.id));
     assert_eq!(say(&wanted, &world), "deregister RecordOrphaned");
     for other in wanted.exchanges.values_mut() {
         Arc::make_mut(other).system_id = gone.system_id.clone();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::world::*;
 use crate::diagnostic::Diagnostic;
 use crate::exchange::desired::{BrokenFile, Desired, DesiredExchange, Suspend, SyncMode, Terms};
-use crate::observe::observed::{Observed, Proof, Unreadable};
+use crate::observe::observed::{Observed, Proof, ReleaseKey, Unreadable};
 use crate::plan::action::{Action, Plan, PlannedExchange, StepKind};
 use crate::plan::policy::Policy;
 use crate::plan::{Refused, Violation, plan, verify};
@@ -25,7 +25,7 @@ impl Case {
         let [old, stays, gone, ghost] =
             ["orders", "stays", "gone", "ghost"].map(|name| exchange(name, some_values()));
         let mut world = observed([&old, &stays, &gone, &ghost]);
-        view(&mut world).releases.remove(&key(&ghost.id));
+        view(&mut world).releases.remove(&ReleaseKey::of(&ghost.id));
         let desired = desired([exchange("orders", serde_json::json!({})), stays]);
         let policy = Policy::default();
         let plan = plan(&desired, &world, &policy, now());
@@ -165,7 +165,9 @@ const SPOILT: [(&str, &str, Spoil); 34] = [
         case.world.proofs.clear();
     }),
     ("uninstalls what was not seen", "gone", |case| {
-        view(&mut case.world).releases.remove(&key(&id("gone")));
+        view(&mut case.world)
+            .releases
+            .remove(&ReleaseKey::of(&id("gone")));
     }),
     ("deregisters while the release is there", "ghost", |case| {
         put(&mut case.world, &exchange("ghost", some_values()));

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use crate::exchange::desired::{ChartRef, Desired, DesiredExchange, OWN_FILE, Terms};
 use crate::id::{CommitId, Digest, ExchangeId};
 use crate::observe::observed::{
-    ClusterView, Hidden, Observed, Proof, Record, RegistryView, ReleaseKey, ReleaseStatus,
-    ReleaseView, SecretIdentity, Stamp, StoredRelease,
+    ClusterView, Observed, Proof, Record, RegistryView, ReleaseKey, ReleaseStatus, ReleaseView,
+    SecretIdentity, Stamp, StoredRelease,
 };
 use crate::plan::policy::Policy;
 use crate::plan::{plan, verify, wanted_record};
@@ -110,17 +110,8 @@ pub(crate) fn record(exchange: &DesiredExchange) -> Record {
 
 /// A world where every one of `exchanges` is released, registered and provable.
 pub(crate) fn observed<'a>(exchanges: impl IntoIterator<Item = &'a DesiredExchange>) -> Observed {
-    let mut world = Observed {
-        clusters: BTreeMap::from([("prod".parse().unwrap(), Ok(ClusterView::default()))]),
-        registry: Ok(RegistryView::default()),
-        proofs: BTreeMap::new(),
-        ancestry: BTreeMap::new(),
-        renders: BTreeMap::new(),
-        gone_sets: BTreeMap::new(),
-        stored: BTreeMap::new(),
-        drifts: BTreeMap::new(),
-        hidden: Hidden::default(),
-    };
+    let clusters = BTreeMap::from([("prod".parse().unwrap(), Ok(ClusterView::default()))]);
+    let mut world = Observed::new(clusters, Ok(RegistryView::default()));
     for exchange in exchanges {
         put(&mut world, exchange);
     }
@@ -135,7 +126,7 @@ pub(crate) fn put(world: &mut Observed, exchange: &DesiredExchange) {
     view.as_mut()
         .unwrap()
         .releases
-        .insert(key(&exchange.id), released(exchange));
+        .insert(ReleaseKey::of(&exchange.id), released(exchange));
     let registry = world.registry.as_mut().unwrap();
     registry
         .records
@@ -150,13 +141,6 @@ pub(crate) fn put(world: &mut Observed, exchange: &DesiredExchange) {
     );
 }
 
-pub(crate) fn key(id: &ExchangeId) -> ReleaseKey {
-    ReleaseKey {
-        namespace: id.namespace.clone(),
-        release: id.release.clone(),
-    }
-}
-
 pub(crate) fn view(world: &mut Observed) -> &mut ClusterView {
     world
         .clusters
@@ -167,7 +151,10 @@ pub(crate) fn view(world: &mut Observed) -> &mut ClusterView {
 }
 
 pub(crate) fn release<'a>(world: &'a mut Observed, name: &str) -> &'a mut ReleaseView {
-    view(world).releases.get_mut(&key(&id(name))).unwrap()
+    view(world)
+        .releases
+        .get_mut(&ReleaseKey::of(&id(name)))
+        .unwrap()
 }
 
 /// Plans, lets the plan be verified, and gives `action reason` of one exchange.
