@@ -8,7 +8,7 @@
 mod blocks;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use blocks::{beginning, blocks};
@@ -43,8 +43,31 @@ fn readme() -> String {
     fs::read_to_string(format!("{ROOT}/README.md")).unwrap()
 }
 
-/// Runs lines as a shell would, with the built program on the `PATH` and nothing of this host's environment.
-fn shell(folder: &Path, lines: &str) -> Output {
+/// A fresh clone of a repository that has the examples: what a checkout of somebody who works on this is compared with is
+/// theirs to say.
+fn clone_of_the_examples(folder: &Path) -> PathBuf {
+    let (origin, clone) = (folder.join("origin"), folder.join("clone"));
+    fs::create_dir(&origin).unwrap();
+    let script = format!(
+        "cp -R {ROOT}/examples origin/
+         git init -q origin && git -C origin add .
+         git -C origin -c user.name=a -c user.email=a@example.org commit -qm one
+         git clone -q origin clone"
+    );
+    let done = Command::new("/bin/sh")
+        .args(["-euc", &script])
+        .env_clear()
+        .env("HOME", folder)
+        .env("PATH", "/usr/bin:/bin")
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{done:?}");
+    clone
+}
+
+/// Runs lines in `checkout` as a shell would, with the built program on the `PATH` and nothing of this host's environment.
+fn shell(folder: &Path, checkout: &Path, lines: &str) -> Output {
     let bin = folder.join("bin");
     fs::create_dir_all(&bin).unwrap();
     let program = env!("CARGO_BIN_EXE_natsx-sync");
@@ -59,7 +82,7 @@ fn shell(folder: &Path, lines: &str) -> Output {
         .env_clear()
         .env("HOME", folder)
         .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
-        .current_dir(ROOT)
+        .current_dir(checkout)
         .output()
         .unwrap()
 }
@@ -99,7 +122,8 @@ fn the_first_look_needs_nothing() {
             continue;
         }
         let home = tempfile::tempdir().unwrap();
-        let done = shell(home.path(), &beginning(&readme(), words).text);
+        let checkout = clone_of_the_examples(home.path());
+        let done = shell(home.path(), &checkout, &beginning(&readme(), words).text);
         let said = String::from_utf8_lossy(&done.stdout).into_owned();
         assert_eq!(done.status.code(), Some(0), "{done:?}");
         assert!(said.contains("Plan: 3 to install"), "{said}");
