@@ -32,6 +32,17 @@ pub fn table(status: &Status, now: Timestamp, alive: bool, width: u16) -> String
         )
         .ok();
     }
+    for unread in &status.unreadable {
+        let what = unread.cluster.as_ref();
+        let what = what.map_or_else(|| "the registry".to_owned(), |id| format!("cluster {id}"));
+        let why = &unread.why;
+        writeln!(
+            text,
+            "! {what} could not be read: {} ({})",
+            why.text, why.reason
+        )
+        .ok();
+    }
     for told in &status.events {
         if let Some(trouble) = &told.trouble {
             let what = if trouble.reason == Reason::CommitStatusNotTaken {
@@ -126,7 +137,7 @@ fn age(since: Timestamp, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::Trouble;
+    use crate::status::{Trouble, Unread};
 
     #[test]
     fn before_the_first_pass_nothing_is_counted() {
@@ -147,5 +158,27 @@ mod tests {
         status.pass = 1;
         status.trouble = None;
         assert!(table(&status, now, true, 80).contains("0 of 0 ready at no commit, pass 1"));
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_said_though_no_exchange_is_there() {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut status = Status::new(1, now);
+        status.pass = 1;
+        let why = Trouble {
+            reason: Reason::ClusterUnreachable,
+            text: "no answer".to_owned(),
+        };
+        for cluster in [Some("eu-edge".parse().unwrap()), None] {
+            let why = why.clone();
+            status.unreadable.push(Unread { cluster, why });
+        }
+        let shown = table(&status, now, true, 80);
+        for line in [
+            "! cluster eu-edge could not be read: no answer (ClusterUnreachable)\n",
+            "! the registry could not be read: no answer (ClusterUnreachable)\n",
+        ] {
+            assert!(shown.contains(line), "{shown}");
+        }
     }
 }
