@@ -93,6 +93,9 @@ fn text(
 }
 
 fn wanted(entry: &StatusEntry) -> String {
+    if entry.midway && entry.phase == Phase::Ready {
+        return format!("{} is done; the next pass looks again", entry.action.word());
+    }
     match entry.planned {
         Some(reason) if entry.action.is_change() => {
             format!(
@@ -128,7 +131,7 @@ fn next(entry: &StatusEntry, alive: bool, now: Timestamp, next_pass: Option<Time
             "not by itself: tried again when its file, the chart or the cluster's version changes, or with {reconcile}"
         ),
         Phase::Suspended => format!(
-            "goes on after `natsx-sync resume {id}`, or when the suspension in its file ends"
+            "goes on when that ends: by its time, by `natsx-sync resume {id}` if it was said by command, by a commit if in its file"
         ),
         Phase::Blocked if entry.needs.is_some() => "goes on after what `do` says".to_owned(),
         Phase::Blocked if entry.reason == Reason::FileInvalid => {
@@ -159,15 +162,33 @@ fn in_a_pass(what: &str, now: Timestamp, next_pass: Option<Timestamp>) -> String
 mod tests {
     use super::*;
 
+    fn entry(more: serde_json::Value) -> StatusEntry {
+        let mut entry = serde_json::json!({
+            "id": "us/ns/orders", "name": "orders", "file": "exchanges/orders.yaml", "action": "upgrade",
+            "phase": "failed", "reason": "HealthTimeout", "text": "0 of 3 pods ready", "health": "unknown",
+            "since": Timestamp::UNIX_EPOCH, "client_urls": [],
+        });
+        let (Some(all), serde_json::Value::Object(more)) = (entry.as_object_mut(), more) else {
+            panic!("objects");
+        };
+        all.extend(more);
+        serde_json::from_value(entry).unwrap()
+    }
+
+    #[test]
+    fn what_was_done_since_the_last_look_is_no_longer_wanted() {
+        let mut entry = entry(serde_json::json!({
+            "action": "install", "planned": "FileAdded", "phase": "ready", "reason": "Ready", "midway": true,
+        }));
+        assert_eq!(wanted(&entry), "install is done; the next pass looks again");
+        entry.phase = Phase::Progressing;
+        assert!(wanted(&entry).starts_with("install, because FileAdded"));
+    }
+
     #[test]
     fn a_failure_whose_pause_is_over_is_tried_in_the_next_pass() {
         let now = Timestamp::UNIX_EPOCH;
-        let mut entry: StatusEntry = serde_json::from_value(serde_json::json!({
-            "id": "us/ns/orders", "name": "orders", "file": "exchanges/orders.yaml", "action": "upgrade",
-            "phase": "failed", "reason": "HealthTimeout", "text": "0 of 3 pods ready", "health": "unknown",
-            "since": now, "client_urls": [],
-        }))
-        .unwrap();
+        let mut entry = entry(serde_json::json!({}));
         assert!(next(&entry, true, now, None).starts_with("not by itself"));
         entry.next = Some(now);
         assert_eq!(

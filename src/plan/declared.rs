@@ -10,7 +10,7 @@ use super::figures;
 use super::jetstream::{protect, risks};
 use super::mode::keep_to_mode;
 use super::registry::{Standing, change_of, standing};
-use super::scene::{Held, Scene, suspension_text};
+use super::scene::{Held, Scene};
 use super::state::{State, release_state};
 use super::trial::refusal;
 use super::values::{difference, is_same, known_difference, unseen};
@@ -40,8 +40,7 @@ pub(super) fn plan_declared(scene: &Scene<'_>, exchange: &DesiredExchange) -> Pl
     };
     case.decide(&mut entry, release);
     warn_of_former_records(scene, exchange, &mut entry);
-    if let Some(suspend) = scene.suspension(&exchange.id, exchange.terms.suspend.as_ref()) {
-        let text = suspension_text(suspend);
+    if let Some(text) = scene.suspension(&exchange.id, exchange.terms.suspend.as_ref()) {
         Held::blocked(Reason::Suspended, text).hold(&mut entry);
         return entry;
     }

@@ -193,7 +193,8 @@ fn removed(head: &Desired, old: &DesiredExchange) -> PlannedExchange {
 /// Suspensions with an end count as in force: there is no clock here to say otherwise.
 fn keep_to_terms(exchange: &DesiredExchange, entry: &mut PlannedExchange) {
     if let Some(suspend) = &exchange.terms.suspend {
-        Held::blocked(Reason::Suspended, super::scene::suspension_text(suspend)).hold(entry);
+        let text = super::scene::suspension_text("in its file", suspend);
+        Held::blocked(Reason::Suspended, text).hold(entry);
         return;
     }
     let reason = match exchange.terms.sync_mode {

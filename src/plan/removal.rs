@@ -6,7 +6,7 @@ use super::action::{
     Action, Effect, Guard, PlannedExchange, RegistryAction, RegistryChange, StepKind,
 };
 use super::figures;
-use super::scene::{Held, Scene, suspension_text};
+use super::scene::{Held, Scene};
 use super::state::{State, release_state};
 use crate::exchange::desired::{DeletionPolicy, SyncMode, Terms};
 use crate::id::{ExchangeId, SystemId};
@@ -110,8 +110,8 @@ fn proven_terms(
         Some(commit) => format!("{file} was removed in {}", commit.short()),
         None => format!("{file} does not declare it any more"),
     };
-    if let Some(suspend) = scene.suspension(id, terms.suspend.as_ref()) {
-        return Err(Held::blocked(Reason::Suspended, suspension_text(suspend)));
+    if let Some(text) = scene.suspension(id, terms.suspend.as_ref()) {
+        return Err(Held::blocked(Reason::Suspended, text));
     }
     if terms.protect {
         let text = format!(

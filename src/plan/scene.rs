@@ -141,16 +141,14 @@ impl<'a> Scene<'a> {
         Some(&stored.values)
     }
 
-    /// The suspension in force, of the terms or by command.
-    pub(super) fn suspension<'b>(
-        &'b self,
-        id: &ExchangeId,
-        terms: Option<&'b Suspend>,
-    ) -> Option<&'b Suspend> {
-        let in_force = |suspend: &&'b Suspend| suspend.until.is_none_or(|until| until > self.now);
+    /// The suspension in force, of the terms or by command, in words.
+    pub(super) fn suspension(&self, id: &ExchangeId, terms: Option<&Suspend>) -> Option<String> {
+        let in_force = |suspend: &&Suspend| suspend.until.is_none_or(|until| until > self.now);
+        let commanded = || self.policy.suspended.get(id).filter(in_force);
         terms
             .filter(in_force)
-            .or_else(|| self.policy.suspended.get(id).filter(in_force))
+            .map(|suspend| suspension_text("in its file", suspend))
+            .or_else(|| Some(suspension_text("by command", commanded()?)))
     }
 
     /// What an entry about `id` relies on.
@@ -173,10 +171,10 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// A suspension, in words.
-pub(super) fn suspension_text(suspend: &Suspend) -> String {
+/// A suspension, in words, with where it was said.
+pub(super) fn suspension_text(place: &str, suspend: &Suspend) -> String {
     match suspend.until {
-        Some(until) => format!("suspended until {until}: {}", suspend.reason),
-        None => format!("suspended: {}", suspend.reason),
+        Some(until) => format!("suspended {place} until {until:.0}: {}", suspend.reason),
+        None => format!("suspended {place}: {}", suspend.reason),
     }
 }

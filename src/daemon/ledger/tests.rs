@@ -64,6 +64,34 @@ fn a_plan_that_was_carried_out_says_no_more_what_is_so() {
     assert!(!entry(&mut ledger).midway);
 }
 
+/// Somebody who holds it sees at once that it is held, and what is still done to it.
+#[test]
+fn what_is_suspended_while_something_is_done_to_it_is_suspended() {
+    let mut ledger = Ledger::new(now());
+    let mut survey = survey(false);
+    let planned = &mut survey.plan.exchanges[0];
+    (planned.action, planned.reason) = (Action::Blocked, Reason::Suspended);
+    planned.text = "suspended by command: moved".to_owned();
+    ledger.take_pass(survey, BTreeMap::new());
+    let mut flight = InFlight {
+        action: Action::Install,
+        digest: None,
+        since: now(),
+        step: "helm_install",
+        waiting: None,
+    };
+    let mut standing = |flight: &InFlight| {
+        let in_flight = BTreeMap::from([(id("a"), flight.clone())]);
+        let entry = ledger.status(&in_flight, now()).exchanges.remove(0);
+        (entry.phase, entry.reason, entry.text)
+    };
+    let (phase, reason, text) = standing(&flight);
+    assert_eq!((phase, reason), (Phase::Suspended, Reason::Suspended));
+    assert!(text.starts_with("suspended by command: moved; what is under way is finished"));
+    flight.action = Action::Uninstall;
+    assert_eq!(standing(&flight).0, Phase::Removing);
+}
+
 /// The lanes answer for it in each pass until it is tried again.
 #[test]
 fn what_failed_is_failed_until_it_is_tried_again() {

@@ -6,7 +6,7 @@ use rstest::rstest;
 use serde_json::json;
 
 use super::world::*;
-use crate::exchange::desired::{BrokenFile, SecretKey, Suspend, SyncMode};
+use crate::exchange::desired::{BrokenFile, DesiredExchange, SecretKey, Suspend, SyncMode};
 use crate::observe::observed::{
     Ancestry, Observed, Record, ReleaseStatus as S, Render, Rendered, Unreadable,
 };
@@ -391,6 +391,29 @@ fn terms_hold_changes() {
         verdict(&desired([one]), &world, &policy, "orders"),
         "blocked Suspended"
     );
+}
+
+/// Whoever reads it has to know what ends it, and no clock is read to the nanosecond.
+#[test]
+fn a_suspension_says_where_it_stands_and_until_when() {
+    let mut one = exchange("orders", some_values());
+    let suspend = Suspend {
+        reason: "move".to_owned(),
+        until: Some("2026-01-01T13:00:00.123456789Z".parse().unwrap()),
+    };
+    let policy = Policy {
+        suspended: [(one.id.clone(), suspend.clone())].into(),
+        ..Policy::default()
+    };
+    let text = |one: &DesiredExchange| {
+        let world = observed([one]);
+        let plan = plan(&desired([one.clone()]), &world, &policy, now());
+        plan.exchanges[0].text.clone()
+    };
+    let until = "until 2026-01-01T13:00:00Z: move";
+    assert_eq!(text(&one), format!("suspended by command {until}"));
+    one.terms.suspend = Some(suspend);
+    assert_eq!(text(&one), format!("suspended in its file {until}"));
 }
 
 #[test]
