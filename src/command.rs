@@ -32,7 +32,10 @@ pub fn find(path: &str) -> std::io::Result<PathBuf> {
             .filter(|folder| folder.is_absolute())
             .map(|folder| folder.join(path))
             .find(|candidate| is_executable(candidate))
-            .ok_or(std::io::ErrorKind::NotFound)?
+            .ok_or_else(|| {
+                let text = format!("no folder of the PATH has {path}");
+                std::io::Error::new(std::io::ErrorKind::NotFound, text)
+            })?
     };
     let program = found.canonicalize()?;
     if is_executable(&program) {
@@ -42,13 +45,13 @@ pub fn find(path: &str) -> std::io::Result<PathBuf> {
     }
 }
 
-/// Where [`find`] looks, as the end of a sentence.
+/// Where [`find`] looks.
 pub fn place(path: &str) -> String {
     if path.contains('/') {
-        return format!("at {path}");
+        return path.to_owned();
     }
     let folders = std::env::var_os("PATH").unwrap_or_default();
-    format!("called {path} on the PATH ({})", folders.to_string_lossy())
+    format!("{path} in {}", folders.to_string_lossy())
 }
 
 fn is_executable(path: &Path) -> bool {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::{Common, Done, Output};
 use crate::cluster::Permissions;
+use crate::command;
 use crate::config::Settings;
 use crate::exchange::desired::ChartRef;
 use crate::helm::{Folders, Helm};
@@ -70,7 +71,10 @@ async fn check_helm(path: &str, sheet: &mut Sheet) {
         return;
     };
     match Helm::find(path) {
-        Err(error) => sheet.bad("helm", &chain(&error), advice),
+        Err(error) => {
+            let text = format!("{}; looked for {}", chain(&error), command::place(path));
+            sheet.bad("helm", &text, advice);
+        }
         Ok(helm) => match helm.version(&Folders::new(folder.path().to_owned())).await {
             Ok(version) => sheet.good(
                 "helm",

@@ -141,13 +141,8 @@ impl Refusal {
 #[derive(Debug, thiserror::Error)]
 pub enum HelmError {
     /// The program is not there or cannot be executed.
-    #[error("there is no usable helm {place}")]
-    Missing {
-        /// Where it was looked for.
-        place: String,
-        /// The system's error.
-        source: std::io::Error,
-    },
+    #[error("there is no usable helm")]
+    Missing(#[source] std::io::Error),
     /// A version that must not be used.
     #[error("helm {found} cannot be used, {wanted} is needed")]
     Version {
@@ -207,7 +202,7 @@ impl HelmError {
     pub fn refusal(&self) -> Option<Refusal> {
         match self {
             Self::Refused { refusal, .. } => Some(*refusal),
-            Self::Missing { .. }
+            Self::Missing(_)
             | Self::Version { .. }
             | Self::Folder { .. }
             | Self::Start(_)
@@ -238,7 +233,7 @@ impl HelmError {
     /// The stable word.
     pub fn reason(&self) -> Reason {
         match self {
-            Self::Missing { .. } | Self::Version { .. } => Reason::HelmMissing,
+            Self::Missing(_) | Self::Version { .. } => Reason::HelmMissing,
             Self::TooLong(_) | Self::NotText => Reason::RenderFailed,
             Self::Cancelled => Reason::Interrupted,
             Self::Folder { .. } | Self::Start(_) | Self::TimedOut(_) | Self::Killed => {

@@ -52,10 +52,7 @@ pub struct Target<'a> {
 impl Helm {
     /// Finds the program: a path as it stands, a bare name on `PATH`.
     pub fn find(path: &str) -> Result<Self, HelmError> {
-        let program = command::find(path).map_err(|source| HelmError::Missing {
-            place: command::place(path),
-            source,
-        })?;
+        let program = command::find(path).map_err(HelmError::Missing)?;
         Ok(Self {
             program,
             version: OnceCell::new(),

@@ -172,10 +172,15 @@ impl Equipment {
 
 /// Looks for the program; nothing is started.
 fn find_helm(path: &str) -> Result<Arc<Helm>, Unreadable> {
-    Helm::find(path).map(Arc::new).map_err(|error| Unreadable {
-        reason: error.reason(),
-        text: std::error::Error::source(&error)
-            .map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}")),
+    Helm::find(path).map(Arc::new).map_err(|error| {
+        let cause = std::error::Error::source(&error);
+        let cause = cause.map_or_else(String::new, |cause| format!(": {cause}"));
+        Unreadable {
+            reason: error.reason(),
+            text: format!(
+                "{error}{cause}; install helm or set `helm.path`, `natsx-sync doctor` says where it is looked for"
+            ),
+        }
     })
 }
 

@@ -275,7 +275,7 @@ fn helm_reply(error: &HelmError) -> Reply {
     };
     match error {
         HelmError::Cancelled => Reply::Cancelled,
-        HelmError::Missing { .. }
+        HelmError::Missing(_)
         | HelmError::Version { .. }
         | HelmError::Folder { .. }
         | HelmError::TooLong(_)

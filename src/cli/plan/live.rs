@@ -10,7 +10,7 @@ use crate::config::Settings;
 use crate::exchange::desired::{ChartRef, Desired};
 use crate::id::{Digest, Instance};
 use crate::pass::{Equipment, Knowledge, Programs, Purpose, survey};
-use crate::plan::action::{Action, Plan};
+use crate::plan::action::{Action, Plan, PlannedExchange};
 use crate::report::Header;
 use crate::source::Revision;
 
@@ -25,6 +25,8 @@ pub(super) struct Live {
 pub(super) struct Basis {
     pub(super) desired: Desired,
     pub(super) instance: Instance,
+    /// Why what is installed or upgraded cannot be, though it is planned: there is no helm.
+    pub(super) no_helm: Option<String>,
     /// The charts of what is installed or upgraded that are not at hand.
     pub(super) to_fetch: BTreeSet<ChartRef>,
     /// Where they come from.
@@ -63,13 +65,13 @@ pub(super) async fn plan(
         .into_iter()
         .filter_map(|chart| Some((chart.clone(), equipment.charts.cached(chart)?.digest)))
         .collect();
-    let changing = survey.plan.exchanges.iter().filter(|entry| {
-        matches!(
-            entry.action,
-            Action::Install | Action::Upgrade | Action::Adopt | Action::Repair
-        )
-    });
+    let entries = survey.plan.exchanges.iter();
+    let changing: Vec<_> = entries.filter(|entry| is_made_by_helm(entry)).collect();
+    let no_helm = equipment.renderer.helm.as_ref().err();
+    let no_helm = no_helm.filter(|_| !changing.is_empty());
+    let no_helm = no_helm.map(|why| why.text.clone());
     let to_fetch = changing
+        .into_iter()
         .filter_map(|entry| Some(&survey.desired.exchanges.get(entry.id.as_ref()?)?.chart))
         .filter(|chart| !archives.contains_key(chart))
         .cloned()
@@ -81,8 +83,16 @@ pub(super) async fn plan(
             desired: survey.desired,
             instance: equipment.settings.instance,
             archives,
+            no_helm,
             to_fetch,
             repository: equipment.settings.chart.repository,
         },
     })
+}
+
+fn is_made_by_helm(entry: &PlannedExchange) -> bool {
+    matches!(
+        entry.action,
+        Action::Install | Action::Upgrade | Action::Adopt | Action::Repair
+    )
 }

@@ -122,7 +122,7 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
         ),
     });
     if let Some(basis) = basis {
-        say_charts(&basis, output);
+        say_missing(&basis, output);
         if let Some(path) = &args.out {
             save::save(path, &plan, basis, args, output)?;
         }
@@ -134,8 +134,11 @@ fn has_kubeconfig() -> bool {
     std::env::var_os("KUBECONFIG").is_some_and(|value| !value.is_empty())
 }
 
-/// Says which charts an apply has to fetch first.
-fn say_charts(basis: &Basis, output: &Output) {
+/// Says without what nothing of this can be applied, and which charts an apply has to fetch first.
+fn say_missing(basis: &Basis, output: &Output) {
+    if let Some(why) = &basis.no_helm {
+        output.say(&format!("note: applying takes helm: {why}"));
+    }
     for chart in &basis.to_fetch {
         output.say(&format!(
             "note: chart {} {} is not here yet: applying fetches it from {} first (`natsx-sync doctor --fetch-chart` tries it)",
