@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use jiff::Timestamp;
 
-use super::named::{named, state};
+use super::named::{named, one_of, refused, state};
 use super::reconcile::tell;
 use super::{Common, Done, Failure, Output};
 use crate::cluster::Cluster;
@@ -56,7 +56,9 @@ fn unknown(id: &str, failure: Failure) -> Failure {
         return failure;
     }
     let Failure { error, code } = failure;
-    let text = format!("the inventory has no cluster {id:?}");
+    let text = format!(
+        "the inventory has no cluster {id:?}; one that `run` was told with --kubeconfig is named so here, too: --kubeconfig {id}=FILE"
+    );
     Failure::new(code, error.context(text))
 }
 
@@ -69,9 +71,8 @@ fn approve_removals(
     let (state, status) = super::status::read(common)?;
     // What nobody wants to remove would be let go by the next slip, within the hour.
     for id in &ids {
-        let mut entries = status.exchanges.iter();
-        let entry = entries.find(|entry| entry.id.as_ref() == Some(id));
-        if entry.is_none_or(|entry| entry.needs.is_none()) {
+        let entry = one_of(&id.to_string(), &status.exchanges).map_err(refused)?;
+        if entry.needs.is_none() {
             let text = "nothing holds a removal of it back; approve it when `natsx-sync status` shows that";
             return Err(Failure::new(7, anyhow!("{id}: {text}")));
         }

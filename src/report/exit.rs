@@ -37,15 +37,21 @@ pub fn code_of(categories: impl IntoIterator<Item = Category>) -> u8 {
 
 /// The exit code of a plan; changes count only when `detailed`.
 pub fn exit_code(plan: &Plan, detailed: bool) -> u8 {
+    let mut found = categories_of(plan);
+    if !detailed {
+        found.remove(&Category::Changes);
+    }
+    code_of(found)
+}
+
+/// What a plan amounts to.
+pub fn categories_of(plan: &Plan) -> BTreeSet<Category> {
     let mut found: BTreeSet<Category> = plan.exchanges.iter().map(category_of).collect();
     found.extend(plan.diagnostics.iter().map(category_of_finding));
     if !plan.unreadable.is_empty() {
         found.insert(Category::Incomplete);
     }
-    if !detailed {
-        found.remove(&Category::Changes);
-    }
-    code_of(found)
+    found
 }
 
 /// What one entry of a plan amounts to.
@@ -64,7 +70,8 @@ pub fn category_of(entry: &PlannedExchange) -> Category {
     }
 }
 
-fn category_of_block(reason: Reason) -> Category {
+/// What being held back for this reason amounts to.
+pub fn category_of_block(reason: Reason) -> Category {
     if reason == Reason::Suspended {
         Category::Done
     } else if reason == Reason::MassRemoval || reason == Reason::Protected {

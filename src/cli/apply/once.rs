@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::again;
 use super::progress::confirmed;
-use super::result::{code, show};
+use super::result::{categories, show};
 use super::stage::{Stage, verified};
 use crate::cli::options::Format;
 use crate::cli::{Common, Done, Failure, Output};
 use crate::id::{Digest, ExchangeId};
 use crate::pass::{Programs, Survey};
-use crate::report::plan_text;
+use crate::report::{code_of, plan_text};
 use crate::saved::SavedError;
 use crate::source::Revision;
 
@@ -47,7 +47,7 @@ pub(in crate::cli) async fn once(common: &Common, wish: &Wish, output: &Output) 
         .any(|entry| entry.action.is_change());
     if changes && wish.ask && !confirmed(output)? {
         output.say("nothing was changed");
-        return Ok(code(&survey, &BTreeMap::new(), false));
+        return Ok(code_of(categories(&survey, &BTreeMap::new(), false)));
     }
     let mut outcomes = stage.carry_out(&survey.plan, &survey.desired, output).await;
     // What a person agreed to is all that is done.
@@ -66,7 +66,7 @@ pub(in crate::cli) async fn once(common: &Common, wish: &Wish, output: &Output) 
     let code = if stage.is_cancelled() {
         130
     } else {
-        code(&survey, &outcomes, wish.detailed)
+        code_of(categories(&survey, &outcomes, wish.detailed))
     };
     show(&outcomes, None, wish.format, output)?;
     stage.strike(survey, &outcomes).await?;

@@ -1,6 +1,6 @@
 //! What applying came to: exit code and JSON.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::again::is_unlocked;
 use crate::apply::{Outcome, OutcomeResult};
@@ -8,19 +8,20 @@ use crate::cli::options::Format;
 use crate::cli::{Failure, Output};
 use crate::id::ExchangeId;
 use crate::pass::Survey;
-use crate::report::exit::category_of;
-use crate::report::{Category, code_of, json_text};
+use crate::report::exit::{categories_of, category_of};
+use crate::report::{Category, json_text};
 use crate::saved::Stale;
 
-/// The plan's own code, and what applying adds to it.
-pub(super) fn code(
+/// What the plan itself amounts to, and what applying adds to it.
+pub(super) fn categories(
     survey: &Survey,
     outcomes: &BTreeMap<ExchangeId, Outcome>,
     detailed: bool,
-) -> u8 {
-    let mut found = vec![crate::report::exit_code(&survey.plan, false)];
+) -> BTreeSet<Category> {
+    let mut found = categories_of(&survey.plan);
+    found.remove(&Category::Changes);
     found.extend(outcomes.values().map(|outcome| {
-        let category = match outcome.result {
+        match outcome.result {
             OutcomeResult::Failed => Category::Failed,
             OutcomeResult::Fenced | OutcomeResult::Cancelled => Category::Incomplete,
             OutcomeResult::Blocked => survey
@@ -32,18 +33,9 @@ pub(super) fn code(
             OutcomeResult::Done if is_unlocked(&survey.plan, outcome) => Category::Incomplete,
             OutcomeResult::Done if detailed => Category::Changes,
             OutcomeResult::Done | OutcomeResult::Unchanged => Category::Done,
-        };
-        code_of([category])
+        }
     }));
-    first_of(&found)
-}
-
-/// The first of 1, 5, 4, 3, 2, 0.
-pub(super) fn first_of(found: &[u8]) -> u8 {
-    [1, 5, 4, 3, 2]
-        .into_iter()
-        .find(|code| found.contains(code))
-        .unwrap_or(0)
+    found
 }
 
 /// The outcomes for programs; of a saved plan also what is stale.

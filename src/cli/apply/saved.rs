@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::once::expected;
 use super::progress::confirmed;
-use super::result::{code, first_of, show};
+use super::result::{categories, show};
 use super::stage::{Stage, verified};
 use crate::cli::options::Format;
 use crate::cli::{Common, Done, Failure, Output, USAGE, file};
@@ -18,7 +18,7 @@ use crate::id::{CommitId, Digest, ExchangeId};
 use crate::observe::observed::Ancestry;
 use crate::pass::{Programs, Survey};
 use crate::plan::action::Plan;
-use crate::report::{plan_text, safe};
+use crate::report::{Category, code_of, plan_text, safe};
 use crate::saved::{Now, SavedError, SavedPlan, Stale, stale};
 use crate::source::Revision;
 
@@ -78,14 +78,18 @@ pub(super) async fn saved(common: &Common, wish: &Wish, output: &Output) -> Done
     let changes = plan.exchanges.iter().any(|entry| entry.action.is_change());
     if changes && wish.ask && !confirmed(output)? {
         output.say("nothing was changed");
-        return Ok(first_of(&[code(&survey, &BTreeMap::new(), false)]));
+        return Ok(code_of(categories(&survey, &BTreeMap::new(), false)));
     }
     let outcomes = stage.carry_out(&plan, &survey.desired, output).await;
     let code = if stage.is_cancelled() {
         130
     } else {
-        let left = if gone.is_empty() { 0 } else { 3 };
-        first_of(&[code(&survey, &outcomes, wish.detailed), left])
+        let left = (!gone.is_empty()).then_some(Category::Incomplete);
+        code_of(
+            categories(&survey, &outcomes, wish.detailed)
+                .into_iter()
+                .chain(left),
+        )
     };
     show(&outcomes, Some(&gone), wish.format, output)?;
     stage.strike(survey, &outcomes).await?;

@@ -8,13 +8,9 @@ use super::Args;
 use super::road::Road;
 use crate::cli::named::{Called as _, NotOne, known_once, one_of, refused, state};
 use crate::cli::{Common, Failure};
-use crate::reason::Reason;
+use crate::report::exit::category_of_block;
+use crate::report::{Category, code_of};
 use crate::status::{Phase, Status, StatusEntry};
-
-/// Something is held back.
-const INCOMPLETE: u8 = 3;
-/// A guard holds it back.
-const GUARDED: u8 = 5;
 
 pub(super) enum Verdict {
     Done,
@@ -74,11 +70,15 @@ pub(super) fn of(
         );
         match entry.phase {
             Phase::Ready => {}
-            Phase::Failed | Phase::Blocked => return Ok(Verdict::Hopeless(code(entry), text)),
+            Phase::Failed => return Ok(Verdict::Hopeless(code_of([Category::Failed]), text)),
+            Phase::Blocked => {
+                let code = code_of([category_of_block(entry.reason)]);
+                return Ok(Verdict::Hopeless(code, text));
+            }
             // A moment after `resume` the status is still that of the pass before.
             Phase::Suspended if args.served.is_some() || is_suspended(entry, args, common)? => {
                 let text = format!("{text}; `natsx-sync why {name}` says until when");
-                return Ok(Verdict::Hopeless(INCOMPLETE, text));
+                return Ok(Verdict::Hopeless(code_of([Category::Incomplete]), text));
             }
             Phase::Removing
             | Phase::Suspended
@@ -103,17 +103,6 @@ fn is_suspended(entry: &StatusEntry, args: &Args, common: &Common) -> Result<boo
     };
     let suspensions = state(common)?.suspensions(Timestamp::now())?;
     Ok(suspensions.contains_key(id))
-}
-
-/// Of an exchange that will not be ready.
-fn code(entry: &StatusEntry) -> u8 {
-    if entry.needs.is_some() {
-        GUARDED
-    } else if entry.phase == Phase::Blocked && entry.reason != Reason::FileInvalid {
-        INCOMPLETE
-    } else {
-        1
-    }
 }
 
 /// The entries that are waited for, and whether a look at more could change anything.
