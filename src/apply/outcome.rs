@@ -77,6 +77,13 @@ pub struct StepTaken {
     pub done: bool,
 }
 
+impl StepTaken {
+    /// Whether helm changed the release, or was about to.
+    pub fn is_helm(&self) -> bool {
+        self.step.starts_with("helm_")
+    }
+}
+
 /// What applying one entry did: an element of `apply --format json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {

@@ -172,7 +172,7 @@ pub(super) fn registry_word(action: RegistryAction) -> Option<&'static str> {
 pub(super) fn step_words(step: StepKind) -> &'static str {
     match step {
         StepKind::Unlock => "unlock",
-        StepKind::CreateNamespace => "create namespace",
+        StepKind::CreateNamespace => "create namespace if missing",
         StepKind::HelmInstall => "helm install",
         StepKind::HelmUpgrade => "helm upgrade",
         StepKind::PatchObjects => "patch objects",

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::held;
-use super::progress::{stop_on_signals, tell};
+use super::progress::{Teller, stop_on_signals};
 use crate::apply::{Outcome, Pass, apply};
 use crate::cli::{BUG, Failure, Output};
 use crate::config::Settings;
@@ -63,14 +63,15 @@ impl Stage {
         desired: &Desired,
         output: &Output,
     ) -> BTreeMap<ExchangeId, Outcome> {
-        stop_on_signals(self.cancel.clone());
+        stop_on_signals(self.cancel.clone(), *output);
         let pass = Pass {
             world: Arc::clone(&self.session.world),
             journal: Arc::clone(&self.session.journal),
             limits: limits(&self.equipment.settings),
             number: 1,
         };
-        let tell = |progress: &_| tell(output, progress);
+        let teller = Teller::new(output);
+        let tell = |progress: &_| teller.tell(progress);
         apply(plan, desired, pass, tell, self.cancel.clone()).await
     }
 
