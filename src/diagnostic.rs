@@ -1,8 +1,21 @@
 //! What is wrong where, and what to do about it.
 
+use std::error::Error;
+use std::iter::successors;
+
 use serde::{Deserialize, Serialize};
 
 use crate::reason::Reason;
+
+/// What led to an error, the nearest first.
+pub fn causes(error: &dyn Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    successors(error.source(), |&cause| cause.source())
+}
+
+/// An error and what led to it, in one line. It is not masked.
+pub fn chain(error: &dyn Error) -> String {
+    causes(error).fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::order::{Leftover, SavedClaim};
+use crate::diagnostic::causes;
 use crate::mask::masked_of;
 use crate::observe::observed::{ObjectRef, ReleaseStatus, SecretIdentity};
 use crate::reason::Reason;
@@ -275,11 +276,10 @@ impl Why {
 
     /// A reason from an error and its causes.
     pub fn from_error(reason: Reason, error: &dyn std::error::Error) -> Self {
-        let causes = std::iter::successors(error.source(), |cause| cause.source());
         Self {
             reason,
             text: error.to_string(),
-            chain: causes.map(ToString::to_string).collect(),
+            chain: causes(error).map(ToString::to_string).collect(),
             is_final: false,
         }
     }

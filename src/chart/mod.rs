@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use crate::diagnostic::chain;
 use crate::exchange::desired::ChartRef;
 use crate::id::Digest;
 use crate::reason::Reason;
@@ -162,12 +163,10 @@ struct Failure {
 
 impl Failure {
     fn of(error: &ChartError) -> Self {
-        let causes =
-            std::iter::successors(std::error::Error::source(error), |cause| cause.source());
         Self {
             at: Instant::now(),
             reason: error.reason(),
-            text: causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}")),
+            text: chain(error),
         }
     }
 

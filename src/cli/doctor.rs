@@ -7,6 +7,7 @@ use super::{Common, Done, Output};
 use crate::cluster::Permissions;
 use crate::command;
 use crate::config::Settings;
+use crate::diagnostic::chain;
 use crate::exchange::desired::ChartRef;
 use crate::helm::{Folders, Helm};
 use crate::mask::masked_address;
@@ -233,16 +234,6 @@ async fn check_chart(equipment: &Equipment, fetch: bool, sheet: &mut Sheet) {
         Ok(archive) => sheet.good(&name, &format!("fetched, sha256:{}", archive.digest)),
         Err(error) => sheet.bad(&name, &chain(&error), Reason::ChartUnavailable.story()),
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 /// What was found, a line each.

@@ -2,7 +2,6 @@
 //! which never names the program.
 
 use std::collections::BTreeMap;
-use std::error::Error as _;
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::command::Command;
+use crate::diagnostic::chain;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// A credential this close to its end is asked for anew: an operation of helm must not outlive it right at the start.
@@ -100,10 +100,7 @@ async fn run(exec: &ExecConfig) -> Result<Credential, String> {
     let output = command
         .run(&CancellationToken::new())
         .await
-        .map_err(|error| {
-            let cause = error.source().map(ToString::to_string).unwrap_or_default();
-            format!("{error}: {cause}")
-        })?;
+        .map_err(|error| chain(&error))?;
     if output.timed_out {
         return Err(format!("{program} does not end"));
     }

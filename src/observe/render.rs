@@ -13,6 +13,7 @@ use super::manifest;
 use super::observed::{Render, Rendered, Trial, Unreadable};
 use super::release::DecodeError;
 use crate::chart::{ChartArchive, ChartStore};
+use crate::diagnostic::chain;
 use crate::exchange::desired::{ChartRef, DesiredExchange};
 use crate::helm::{Folders, Helm, HelmError, Refusal, Target};
 use crate::id::{Digest, ExchangeId};
@@ -70,12 +71,6 @@ impl RenderError {
             }
         }
     }
-
-    fn text(&self) -> String {
-        let error: &dyn std::error::Error = self;
-        let causes = std::iter::successors(error.source(), |cause| cause.source());
-        causes.fold(self.to_string(), |text, cause| format!("{text}: {cause}"))
-    }
 }
 
 impl Renderer {
@@ -125,8 +120,8 @@ impl Renderer {
         let cancel = CancellationToken::new();
         match self.render(helm, exchange, chart, &cancel).await {
             Ok(rendered) => Render::Rendered(rendered),
-            Err(error) if error.is_refusal() => Render::Refused(error.text()),
-            Err(error) => Render::Missing(error.text()),
+            Err(error) if error.is_refusal() => Render::Refused(chain(&error)),
+            Err(error) => Render::Missing(chain(&error)),
         }
     }
 

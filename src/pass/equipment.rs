@@ -8,6 +8,7 @@ use crate::chart::{ChartSource, ChartStore, Login};
 use crate::cluster::{ClusterAccess, Inventory};
 use crate::config::Settings;
 use crate::config::settings::{ListenSettings, RegistrySettings};
+use crate::diagnostic::chain;
 use crate::exchange::Context;
 use crate::helm::{Folders, Helm};
 use crate::id::{ClusterId, Digest};
@@ -172,15 +173,12 @@ impl Equipment {
 
 /// Looks for the program; nothing is started.
 fn find_helm(path: &str) -> Result<Arc<Helm>, Unreadable> {
-    Helm::find(path).map(Arc::new).map_err(|error| {
-        let cause = std::error::Error::source(&error);
-        let cause = cause.map_or_else(String::new, |cause| format!(": {cause}"));
-        Unreadable {
-            reason: error.reason(),
-            text: format!(
-                "{error}{cause}; install helm or set `helm.path`, `natsx-sync doctor` says where it is looked for"
-            ),
-        }
+    Helm::find(path).map(Arc::new).map_err(|error| Unreadable {
+        reason: error.reason(),
+        text: format!(
+            "{}; install helm or set `helm.path`, `natsx-sync doctor` says where it is looked for",
+            chain(&error)
+        ),
     })
 }
 

@@ -11,6 +11,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::local::{Local, Serving, query};
 use super::wire::{Answer, Request, Rows, Tag, Wire};
 use super::{Pace, RegistryAccess, RegistryError, row};
+use crate::diagnostic::chain;
 use crate::id::SystemId;
 use crate::observe::observed::{Record, RegistryView, Unreadable};
 use crate::reason::Reason;
@@ -97,7 +98,7 @@ impl Registry {
     pub async fn view(&self) -> Result<RegistryView, Unreadable> {
         let rows = self.query(&json!({})).await.map_err(|error| Unreadable {
             reason: Reason::RegistryUnreadable,
-            text: error.chain(),
+            text: chain(&error),
         })?;
         let mut view = RegistryView::default();
         for row in &rows.rows {

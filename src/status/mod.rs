@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, chain};
 use crate::id::{ClusterId, CommitId, ExchangeId, SystemId};
 use crate::mask::masked;
 use crate::plan::action::Action;
@@ -93,9 +93,7 @@ pub struct Trouble {
 impl Trouble {
     /// An error with what led to it, without what has the shape of a secret.
     pub fn of(reason: Reason, error: &dyn std::error::Error) -> Self {
-        let causes = std::iter::successors(error.source(), |cause| cause.source());
-        let text = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
-        let text = masked(&text);
+        let text = masked(&chain(error));
         Self { reason, text }
     }
 
