@@ -9,6 +9,7 @@
 //! The middle of the road knows no tokio, kube, git2, files, processes, clocks or environment; which rooms those are, and
 //! what is in every other, stands in ARCHITECTURE.md, and a test holds both to it.
 
+mod address;
 pub mod apply;
 pub mod chart;
 pub mod cli;

@@ -14,8 +14,8 @@ use super::ChartError;
 use super::archive::LONGEST;
 use super::repository::{CONNECT, TIMEOUT, shown};
 use super::source::Credentials;
+use crate::address::is_loopback;
 use crate::exchange::desired::ChartRef;
-use crate::registry::is_loopback;
 
 /// Media type of the layer that is the archive.
 const ARCHIVE: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";

@@ -4,7 +4,7 @@ use url::Url;
 
 use super::settings::{ChartSettings, ListenSettings, TelemetrySettings};
 use super::{ConfigError, Settings};
-use crate::registry::is_loopback;
+use crate::address::is_loopback;
 
 /// Refuses settings that could not be acted on, before anything is.
 pub(super) fn check(settings: &Settings) -> Result<(), ConfigError> {

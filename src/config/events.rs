@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::address::is_loopback;
 use crate::config::units;
-use crate::registry::is_loopback;
 
 /// Where events go; nowhere unless set.
 #[derive(Debug, Clone, Serialize, Deserialize)]

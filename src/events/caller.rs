@@ -7,7 +7,7 @@ use reqwest::{Certificate, Client, RequestBuilder, Response, redirect, retry};
 use url::Url;
 
 use super::{SinkError, trust};
-use crate::registry::is_loopback;
+use crate::address::is_loopback;
 
 /// How long connecting may take, and all of it.
 const CONNECT: Duration = Duration::from_secs(5);

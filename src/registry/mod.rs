@@ -29,7 +29,6 @@ pub use embedded::{Embedded, EmbeddedError};
 pub use error::RegistryError;
 pub use local::Serving;
 pub use lock::address_of;
-pub(crate) use wire::is_loopback;
 
 /// Where a registry is and how to be let in.
 #[derive(Debug, Clone)]

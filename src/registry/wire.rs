@@ -1,7 +1,6 @@
 //! One request and what its answer proves.
 
 use std::error::Error;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use axum::http::HeaderValue;
@@ -10,9 +9,10 @@ use reqwest::{Certificate, Client, Method, Response, StatusCode, redirect, retry
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tokio::sync::Semaphore;
-use url::{Host, Url};
+use url::Url;
 
 use super::{Pace, RegistryAccess, RegistryError, row};
+use crate::address::is_loopback;
 use crate::id::SystemId;
 
 /// The original takes no more than a handful of connections well, and reads must not starve behind writes.
@@ -281,16 +281,6 @@ fn certificates(path: &Path) -> Result<Vec<Certificate>, RegistryError> {
     let text = format!("the registry's ca_file {} is not usable", path.display());
     let pem = std::fs::read(path).map_err(|error| unusable(&text, Some(Box::new(error))))?;
     Certificate::from_pem_bundle(&pem).map_err(|error| unusable(&text, Some(Box::new(error))))
-}
-
-/// Whether an address is on this host.
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
-        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
-        None => false,
-    }
 }
 
 fn is_json(response: &Response) -> bool {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::registry::is_loopback;
+use crate::address::is_loopback;
 
 /// For everything, the last byte included.
 const TIMEOUT: Duration = Duration::from_secs(30);

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use url::{Host, Url};
+use url::Url;
 
 use super::error::SourceError;
 use super::git_settings::{self, Scratch};
 use super::options::{Credentials, SourceOptions};
+use crate::address::is_loopback;
 use crate::command::Command;
 
 /// Bytes of git's complaints that are kept.
@@ -180,10 +181,10 @@ fn shorten(complaint: &str) -> String {
 
 fn check_url(url: &Url) -> Result<Url, SourceError> {
     let wrong = |text: &str| Err(setting("source.url", text.to_owned()));
-    match (url.scheme(), url.host()) {
-        ("https" | "ssh", Some(_)) => {}
-        ("http", Some(host)) if is_loopback(&host) => {}
-        ("http", _) => return wrong("http is for this host only; use https"),
+    match url.scheme() {
+        "https" | "ssh" if url.has_host() => {}
+        "http" if is_loopback(url) => {}
+        "http" => return wrong("http is for this host only; use https"),
         _ => return wrong("use https, ssh, or a path of this host"),
     }
     if url.password().is_some() {
@@ -196,14 +197,6 @@ fn check_url(url: &Url) -> Result<Url, SourceError> {
         return wrong("user and host must not begin with a dash");
     }
     Ok(url.clone())
-}
-
-fn is_loopback(host: &Host<&str>) -> bool {
-    match host {
-        Host::Domain(name) => *name == "localhost",
-        Host::Ipv4(address) => address.is_loopback(),
-        Host::Ipv6(address) => address.is_loopback(),
-    }
 }
 
 /// An absolute path stays; a name is looked for in `PATH`.

@@ -20,9 +20,9 @@ use tracing_subscriber::{Registry, reload};
 use url::Url;
 
 use super::Shown;
+use crate::address::is_loopback;
 use crate::id::Instance;
 use crate::mask::masked;
-use crate::registry::is_loopback;
 
 /// How long the end may take for what was not sent yet.
 const LAST_WORDS: Duration = Duration::from_secs(2);
