@@ -181,12 +181,6 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
     }
 }
 
-/// `1 error`, `2 errors`.
-fn counted(count: usize, word: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {word}{plural}")
-}
-
 type Done = Result<u8, Failure>;
 
 /// How long the end of a command waits for reads of files that hang; writes are waited for where they are made.

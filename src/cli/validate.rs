@@ -47,8 +47,8 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
             let valid = exchanges.filter(|exchange| wanted(&exchange.file)).count();
             output.say(&format!(
                 "{} valid, {}",
-                super::counted(valid, "exchange"),
-                super::counted(errors, "error")
+                crate::report::counted(valid, "exchange"),
+                crate::report::counted(errors, "error")
             ));
         }
     }

@@ -11,6 +11,7 @@ use super::effects::foresee;
 use super::figures;
 use super::fingerprint::{Inputs, fingerprint};
 use super::guard::{Limits, excess, hold};
+use super::policy::Policy;
 use super::scene::Held;
 use super::values::difference;
 use super::{broken_entry, general_diagnostics};
@@ -19,9 +20,6 @@ use crate::exchange::desired::{DeletionPolicy, Desired, DesiredExchange, SyncMod
 use crate::id::ExchangeId;
 use crate::observe::observed::StoredRelease;
 use crate::reason::Reason;
-
-/// Largest share removed unasked where no settings say otherwise, in percent.
-const SHARE: u32 = 30;
 
 /// Compares `head` with `base`; without one, everything is new.
 pub fn plan_offline(head: &Desired, base: Option<&Desired>) -> Plan {
@@ -262,7 +260,7 @@ fn guard(
     let nobody = BTreeSet::new();
     let limits = Limits {
         empty: head.exchanges.is_empty(),
-        share: SHARE,
+        share: Policy::default().max_delete_percent,
         allowed: &nobody,
         removing: &nobody,
     };

@@ -32,6 +32,7 @@ pub use markdown::{Comment, plan_markdown};
 pub use safe::{json_text, safe};
 pub use table::{UNBOUNDED, table};
 pub use terminal::{Style, plan_text};
+pub(crate) use words::counted;
 
 /// Version of every machine form.
 pub const FORMAT_VERSION: &str = "1.0";

@@ -35,7 +35,7 @@ pub(super) fn action_word(action: Action) -> &'static str {
 }
 
 /// `1 exchange`, `2 exchanges`.
-pub(super) fn counted(count: usize, noun: &str) -> String {
+pub(crate) fn counted(count: usize, noun: &str) -> String {
     match count {
         1 => format!("1 {noun}"),
         count => format!("{count} {noun}s"),

@@ -64,17 +64,7 @@ fn a_set_scaled_by_hand_is_put_back_by_the_next_change() {
     let world = World::new("scaled");
     world.commit(&[("exchanges/a.yaml", Some(&exchange(EU, "nats-scaled", "")))]);
     world.apply().expect(0);
-    world.kubectl(
-        EU,
-        &[
-            "-n",
-            "road",
-            "scale",
-            "statefulset",
-            "nats-scaled",
-            "--replicas=0",
-        ],
-    );
+    world.scale_to_nothing(EU, "road", "nats-scaled");
     let changed = exchange(EU, "nats-scaled", "  config.merge.max_connections: 9\n");
     world.commit(&[("exchanges/a.yaml", Some(&changed))]);
     // helm 4 applies on the server and takes fields back; helm 3 compares with the old manifest only.

@@ -281,19 +281,7 @@ fn a_daemon_puts_back_what_it_sees_and_stops_where_it_comes_again() {
     let daemon = world.daemon();
     world.until_phase(&id, "ready");
     let replicas = || world.object(EU, "statefulset", release).unwrap()["spec"]["replicas"].clone();
-    let scale = || {
-        world.kubectl(
-            EU,
-            &[
-                "-n",
-                "road",
-                "scale",
-                "statefulset",
-                release,
-                "--replicas=0",
-            ],
-        );
-    };
+    let scale = || world.scale_to_nothing(EU, "road", release);
     let minute = Duration::from_secs(60);
     for _ in 0..2 {
         scale();

@@ -80,15 +80,7 @@ fn the_role_that_doctor_prints_is_enough_for_a_namespace() {
     world.apply().expect(0);
     assert_eq!(latest().unwrap(), "2");
     assert!(world.record(release).is_some());
-    let scale = [
-        "-n",
-        "rights",
-        "scale",
-        "statefulset",
-        release,
-        "--replicas=0",
-    ];
-    world.kubectl(EU, &scale);
+    world.scale_to_nothing(EU, "rights", release);
     let plan = world.plan().expect(0);
     assert!(!plan.stdout.contains("DriftUnknown"), "{}", plan.stdout);
     let id = format!("{EU}/rights/{release}");

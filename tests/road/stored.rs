@@ -87,15 +87,7 @@ fn changes_that_would_lose_streams_are_held_while_there_are_some() {
     assert_eq!(entry["reason"], "StoreTooSmall", "{entry:#}");
 
     // Servers that cannot be asked may hold anything.
-    let scale = [
-        "-n",
-        "road",
-        "scale",
-        "statefulset",
-        release,
-        "--replicas=0",
-    ];
-    world.kubectl(US, &scale);
+    world.scale_to_nothing(US, "road", release);
     crate::world::eventually("no server", Duration::from_secs(90), || {
         world.object(US, "pod", &format!("{release}-0")).is_none()
     });

@@ -17,6 +17,12 @@ impl World {
         self.cluster(cluster).kubectl(arguments).unwrap()
     }
 
+    /// Takes the servers of a release away by hand, and leaves the rest of it.
+    pub(crate) fn scale_to_nothing(&self, cluster: &str, namespace: &str, release: &str) {
+        let scale = ["scale", "statefulset", release, "--replicas=0"];
+        self.kubectl(cluster, &[&["-n", namespace][..], &scale].concat());
+    }
+
     /// An object as JSON; none when it is not there.
     pub(crate) fn object(&self, cluster: &str, kind: &str, name: &str) -> Option<Value> {
         let text = self.kubectl(
