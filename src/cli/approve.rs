@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::named::{named, one_of, refused, state};
 use super::reconcile::tell;
-use super::{Common, Done, Failure, Output};
+use super::{Common, Done, Failure, NOTHING_MATCHED, Output};
 use crate::cluster::Cluster;
 use crate::id::{ClusterId, ExchangeId};
 use crate::pass::cluster_access;
@@ -74,7 +74,7 @@ fn approve_removals(
         let entry = one_of(&id.to_string(), &status.exchanges).map_err(refused)?;
         if entry.needs.is_none() {
             let text = "nothing holds a removal of it back; approve it when `natsx-sync status` shows that";
-            return Err(Failure::new(7, anyhow!("{id}: {text}")));
+            return Err(Failure::new(NOTHING_MATCHED, anyhow!("{id}: {text}")));
         }
     }
     let state = State::open_to_write(state.folder())?;
@@ -108,7 +108,9 @@ async fn approve_cluster(common: &Common, id: &ClusterId, output: &Output) -> Re
     let access = cluster_access(&settings)
         .into_iter()
         .find(|access| access.id == *id)
-        .ok_or_else(|| Failure::new(7, anyhow!("no cluster {id} in the inventory")))?;
+        .ok_or_else(|| {
+            Failure::new(NOTHING_MATCHED, anyhow!("no cluster {id} in the inventory"))
+        })?;
     let cluster = Cluster::connect(&access).await?;
     let uid = cluster.uid().await?.ok_or_else(|| {
         Failure::from(anyhow!(

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::named::{Called as _, NotOne, alike, one_of, refused};
 use super::plan::revision;
-use super::{Common, Done, Failure, Output};
+use super::{Common, Done, Failure, NOTHING_MATCHED, Output};
 use crate::diagnostic::nearest;
 use crate::exchange::desired::{Desired, DesiredExchange, Layer};
 use crate::exchange::{EXAMPLES, LINTS};
@@ -44,7 +44,7 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
     }
     if let Some(near) = meant(subject) {
         let text = format!("{subject:?} is not a reason; {near} is");
-        return Err(Failure::new(7, anyhow::anyhow!(text)));
+        return Err(Failure::new(NOTHING_MATCHED, anyhow::anyhow!(text)));
     }
     let settings = super::plan::offline_settings(common)?;
     let desired = read_desired(&settings, &revision(common, Revision::Files))?;
@@ -76,7 +76,7 @@ fn no_exchange(subject: &str, desired: &Desired, output: &Output) -> Done {
             "{subject:?} names no reason, and no exchange of {}{near}",
             desired.repository
         );
-        return Err(Failure::new(7, anyhow::anyhow!(text)));
+        return Err(Failure::new(NOTHING_MATCHED, anyhow::anyhow!(text)));
     };
     let findings = crate::report::diagnostics_text(&broken.diagnostics, output.color());
     output.result(&format!(

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Common, Done, Failure, Output};
+use super::{Common, Done, Failure, NOTHING_MATCHED, Output};
 use crate::id::ClusterId;
 use crate::state::State;
 
@@ -34,7 +34,7 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
     }
     if !State::open_to_write(&folder)?.forget_cluster(id)? {
         return Err(Failure::new(
-            7,
+            NOTHING_MATCHED,
             anyhow::anyhow!("nothing is known of a cluster {id}"),
         ));
     }

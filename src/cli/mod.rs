@@ -45,6 +45,12 @@ pub use output::Output;
 pub const USAGE: u8 = 64;
 /// Exit code of a bug of ours.
 pub const BUG: u8 = 70;
+/// Exit code where another natsx-sync holds what is needed.
+pub const LOCKED: u8 = 6;
+/// Exit code where nothing is called as was asked.
+pub const NOTHING_MATCHED: u8 = 7;
+/// Exit code of work that was told to stop.
+pub const INTERRUPTED: u8 = 130;
 /// Exit code of any other failure.
 pub const ERROR: u8 = 1;
 

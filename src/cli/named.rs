@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Common, Failure};
+use super::{Common, Failure, NOTHING_MATCHED};
 use crate::diagnostic::nearest;
 use crate::exchange::desired::DesiredExchange;
 use crate::id::ExchangeId;
@@ -109,7 +109,7 @@ pub(super) enum NotOne {
 
 /// Exit code 7.
 pub(super) fn refused(error: NotOne) -> Failure {
-    Failure::new(7, error)
+    Failure::new(NOTHING_MATCHED, error)
 }
 
 /// The one that is meant.

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use clap::Subcommand;
 
 use super::named::{NotOne, one_of, refused};
-use super::{Common, Done, Failure, Output};
+use super::{Common, Done, Failure, LOCKED, NOTHING_MATCHED, Output};
 use crate::cli::options::Format;
 use crate::config::RegistrySettings;
 use crate::config::settings::ListenSettings;
@@ -102,7 +102,7 @@ fn meant<'r>(wanted: &str, records: &'r [Record]) -> Result<Vec<&'r Record>, Fai
             .collect()),
         Err(error @ NotOne::Several { .. }) => Err(refused(error)),
         Err(NotOne::Nothing { .. }) => Err(Failure::new(
-            7,
+            NOTHING_MATCHED,
             anyhow::anyhow!(
                 "the registry has no record {wanted:?}, and none of an exchange that is called so; `natsx-sync registry ls` lists them"
             ),
@@ -123,7 +123,7 @@ async fn serve(common: &Common, listen: Option<SocketAddr>, output: &Output) -> 
     let embedded = Embedded::open(&folder, address, port, settings.instance.as_str()).await?;
     if !embedded.is_ours() {
         return Err(Failure::new(
-            6,
+            LOCKED,
             anyhow::anyhow!(
                 "the registry of {} is served already, at http://{}",
                 folder.display(),
@@ -145,7 +145,7 @@ fn reset(common: &Common, output: &Output) -> Done {
     let settings = common.settings()?.settings;
     if !matches!(settings.registry, RegistrySettings::Embedded) {
         let text = "the settings name another registry, which is not ours to reset";
-        return Err(Failure::new(1, anyhow::anyhow!(text)));
+        return Err(anyhow::anyhow!(text).into());
     }
     let folder = settings.state.ok_or_else(super::status::no_state)?;
     State::open_to_write(&folder)?;
@@ -153,7 +153,7 @@ fn reset(common: &Common, output: &Output) -> Done {
         Ok(_) => {
             let folder = folder.display();
             let text = format!("the registry of {folder} can be read, and is left as it is");
-            Err(Failure::new(1, anyhow::anyhow!(text)))
+            Err(anyhow::anyhow!(text).into())
         }
         Err(StoreError::Unsound { .. } | StoreError::Gone { .. }) => {
             let aside = Store::set_aside(&folder)?;
@@ -162,7 +162,7 @@ fn reset(common: &Common, output: &Output) -> Done {
             output.say(&format!("an empty registry{}", kept.unwrap_or_default()));
             Ok(0)
         }
-        Err(error @ StoreError::Held { .. }) => Err(Failure::new(6, error)),
+        Err(error @ StoreError::Held { .. }) => Err(Failure::new(LOCKED, error)),
         Err(error) => Err(error.into()),
     }
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::named::{named, state_to_write};
 use super::reconcile::tell;
-use super::{Common, Done, Failure, Output};
+use super::{Common, Done, Failure, NOTHING_MATCHED, Output};
 use crate::exchange::desired::Suspend;
 
 #[derive(Debug, clap::Args)]
@@ -62,7 +62,7 @@ pub(super) fn resume(common: &Common, args: &ResumeArgs, output: &Output) -> Don
     let now = Timestamp::now();
     if !state.resume(&id, now)? {
         return Err(Failure::new(
-            7,
+            NOTHING_MATCHED,
             anyhow::anyhow!(
                 "{id} is not suspended by command; a suspension in its file is ended by a commit"
             ),

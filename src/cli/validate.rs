@@ -2,7 +2,7 @@
 
 use anyhow::anyhow;
 
-use super::{Common, Done, Failure, Output};
+use super::{Common, Done, Failure, NOTHING_MATCHED, Output};
 use crate::cli::options::FindingFormat;
 use crate::diagnostic::Severity;
 use crate::pass::{Repository, offline_context};
@@ -66,7 +66,7 @@ fn known(paths: &[String], checkout: &Checkout) -> Result<(), Failure> {
     {
         None => Ok(()),
         Some(path) => Err(Failure::new(
-            7,
+            NOTHING_MATCHED,
             anyhow!(
                 "{path} is not a file natsx-sync reads in {}: those are values.yaml, profiles/NAME.yaml and the exchange files; --source names another repository",
                 checkout.repository

@@ -10,6 +10,7 @@ use url::Url;
 
 use super::{Common, Done, Failure, Output};
 use crate::control::Acknowledged;
+use crate::report::{Category, code_of};
 use crate::state::State;
 use crate::status::Status;
 use road::Road;
@@ -86,7 +87,7 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
             Seen::Nobody(text) => {
                 let since = *absent.get_or_insert_with(Instant::now);
                 if since.elapsed() >= STARTING || Instant::now() >= deadline {
-                    return Err(Failure::new(1, anyhow!(text)));
+                    return Err(anyhow!(text).into());
                 }
                 text
             }
@@ -98,7 +99,7 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
         if Instant::now() >= deadline {
             let timeout = humantime::format_duration(args.timeout);
             return Err(Failure::new(
-                3,
+                code_of([Category::Incomplete]),
                 anyhow!("not {} after {timeout}: {last}", args.wanted),
             ));
         }

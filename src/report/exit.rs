@@ -23,12 +23,15 @@ pub enum Category {
     Done,
 }
 
+/// What a plan, saved or not, or a snapshot rests on is no longer so.
+pub const STALE: u8 = 4;
+
 /// The exit code of what was found: the first of 1, 5, 4, 3, 2, 0 that applies.
 pub fn code_of(categories: impl IntoIterator<Item = Category>) -> u8 {
     match categories.into_iter().min().unwrap_or(Category::Done) {
         Category::Failed => 1,
         Category::Guarded => 5,
-        Category::Stale => 4,
+        Category::Stale => STALE,
         Category::Incomplete => 3,
         Category::Changes => 2,
         Category::Done => 0,

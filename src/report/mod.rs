@@ -25,7 +25,7 @@ use crate::plan::action::{Action, Plan};
 use crate::reason::Reason;
 
 pub use diagnostics::{diagnostics_json, diagnostics_text, place};
-pub use exit::{Category, code_of, exit_code};
+pub use exit::{Category, STALE, code_of, exit_code};
 pub use forge::{diagnostics_github, diagnostics_sarif};
 pub use json::plan_json;
 pub use markdown::{Comment, plan_markdown};

@@ -9,9 +9,10 @@ mod stage;
 
 use std::path::PathBuf;
 
-use super::{Common, Done, Failure, Output};
+use super::{Common, Done, ERROR, Failure, LOCKED, Output};
 use crate::cli::options::Format;
 use crate::id::{Digest, ExchangeId};
+use crate::pass::PassError;
 use crate::state::StateError;
 
 pub(super) use once::{Wish, once};
@@ -75,18 +76,10 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
 }
 
 /// Another holder of the state folder is exit 6.
-pub(super) fn held(error: crate::pass::PassError) -> Failure {
-    let code = if matches!(
-        &error,
-        crate::pass::PassError::State(StateError::Locked { .. })
-    ) {
-        6
-    } else {
-        1
+pub(super) fn held(error: PassError) -> Failure {
+    let PassError::State(error) = error else {
+        return error.into();
     };
-    if let crate::pass::PassError::State(error) = error {
-        Failure::new(code, error)
-    } else {
-        Failure::new(code, error)
-    }
+    let is_locked = matches!(error, StateError::Locked { .. });
+    Failure::new(if is_locked { LOCKED } else { ERROR }, error)
 }

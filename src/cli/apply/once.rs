@@ -7,10 +7,10 @@ use super::progress::confirmed;
 use super::result::{categories, show};
 use super::stage::{Stage, verified};
 use crate::cli::options::Format;
-use crate::cli::{Common, Done, Failure, Output};
+use crate::cli::{Common, Done, Failure, INTERRUPTED, Output};
 use crate::id::{Digest, ExchangeId};
 use crate::pass::{Programs, Survey};
-use crate::report::{code_of, plan_text};
+use crate::report::{STALE, code_of, plan_text};
 use crate::saved::SavedError;
 use crate::source::Revision;
 
@@ -64,7 +64,7 @@ pub(in crate::cli) async fn once(common: &Common, wish: &Wish, output: &Output) 
         again::take_over(&mut outcomes, anew);
     }
     let code = if stage.is_cancelled() {
-        130
+        INTERRUPTED
     } else {
         code_of(categories(&survey, &outcomes, wish.detailed))
     };
@@ -77,7 +77,7 @@ pub(in crate::cli) async fn once(common: &Common, wish: &Wish, output: &Output) 
 pub(super) fn expected(what: &str, found: &str, expect: Option<&Digest>) -> Result<(), Failure> {
     match expect {
         Some(expected) if expected.as_str() != found => Err(Failure::new(
-            4,
+            STALE,
             SavedError::OtherDigest {
                 what: what.to_owned(),
                 found: found.to_owned(),

@@ -13,10 +13,8 @@ use crate::id::ExchangeId;
 
 pub(super) fn confirmed(output: &Output) -> Result<bool, Failure> {
     if !output.interactive() {
-        return Err(Failure::new(
-            1,
-            anyhow::anyhow!("not asked, as this is not a terminal: --yes applies the plan"),
-        ));
+        let text = "not asked, as this is not a terminal: --yes applies the plan";
+        return Err(anyhow::anyhow!(text).into());
     }
     write!(std::io::stderr(), "Apply this? [y/N] ")?;
     let mut answer = String::new();

@@ -12,13 +12,13 @@ use super::progress::confirmed;
 use super::result::{categories, show};
 use super::stage::{Stage, verified};
 use crate::cli::options::Format;
-use crate::cli::{Common, Done, Failure, Output, USAGE, file};
+use crate::cli::{Common, Done, ERROR, Failure, INTERRUPTED, Output, USAGE, file};
 use crate::exchange::desired::{ChartRef, Desired};
 use crate::id::{CommitId, Digest, ExchangeId};
 use crate::observe::observed::Ancestry;
 use crate::pass::{Programs, Survey};
 use crate::plan::action::Plan;
-use crate::report::{Category, code_of, plan_text, safe};
+use crate::report::{Category, STALE, code_of, plan_text, safe};
 use crate::saved::{Now, SavedError, SavedPlan, Stale, stale};
 use crate::source::Revision;
 
@@ -62,7 +62,7 @@ pub(super) async fn saved(common: &Common, wish: &Wish, output: &Output) -> Done
     if !gone.is_empty() && !wish.fresh_only {
         show(&BTreeMap::new(), Some(&gone), wish.format, output)?;
         return Err(Failure::new(
-            4,
+            STALE,
             anyhow!("{}", refusal(&shown, &saved, &gone)),
         ));
     }
@@ -82,7 +82,7 @@ pub(super) async fn saved(common: &Common, wish: &Wish, output: &Output) -> Done
     }
     let outcomes = stage.carry_out(&plan, &survey.desired, output).await;
     let code = if stage.is_cancelled() {
-        130
+        INTERRUPTED
     } else {
         let left = (!gone.is_empty()).then_some(Category::Incomplete);
         code_of(
@@ -97,11 +97,7 @@ pub(super) async fn saved(common: &Common, wish: &Wish, output: &Output) -> Done
 }
 
 fn refused(error: SavedError) -> Failure {
-    let code = if error.is_stale() {
-        4
-    } else {
-        crate::cli::ERROR
-    };
+    let code = if error.is_stale() { STALE } else { ERROR };
     Failure::new(code, error)
 }
 
@@ -135,7 +131,7 @@ fn head(stage: &Stage, shown: &str, commit: &CommitId) -> Result<Option<Desired>
         "{shown} was made at commit {}, which is not in the history of the branch's head: plan anew (StalePlan)",
         commit.short()
     );
-    Err(Failure::new(4, error))
+    Err(Failure::new(STALE, error))
 }
 
 /// The archives of the charts whose archive was known when the plan was saved. One that cannot be had is told by the

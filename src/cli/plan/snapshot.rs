@@ -9,7 +9,7 @@ use crate::cli::{Common, Failure, file};
 use crate::config::Settings;
 use crate::pass::{Repository, survey_snapshot};
 use crate::plan::action::Plan;
-use crate::report::{Header, Truth};
+use crate::report::{Header, STALE, Truth};
 use crate::snapshot::{Recorded, fetch};
 use crate::source::Revision;
 
@@ -27,7 +27,7 @@ pub(super) async fn plan(
     let snapshot = Recorded::read(&shown, bytes)?;
     snapshot
         .check_age(args.max_age, Timestamp::now())
-        .map_err(|error| Failure::new(4, error))?;
+        .map_err(|error| Failure::new(STALE, error))?;
     let against = format!("the world as it was {}", snapshot.age(Timestamp::now()));
     let repository = Repository::open(settings, None)?;
     repository.fetch_remote().await?;
