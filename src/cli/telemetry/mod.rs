@@ -1,6 +1,7 @@
 //! Logs: to the journal where systemd started us, else to stderr. Only `run` logs more than warnings unasked. Traces go to a
 //! collector, in a build that can.
 
+mod journal;
 #[cfg(feature = "otel")]
 mod traces;
 
@@ -8,6 +9,7 @@ use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
+use self::journal::Lines;
 use crate::cli::Common;
 use crate::config::Settings;
 use crate::config::settings::LogLevel;
@@ -56,17 +58,13 @@ pub(crate) fn start(common: &Common, daemon: bool) -> Telemetry {
 }
 
 fn log() -> Shown {
-    // JOURNAL_STREAM is set by systemd when stderr goes to its journal.
-    if std::env::var_os("JOURNAL_STREAM").is_some()
-        && let Ok(journal) = tracing_journald::layer()
-    {
-        return journal.boxed();
-    }
-    tracing_subscriber::fmt::layer()
+    let log = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
-        .with_target(false)
-        .with_ansi(false)
-        .boxed()
+        .with_ansi(false);
+    if journal::is_stderr() {
+        return log.event_format(Lines::new()).boxed();
+    }
+    log.with_target(false).boxed()
 }
 
 impl Telemetry {
