@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sd_notify::NotifyState;
 use tokio::time::Instant;
 use tracing::field::{Empty, display};
 use tracing::{Instrument as _, Span};
 
+use super::service::Word;
 use super::watch::Daemon;
 use crate::apply::effect::Why;
 use crate::apply::{Outcome, OutcomeResult, Progress, Verdict};
@@ -108,7 +108,7 @@ impl Daemon<'_> {
                 self.compare_due();
             }
         }
-        self.service.tell(vec![NotifyState::Watchdog]);
+        self.service.tell(Word::Alive);
         // At once: what was found drifted may be put back before the status would be due.
         self.write_status();
     }

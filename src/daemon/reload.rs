@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use sd_notify::NotifyState;
-
+use super::service::Word;
 use super::watch::Daemon;
 use super::{limits, session};
 use crate::config::{Settings, need_restart};
@@ -14,10 +13,7 @@ impl Daemon<'_> {
     /// Somebody sent SIGHUP.
     pub(super) fn ask_reload(&mut self) {
         tracing::info!("told to read the settings again");
-        let mut states = vec![NotifyState::Reloading];
-        // The service manager tells this reload from the next by its time.
-        states.extend(NotifyState::monotonic_usec_now().ok());
-        self.service.tell(states);
+        self.service.tell(Word::Reloading);
         self.reload_asked = true;
         self.activate(std::time::Duration::ZERO);
     }
@@ -39,7 +35,7 @@ impl Daemon<'_> {
         self.options.board.metrics.settings(trouble.is_some());
         self.ledger.take_settings(trouble);
         self.status_changed();
-        self.service.tell(vec![NotifyState::Ready]);
+        self.service.tell(Word::Ready);
     }
 
     async fn read_again(&mut self) -> Result<(), Trouble> {

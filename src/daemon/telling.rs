@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sd_notify::NotifyState;
 use tokio::time::Instant;
 
 use super::Session;
+use super::service::Word;
 use super::watch::{Daemon, Options};
 use crate::events::{Origin, Teller};
 use crate::pass::{Equipment, PassError, Survey};
 use crate::reason::Reason;
 use crate::report::is_complete;
-use crate::status::Trouble;
+use crate::status::{Trouble, line};
 
 /// Changes of the status within this time share one write.
 const GATHER: Duration = Duration::from_millis(200);
@@ -56,6 +56,7 @@ impl Daemon<'_> {
         let status = Arc::new(status);
         board.show(|seen| seen.status = Some(Arc::clone(&status)));
         self.teller.see(&status);
+        self.service.stands(line(&status));
         let unwritten = self.equipment.state.write_status(&status).err();
         let unwritten = unwritten.map(|error| {
             // A full disk must not stop what is under way; nor may the file go on to tell what is no longer so.
@@ -73,7 +74,7 @@ impl Daemon<'_> {
         self.options
             .board
             .show(|seen| seen.beat = std::time::Instant::now());
-        self.service.tell(vec![NotifyState::Watchdog]);
+        self.service.tell(Word::Alive);
     }
 
     /// Shows that nothing may follow from a pass.

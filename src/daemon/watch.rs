@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
@@ -20,7 +19,7 @@ use super::holds::Holds;
 use super::pace::{Pace, SOON};
 use super::record::Stated;
 use super::requests::Again;
-use super::service::Service;
+use super::service::{Service, Word};
 use super::telling::{begin_to_tell, due};
 use super::{Ledger, Session, limits};
 use crate::apply::{Lanes, Progress, World};
@@ -170,7 +169,7 @@ pub async fn run(
     let mut beat = tokio::time::interval(BEAT);
     daemon.write_status();
     // Not after the first pass: a repository that is away at boot, or long in coming, is not a reason to be killed.
-    daemon.service.tell(vec![NotifyState::Ready]);
+    daemon.service.tell(Word::Ready);
     loop {
         tokio::select! {
             _ = term.recv() => break,
@@ -240,7 +239,7 @@ impl Daemon<'_> {
     /// Waits for what was told to stop, and tells what is left.
     async fn end(mut self, mut told: mpsc::UnboundedReceiver<Progress>) {
         tracing::info!("told to stop: what runs is ended in an orderly way");
-        self.service.tell(vec![NotifyState::Stopping]);
+        self.service.tell(Word::Stopping);
         if tokio::time::timeout(DRAIN, self.lanes.idle())
             .await
             .is_err()

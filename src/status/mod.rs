@@ -5,7 +5,7 @@ mod phase;
 mod table;
 
 pub use phase::{Phase, phase_of};
-pub use table::table;
+pub use table::{line, table};
 
 use std::collections::BTreeMap;
 

@@ -5,7 +5,10 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use crate::reason::Reason;
-use crate::status::{Phase, Status};
+use crate::status::{Phase, Status, Trouble};
+
+/// In letters; what is longer is told by `natsx-sync status`.
+const LONGEST_LINE: usize = 1000;
 
 /// Renders it; `alive` = the process that wrote it still runs.
 pub fn table(status: &Status, now: Timestamp, alive: bool, width: u16) -> String {
@@ -18,48 +21,8 @@ pub fn table(status: &Status, now: Timestamp, alive: bool, width: u16) -> String
         )
         .ok();
     }
-    if let Some(trouble) = &status.trouble {
-        writeln!(text, "! no pass: {} ({})", trouble.text, trouble.reason).ok();
-    }
-    for trouble in &status.attention {
-        writeln!(text, "! {} ({})", trouble.text, trouble.reason).ok();
-    }
-    if let Some(trouble) = &status.settings {
-        writeln!(
-            text,
-            "! settings not read again: {} ({})",
-            trouble.text, trouble.reason
-        )
-        .ok();
-    }
-    for unread in &status.unreadable {
-        let what = unread.cluster.as_ref();
-        let what = what.map_or_else(|| "the registry".to_owned(), |id| format!("cluster {id}"));
-        let why = &unread.why;
-        writeln!(
-            text,
-            "! {what} could not be read: {} ({})",
-            why.text, why.reason
-        )
-        .ok();
-    }
-    for told in &status.events {
-        if let Some(trouble) = &told.trouble {
-            let what = if trouble.reason == Reason::CommitStatusNotTaken {
-                "the forge is not told of commits".to_owned()
-            } else {
-                format!("events to {} wait", told.sink)
-            };
-            writeln!(text, "! {what}: {} ({})", trouble.text, trouble.reason).ok();
-        }
-        if told.dropped > 0 {
-            writeln!(
-                text,
-                "! {} events to {} were dropped",
-                told.dropped, told.sink
-            )
-            .ok();
-        }
+    for warning in warnings(status) {
+        writeln!(text, "! {warning}").ok();
     }
     if status.pass == 0 {
         text.push_str(match (alive, &status.trouble) {
@@ -104,23 +67,63 @@ pub fn table(status: &Status, now: Timestamp, alive: bool, width: u16) -> String
     } else {
         writeln!(text, "{table}").ok();
     }
-    let commit = status
-        .commit
-        .as_ref()
-        .map_or("no commit", |commit| commit.short());
-    let ready = status
-        .exchanges
-        .iter()
-        .filter(|entry| entry.phase == Phase::Ready)
-        .count();
-    writeln!(
-        text,
-        "{ready} of {} ready at {commit}, pass {}",
-        status.exchanges.len(),
-        status.pass
-    )
-    .ok();
+    writeln!(text, "{}, pass {}", ready(status), status.pass).ok();
     text
+}
+
+/// What somebody has to look at beyond single exchanges.
+fn warnings(status: &Status) -> Vec<String> {
+    let told = |what: &str, trouble: &Trouble| {
+        let Trouble { text, reason } = trouble;
+        format!("{what}{text} ({reason})")
+    };
+    let trouble = status.trouble.iter();
+    let mut warnings: Vec<_> = trouble.map(|trouble| told("no pass: ", trouble)).collect();
+    warnings.extend(status.attention.iter().map(|trouble| told("", trouble)));
+    let settings = status.settings.iter();
+    warnings.extend(settings.map(|trouble| told("settings not read again: ", trouble)));
+    warnings.extend(status.unreadable.iter().map(|unread| {
+        let what = unread.cluster.as_ref();
+        let what = what.map_or_else(|| "the registry".to_owned(), |id| format!("cluster {id}"));
+        told(&format!("{what} could not be read: "), &unread.why)
+    }));
+    for sink in &status.events {
+        if let Some(trouble) = &sink.trouble {
+            let what = if trouble.reason == Reason::CommitStatusNotTaken {
+                "the forge is not told of commits: ".to_owned()
+            } else {
+                format!("events to {} wait: ", sink.sink)
+            };
+            warnings.push(told(&what, trouble));
+        }
+        if sink.dropped > 0 {
+            let (dropped, sink) = (sink.dropped, &sink.sink);
+            warnings.push(format!("{dropped} events to {sink} were dropped"));
+        }
+    }
+    warnings
+}
+
+/// How many of how many, and of which commit.
+fn ready(status: &Status) -> String {
+    let commit = status.commit.as_ref();
+    let commit = commit.map_or("no commit", |commit| commit.short());
+    let all = &status.exchanges;
+    let ready = all.iter().filter(|entry| entry.phase == Phase::Ready);
+    format!("{} of {} ready at {commit}", ready.count(), all.len())
+}
+
+/// How it stands in one line, for whoever shows no more.
+pub fn line(status: &Status) -> String {
+    let standing = match (status.pass, &status.trouble) {
+        (0, None) => "the first pass is running".to_owned(),
+        (0, Some(_)) => "no pass was made yet".to_owned(),
+        (_, None | Some(_)) => ready(status),
+    };
+    let words = std::iter::once(standing).chain(warnings(status));
+    let lines = words.map(|words| words.split_whitespace().collect::<Vec<_>>().join(" "));
+    let line = lines.collect::<Vec<_>>().join(" ! ");
+    line.chars().take(LONGEST_LINE).collect()
 }
 
 /// `3m`, `2h`, `5d`: the largest unit is enough for people.
@@ -137,7 +140,23 @@ fn age(since: Timestamp, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::{Trouble, Unread};
+    use crate::status::Unread;
+
+    #[test]
+    fn a_line_says_how_it_stands_and_what_is_wrong() {
+        let now: Timestamp = "2026-01-01T12:00:00Z".parse().unwrap();
+        let mut status = Status::new(1, now);
+        assert_eq!(line(&status), "the first pass is running");
+        status.pass = 1;
+        status.settings = Some(Trouble {
+            reason: Reason::SettingsInvalid,
+            text: "not usable:\n  line 1\n".to_owned(),
+        });
+        let stands = "0 of 0 ready at no commit ! settings not read again: not usable: line 1 (SettingsInvalid)";
+        assert_eq!(line(&status), stands);
+        status.settings.as_mut().unwrap().text = "long ".repeat(1000);
+        assert_eq!(line(&status).len(), LONGEST_LINE);
+    }
 
     #[test]
     fn before_the_first_pass_nothing_is_counted() {

@@ -123,6 +123,8 @@ say "reload: settings that cannot be, then others"
 sed -i 's/interval: 2s}/interval: never}/' "$host/etc/natsx-sync/config.yaml"
 inside systemctl reload natsx-sync
 until_true 20 "the old ones stay, and status says why" sh -c "grep -q 'never' '$host/var/lib/natsx-sync/status.json'"
+until_true 5 "so does systemctl status" sh -c "$(declare -f inside property); leader=$leader; property StatusText | grep -q 'settings not read again: .*never'"
+until_true 5 "and the journal" sh -c "$(declare -f inside); leader=$leader; inside journalctl -u natsx-sync -p err -o cat --no-pager | grep -q 'not taken over.*never'"
 sed -i 's/interval: never}/interval: 3s}/' "$host/etc/natsx-sync/config.yaml"
 block 'natsx-sync config --config' | sed '/journalctl/d; /systemctl stop/d' >"$host/opt/second.sh"
 inside sh -eux /opt/second.sh 2>&1 | sed 's/^/    /' || fail "the README's second block"
