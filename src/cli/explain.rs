@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use serde_json::Value;
 
 use super::named::{Called as _, NotOne, alike, one_of, refused};
@@ -22,7 +23,7 @@ use crate::source::Revision;
     after_help = "Examples:\n  natsx-sync explain MassRemoval\n  natsx-sync explain nats-orders --source examples"
 )]
 pub(super) struct Args {
-    /// An exchange (id, ending of it, or file) or a reason; without it every reason is listed
+    /// An exchange (id, the end of it from a `/` on, or file) or a reason; without it every reason is listed
     #[arg(value_name = "X|REASON")]
     subject: Option<String>,
     /// Print the equivalent helm command for people
@@ -47,7 +48,8 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
         return Err(Failure::new(NOTHING_MATCHED, anyhow::anyhow!(text)));
     }
     let settings = super::plan::offline_settings(common)?;
-    let desired = read_desired(&settings, &revision(common, Revision::Files))?;
+    let desired = read_desired(&settings, &revision(common, Revision::Files))
+        .with_context(|| format!("{subject:?} is no reason (`natsx-sync explain` lists them), and its exchange cannot be looked for"))?;
     let exchange = match one_of(subject, desired.exchanges.values().map(Arc::as_ref)) {
         Ok(exchange) => exchange,
         Err(NotOne::Nothing { .. }) => return no_exchange(subject, &desired, output),
@@ -205,5 +207,30 @@ mod tests {
             assert!(told.contains(words), "{told}");
         }
         assert!(!story(Reason::MassRemoval).contains("policy.severity"));
+    }
+
+    /// Whoever asks what to do is not sent to look for the command.
+    #[test]
+    fn what_a_command_of_ours_solves_names_it() {
+        for (reason, command) in [
+            (Reason::MassRemoval, "approve ID"),
+            (Reason::ClusterReplaced, "approve CLUSTER"),
+            (Reason::ClusterNotInInventory, "forget CLUSTER"),
+            (Reason::ClusterForbidden, "doctor"),
+            (Reason::FileInvalid, "validate"),
+            (Reason::SourceDirty, "apply --dirty"),
+            (Reason::SourceWentBack, "reconcile --commit"),
+            (Reason::Suspended, "resume X"),
+            (Reason::HelmMissing, "doctor"),
+            (Reason::RegistryUnreadable, "registry reset"),
+            (Reason::HaltedByFailures, "reconcile"),
+            (Reason::DependencyNotReady, "why"),
+            (Reason::StalePlan, "plan --out"),
+            (Reason::StaleSnapshot, "snapshot"),
+            (Reason::NoStatus, "plan"),
+        ] {
+            let told = story(reason);
+            assert!(told.contains(&format!("`natsx-sync {command}")), "{told}");
+        }
     }
 }
