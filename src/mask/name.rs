@@ -41,6 +41,18 @@ pub(super) fn names_secret(path: &[String]) -> bool {
     let keyed = path.iter().any(|key| is_secret_key(key));
     (keyed || is_variable_named(path) || is_store_key(path))
         && !path.iter().any(|key| is_reference_key(key))
+        && !is_secret_name(path)
+}
+
+/// `tlsSecretName`: the name of a Kubernetes Secret. What stands below such a key, or in an environment variable called so, is
+/// anything.
+fn is_secret_name(path: &[String]) -> bool {
+    let named = |key: &String| {
+        key.to_lowercase()
+            .replace(['-', '_'], "")
+            .ends_with("secretname")
+    };
+    path.last().is_some_and(named) && variable(path).is_none()
 }
 
 /// Whether the key only names where a secret is kept.

@@ -18,6 +18,17 @@ fn secrets_are_known_by_name_or_shape() {
     assert!(hidden(&["note"], &json!(format!("SU{}", "A".repeat(56)))));
     assert!(hidden(&["note"], &json!("eyJhbGciOi.eyJqdGkiOi.c2ln")));
     assert!(hidden(&["container", "env", "STORE_KEY"], &json!("x")));
+    for path in [
+        &["tlsSecretName", "password"][..],
+        &["secretNames"],
+        &["secretNameToken"],
+        &["env", "DB_SECRET_NAME"],
+        &["tlsSecret"],
+    ] {
+        assert!(hidden(path, &json!("x")), "{path:?}");
+    }
+    let seed = json!(format!("SU{}", "A".repeat(56)));
+    assert!(hidden(&["tlsSecretName"], &seed));
 }
 
 #[test]
@@ -26,6 +37,9 @@ fn references_public_keys_and_plain_values_are_shown() {
         &["env", "PASSWORD", "valueFrom", "secretKeyRef", "name"],
         &json!("auth")
     ));
+    for key in ["tlsSecretName", "secretName", "tls_secret_name"] {
+        assert!(!hidden(&["ingress", key], &json!("nats-tls")), "{key}");
+    }
     for value in ["<< $PASSWORD >>", &format!("U{}", "A".repeat(55))] {
         assert!(!hidden(&["authorization", "password"], &json!(value)));
     }
