@@ -1,11 +1,14 @@
 //! `validate`: what is wrong in the files, and where. Starts nothing, connects to nothing.
 
+use std::collections::BTreeSet;
+
 use anyhow::anyhow;
 
 use super::{Common, Done, Failure, NOTHING_MATCHED, Output};
 use crate::cli::options::FindingFormat;
 use crate::diagnostic::Severity;
 use crate::pass::{Repository, offline_context};
+use crate::reason::Reason;
 use crate::source::Revision;
 use crate::source::checkout::Checkout;
 
@@ -33,6 +36,15 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
         |file: &str| args.paths.is_empty() || args.paths.iter().any(|path| names(path, file));
     let mut findings = desired.diagnostics;
     findings.retain(|finding| finding.file.as_deref().is_none_or(wanted));
+    // What is not removed meanwhile is said by plans; here the file's own errors say all there is to mend.
+    let broken: BTreeSet<_> = desired.broken.iter().map(|broken| &broken.file).collect();
+    findings.retain(|finding| {
+        finding.reason != Reason::SourceIncomplete
+            || finding
+                .file
+                .as_ref()
+                .is_none_or(|file| !broken.contains(file))
+    });
     let errors = findings
         .iter()
         .filter(|finding| finding.severity == Severity::Error)

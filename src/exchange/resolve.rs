@@ -223,14 +223,17 @@ fn settle(draft: Draft<'_>, told: &BTreeMap<String, LastDeclared>, desired: &mut
             blocks.insert(id.clone());
         }
         LastDeclared::Never if !blocks.is_empty() => {}
-        LastDeclared::Never | LastDeclared::NotFound => desired.incomplete.push(
-            Diagnostic::error(
-                Reason::SourceIncomplete,
-                "nothing is removed while it cannot be told which exchange this broken file stands for",
-            )
-            .in_file(path)
-            .hint("mend the file"),
-        ),
+        LastDeclared::Never | LastDeclared::NotFound => {
+            let text = match blocks.first() {
+                None => "nothing is removed while it cannot be told which exchange this broken file stands for".to_owned(),
+                Some(id) => format!("nothing is removed while it cannot be told whether this broken file stood for another exchange before {id}"),
+            };
+            desired.incomplete.push(
+                Diagnostic::error(Reason::SourceIncomplete, text)
+                    .in_file(path)
+                    .hint("mend the file"),
+            );
+        }
     }
     let errors = draft
         .diagnostics
