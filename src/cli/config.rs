@@ -29,7 +29,7 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
     let loaded = common.settings()?;
     output.result(&match args.format {
         Format::Json => json_text(&safe(&loaded.settings)?)?,
-        Format::Text => table(&loaded)?,
+        Format::Text => table(&loaded, output.width())?,
     });
     Ok(0)
 }
@@ -57,28 +57,26 @@ fn safe(settings: &Settings) -> serde_json::Result<Value> {
     Ok(tree)
 }
 
-fn table(loaded: &Loaded) -> Result<String, super::Failure> {
+fn table(loaded: &Loaded, width: u16) -> Result<String, super::Failure> {
     let tree = safe(&loaded.settings)?;
+    let keys = KEYS.iter().map(|key| {
+        let value = tree.pointer(&format!("/{}", key.path.replace('.', "/")));
+        (key.path.to_owned(), value.map(shown).unwrap_or_default())
+    });
+    let clusters = loaded.settings.clusters.iter().map(|(id, cluster)| {
+        let kubeconfig = cluster.kubeconfig.display().to_string();
+        (format!("clusters.{id}"), kubeconfig)
+    });
     let mut text = String::new();
-    for key in KEYS {
-        let value = tree
-            .pointer(&format!("/{}", key.path.replace('.', "/")))
-            .map(shown)
-            .unwrap_or_default();
-        let origin = loaded.origins.get(key.path).unwrap_or(&Origin::Default);
-        writeln!(text, "{:24} {:40} {origin}", key.path, value)?;
-    }
-    for (id, cluster) in &loaded.settings.clusters {
-        let origin = loaded
-            .origins
-            .get(&format!("clusters.{id}"))
-            .unwrap_or(&Origin::Default);
-        writeln!(
-            text,
-            "{:24} {:40} {origin}",
-            format!("clusters.{id}"),
-            cluster.kubeconfig.display()
-        )?;
+    for (key, value) in keys.chain(clusters) {
+        let origin = loaded.origins.get(&key).unwrap_or(&Origin::Default);
+        let line = format!("{key:24} {value:40} {origin}");
+        let narrow = format!("{key:24} {value}");
+        if line.chars().count() <= usize::from(width) {
+            writeln!(text, "{line}")?;
+        } else {
+            writeln!(text, "{narrow}\n{:24} from {origin}", "")?;
+        }
     }
     Ok(text)
 }
@@ -111,7 +109,26 @@ fn reference() -> Result<String, super::Failure> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::report::UNBOUNDED;
+
+    #[test]
+    fn where_a_value_comes_from_is_on_the_next_line_of_a_narrow_terminal() {
+        let mut loaded = Loaded {
+            settings: Settings::default(),
+            origins: BTreeMap::new(),
+            file: None,
+        };
+        let path = "/etc/natsx-sync/settings/config.yaml";
+        let origin = Origin::File(path.into());
+        loaded.origins.insert("helm.path".to_owned(), origin);
+        let narrow = table(&loaded, 80).unwrap();
+        assert!(narrow.lines().all(|line| line.len() <= 80), "{narrow}");
+        assert!(narrow.contains(&format!("from {path}\n")), "{narrow}");
+        assert!(!table(&loaded, UNBOUNDED).unwrap().contains("from "));
+    }
 
     #[test]
     fn nothing_that_logs_in_is_shown() {

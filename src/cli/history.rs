@@ -1,24 +1,29 @@
 //! `history`: what was done, from the journal.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::num::NonZeroUsize;
 
 use super::named::{NotOne, named, one_of, refused, state};
 use super::{Common, Done, Failure, Output};
 use crate::cli::options::Format;
 use crate::id::ExchangeId;
-use crate::report::json_text;
+use crate::report::{UNBOUNDED, json_text, wrapped};
 use crate::state::State;
-use crate::state::journal::{Deed, Journal, deeds};
+use crate::state::journal::{Deed, Journal, SET_STATE, deeds};
+
+/// Before the lines below the first of a deed.
+const INDENT: &str = "    ";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  natsx-sync history nats-orders --last 5")]
 pub(super) struct Args {
-    /// Only this exchange: its id, any unambiguous ending of it, or its file
+    /// Only this exchange: its id, the end of it from a `/` on, or its file
     #[arg(value_name = "X")]
     exchange: Option<String>,
     /// Only the last so many
     #[arg(long, value_name = "N")]
-    last: Option<usize>,
+    last: Option<NonZeroUsize>,
     /// Form of the result
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -32,7 +37,9 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
         let meant = meant(&state, wanted, &all)?;
         all.retain(|deed| deed.id == meant);
     }
-    let surplus = args.last.map_or(0, |last| all.len().saturating_sub(last));
+    let surplus = args
+        .last
+        .map_or(0, |last| all.len().saturating_sub(last.get()));
     all.drain(..surplus);
     match args.format {
         Format::Json => {
@@ -43,7 +50,7 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
             });
             output.result(&json_text(&result)?);
         }
-        Format::Text => output.result(&table(&all, output.width())),
+        Format::Text => output.result(&text(&all, output.width())),
     }
     match broken {
         Some(error) => {
@@ -65,22 +72,37 @@ fn meant(state: &State, wanted: &str, deeds: &[Deed]) -> Result<ExchangeId, Fail
     }
 }
 
-fn table(deeds: &[Deed], width: u16) -> String {
+fn text(deeds: &[Deed], width: u16) -> String {
     if deeds.is_empty() {
-        return "nothing was done yet".to_owned();
+        return "nothing was done yet; `natsx-sync why X` says what holds an exchange back"
+            .to_owned();
     }
+    let table = table(deeds);
+    let widest = table.lines().map(|line| line.chars().count()).max();
+    if widest.is_some_and(|widest| widest <= usize::from(width)) {
+        return table;
+    }
+    let room = usize::from(width).saturating_sub(INDENT.len());
+    let mut text = String::new();
+    for deed in deeds {
+        writeln!(text, "{:.0}  {}", deed.time, deed.id).ok();
+        for line in wrapped(&sentence(deed), room) {
+            writeln!(text, "{INDENT}{line}").ok();
+        }
+    }
+    text
+}
+
+fn table(deeds: &[Deed]) -> String {
     let rows = deeds.iter().map(|deed| {
-        let commit = deed.commit.as_ref().map_or("-", |commit| commit.short());
-        let why = [deed.reason.as_deref(), deed.text.as_deref()];
-        let why: Vec<_> = why.into_iter().flatten().collect();
         [
             format!("{:.0}", deed.time),
             deed.id.to_string(),
-            deed.action.clone().unwrap_or_else(|| "-".to_owned()),
-            deed.result.to_owned(),
-            why.join(": "),
+            action(deed).to_owned(),
+            result(deed).to_owned(),
+            why(deed),
             deed.actor.clone().unwrap_or_else(|| "-".to_owned()),
-            commit.to_owned(),
+            commit(deed).to_owned(),
             change(deed),
             format!("{:.1} s", deed.seconds),
         ]
@@ -88,7 +110,49 @@ fn table(deeds: &[Deed], width: u16) -> String {
     let header = [
         "TIME", "EXCHANGE", "ACTION", "RESULT", "REASON", "BY", "COMMIT", "CHANGE", "TOOK",
     ];
-    crate::report::table(header, "REASON", rows, width)
+    crate::report::table(header, "REASON", rows, UNBOUNDED)
+}
+
+/// The same as a row of the table says, for where that is too wide.
+fn sentence(deed: &Deed) -> String {
+    let by = deed.actor.as_deref();
+    let by = by.map_or_else(String::new, |by| format!(" by {by}"));
+    let why = why(deed);
+    let colon = if why.is_empty() { "" } else { ": " };
+    format!(
+        "{} {} in {:.1} s{by} at {}, {}{colon}{why}",
+        action(deed),
+        result(deed),
+        deed.seconds,
+        commit(deed),
+        change(deed),
+    )
+}
+
+fn action(deed: &Deed) -> &str {
+    match deed.action.as_deref() {
+        Some(SET_STATE) => "tell the registry",
+        Some(action) => action,
+        None => "-",
+    }
+}
+
+fn result(deed: &Deed) -> &str {
+    match (deed.result, &deed.reason) {
+        ("open", Some(_)) => "held back",
+        ("open", None) => "unfinished",
+        (result, _) => result,
+    }
+}
+
+fn why(deed: &Deed) -> String {
+    let why = [deed.reason.as_deref(), deed.text.as_deref()];
+    let why: Vec<_> = why.into_iter().flatten().collect();
+    why.join(": ")
+}
+
+fn commit(deed: &Deed) -> &str {
+    deed.commit.as_ref().map_or("-", |commit| commit.short())
 }
 
 /// Digests, short enough to be compared by eye.
@@ -102,5 +166,51 @@ fn change(deed: &Deed) -> String {
         short(&deed.after)
     } else {
         format!("{} -> {}", short(&deed.before), short(&deed.after))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn deed() -> Deed {
+        Deed {
+            time: Timestamp::UNIX_EPOCH,
+            id: "us-east-cluster/communication/nats-orders".parse().unwrap(),
+            pass: 1,
+            actor: Some("run as natsx-sync".to_owned()),
+            commit: None,
+            action: Some(SET_STATE.to_owned()),
+            reason: Some("degraded".to_owned()),
+            result: "failed",
+            before: None,
+            after: Some("0123456789".to_owned()),
+            seconds: 1.25,
+            steps: Vec::new(),
+            text: Some("so many words that they do not fit into one line beside an id".to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_narrow_terminal_has_a_sentence_for_each_deed() {
+        let deeds = [deed()];
+        let narrow = text(&deeds, 80);
+        assert!(narrow.lines().all(|line| line.len() <= 80), "{narrow}");
+        for words in [
+            "us-east-cluster/communication/nats-orders\n",
+            "tell the registry failed in 1.2 s",
+            "beside an id",
+        ] {
+            assert!(narrow.contains(words), "{narrow}");
+        }
+        assert_eq!(text(&deeds, UNBOUNDED).lines().count(), 2);
+        let held = Deed {
+            result: "open",
+            ..deed()
+        };
+        assert!(text(&[held], 80).contains("tell the registry held back"));
+        assert!(!text(&deeds, UNBOUNDED).contains(SET_STATE));
     }
 }

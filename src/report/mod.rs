@@ -29,7 +29,7 @@ pub use exit::{Category, STALE, code_of, exit_code};
 pub use forge::{diagnostics_github, diagnostics_sarif};
 pub use json::plan_json;
 pub use markdown::{Comment, plan_markdown};
-pub use safe::{json_text, safe};
+pub use safe::{json_text, safe, wrapped};
 pub use table::{UNBOUNDED, table};
 pub use terminal::{Style, plan_text};
 pub(crate) use words::counted;

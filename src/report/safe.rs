@@ -65,7 +65,7 @@ fn is_hostile(sign: char) -> bool {
 
 /// Breaks `text` at spaces into lines of at most `width` signs; longer words stay whole, because a broken id or command
 /// cannot be copied.
-pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     let words: Vec<String> = text.split(' ').map(ToOwned::to_owned).collect();
     wrapped_items(&words, " ", width)
 }

@@ -25,7 +25,7 @@ pub struct Deed {
     /// The word of the action; `set_state` where only the record was told how the exchange is. None of an action that
     /// has not ended.
     pub action: Option<String>,
-    /// Why it was to be done, or why it failed.
+    /// Why it was to be done, or why it failed or was held back in the middle.
     pub reason: Option<String>,
     /// `done`, `failed`, `interrupted` when something else was begun after it, `cancelled`, or `open` when no end was
     /// written.
@@ -38,7 +38,7 @@ pub struct Deed {
     pub seconds: f64,
     /// The effects in order, each once.
     pub steps: Vec<String>,
-    /// The failure in words.
+    /// In words, why it failed or was held back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }
@@ -167,6 +167,7 @@ impl<'a> Open<'a> {
         let before = released.get(id).cloned();
         let mut released = BTreeMap::new();
         self.release(id, &mut released);
+        let failed = (last.phase == Phase::Failed).then_some(&last.detail);
         Some(Deed {
             time: last.time,
             id: id.clone(),
@@ -174,13 +175,13 @@ impl<'a> Open<'a> {
             actor: last.actor.clone(),
             commit: last.commit.clone(),
             action: self.guess(),
-            reason: None,
+            reason: failed.and_then(|why| word(why, "reason")),
             result: if cancelled { "cancelled" } else { "open" },
             after: released.get(id).cloned().or_else(|| before.clone()),
             before,
             seconds: self.seconds(last.time),
             steps: self.steps(),
-            text: None,
+            text: failed.and_then(|why| word(why, "text")),
         })
     }
 
@@ -205,7 +206,8 @@ impl<'a> Open<'a> {
             "helm_upgrade" | "helm_rollback" => Some("upgrade"),
             "helm_uninstall" | "save_manifest" | "mark_deleting" => Some("uninstall"),
             "patch_objects" => Some("repair"),
-            "write_record" => Some("register"),
+            "register" => Some("register"),
+            "deregister" => Some("deregister"),
             _ => None,
         });
         action.into_iter().next().map(str::to_owned)

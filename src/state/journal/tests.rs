@@ -163,8 +163,8 @@ fn deeds_tell_what_was_done_with_what_came_of_it() {
     let install = |digest: &str| json!({"digest": digest, "file": "exchanges/a.yaml"});
     append("helm_install", Phase::Intent, install("one"));
     append("helm_install", Phase::Done, install("one"));
-    append("write_record", Phase::Intent, Value::Null);
-    append("write_record", Phase::Done, Value::Null);
+    append("register", Phase::Intent, Value::Null);
+    append("register", Phase::Done, Value::Null);
     append(
         "finished",
         Phase::Done,
@@ -216,7 +216,7 @@ fn deeds_tell_what_was_done_with_what_came_of_it() {
             ("upgrade", "open", None, Some("one"), Some("one")),
         ]
     );
-    assert_eq!(deeds[0].steps, ["helm_install", "write_record"]);
+    assert_eq!(deeds[0].steps, ["helm_install", "register"]);
     // A state that is told is nothing begun.
     assert_eq!(journal.memory(&id("a")).open.unwrap().step, "helm_upgrade");
 }
@@ -236,9 +236,9 @@ fn what_was_interrupted_stays_told_beside_what_finished_it() {
     // Cut off while it waited for health, and again in the middle of an effect.
     append(7, "helm_upgrade", Phase::Intent, upgrade());
     append(7, "helm_upgrade", Phase::Done, upgrade());
-    append(1, "write_record", Phase::Intent, Value::Null);
-    append(1, "write_record", Phase::Intent, Value::Null);
-    append(1, "write_record", Phase::Done, Value::Null);
+    append(1, "register", Phase::Intent, Value::Null);
+    append(1, "register", Phase::Intent, Value::Null);
+    append(1, "register", Phase::Done, Value::Null);
     let registered = json!({"action": "register", "reason": "RecordDiffers"});
     append(1, "finished", Phase::Done, registered);
     let (entries, _) = Journal::look(folder.path()).unwrap();
@@ -255,6 +255,26 @@ fn what_was_interrupted_stays_told_beside_what_finished_it() {
         told,
         expected.map(|(action, result)| (action.to_owned(), result, "two".to_owned()))
     );
+}
+
+/// It was begun and held back in the middle: no end is written, and yet somebody asks why nothing came of it.
+#[test]
+fn what_was_held_back_after_it_had_begun_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path(), "test").unwrap();
+    let why = json!({"reason": "HelmMissing", "text": "there is no usable helm"});
+    for (phase, detail) in [(Phase::Intent, Value::Null), (Phase::Failed, why)] {
+        let line = line("a", "helm_install", phase, detail);
+        journal.append(line).unwrap();
+    }
+    let (entries, _) = Journal::look(folder.path()).unwrap();
+    let deed = deeds(&entries).remove(0);
+    assert_eq!(
+        (deed.action.as_deref(), deed.result),
+        (Some("install"), "open")
+    );
+    assert_eq!(deed.reason.as_deref(), Some("HelmMissing"));
+    assert_eq!(deed.text.as_deref(), Some("there is no usable helm"));
 }
 
 #[test]
