@@ -10,6 +10,7 @@ use super::named::{named, one_of, refused, state};
 use super::reconcile::tell;
 use super::{Common, Done, Failure, NOTHING_MATCHED, Output};
 use crate::cluster::Cluster;
+use crate::config::units::duration;
 use crate::id::{ClusterId, ExchangeId};
 use crate::pass::cluster_access;
 use crate::state::State;
@@ -21,11 +22,11 @@ use crate::state::clusters::KnownCluster;
     after_help = "Examples:\n  natsx-sync approve us-east-cluster/communication/nats-orders --expires 2h\n  natsx-sync approve us-east-cluster      its kubeconfig is meant to lead to another cluster now"
 )]
 pub(super) struct Args {
-    /// Exchanges whose removal is meant (id, unambiguous ending of it, or file), or clusters that are meant to be others now
+    /// Exchanges whose removal is meant (id, the end of it from a `/` on, or file), or clusters that are meant to be others now
     #[arg(required = true, value_name = "X|CLUSTER")]
     ids: Vec<String>,
     /// For how long removals are approved
-    #[arg(long, default_value = "1h", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, default_value = "1h", value_name = "DURATION", value_parser = duration::parse)]
     expires: Duration,
 }
 

@@ -13,7 +13,6 @@ use crate::helm::{Folders, Helm};
 use crate::mask::masked_address;
 use crate::nats_server::NatsServer;
 use crate::pass::{Equipment, Knowledge, Purpose, survey};
-use crate::reason::Reason;
 use crate::source::Revision;
 
 #[derive(Debug, clap::Args)]
@@ -51,18 +50,19 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
     check_clusters(&equipment, &mut sheet).await;
     match equipment.registry.view().await {
         Ok(view) => sheet.good("registry", &format!("{} records", view.records.len())),
-        Err(unreadable) => sheet.bad(
-            "registry",
-            &unreadable.text,
-            "start it, or mend `registry` in the settings",
-        ),
+        Err(unreadable) => {
+            let advice = untrusted(&unreadable.text, "`registry.ca_file`");
+            let advice = advice.as_deref();
+            let advice = advice.unwrap_or("start it, or mend `registry` in the settings");
+            sheet.bad("registry", &unreadable.text, advice);
+        }
     }
     check_chart(&equipment, args.fetch_chart, &mut sheet).await;
     Ok(sheet.finish(output))
 }
 
 async fn check_helm(path: &str, sheet: &mut Sheet) {
-    let advice = Reason::HelmMissing.story();
+    let advice = "install helm 3 or 4 in a version that is supported, or name it with `helm.path`";
     let Ok(folder) = tempfile::tempdir() else {
         sheet.bad(
             "helm",
@@ -187,11 +187,14 @@ async fn check_clusters(equipment: &Equipment, sheet: &mut Sheet) {
             }
         };
         match cluster.permissions().await {
-            Err(error) => sheet.bad(
-                &name,
-                &chain(&error),
-                "see that its API server can be reached from here",
-            ),
+            Err(error) => {
+                let text = chain(&error);
+                let place = "`certificate-authority` of its kubeconfig";
+                let advice = untrusted(&text, place);
+                let advice = advice.as_deref();
+                let advice = advice.unwrap_or("see that its API server can be reached from here");
+                sheet.bad(&name, &text, advice);
+            }
             Ok(Permissions { missing, .. }) if missing.is_empty() => sheet.good(
                 &name,
                 &format!("{} answers, all permissions", cluster.host()),
@@ -232,8 +235,21 @@ async fn check_chart(equipment: &Equipment, fetch: bool, sheet: &mut Sheet) {
     }
     match equipment.charts.fetch(&chart).await {
         Ok(archive) => sheet.good(&name, &format!("fetched, sha256:{}", archive.digest)),
-        Err(error) => sheet.bad(&name, &chain(&error), Reason::ChartUnavailable.story()),
+        Err(error) => {
+            let text = chain(&error);
+            let advice = untrusted(&text, "`chart.ca_file`").unwrap_or_else(|| {
+                "see that `chart.repository` can be reached from here, or set it to a mirror, or to a folder or archive on this host".to_owned()
+            });
+            sheet.bad(&name, &text, &advice);
+        }
     }
+}
+
+/// What to do where the other side's certificate is signed by nobody this host knows.
+fn untrusted(text: &str, place: &str) -> Option<String> {
+    text.contains("UnknownIssuer").then(|| {
+        format!("its certificate is signed by an authority this host does not know: name that one's file in {place}")
+    })
 }
 
 /// What was found, a line each.
@@ -284,5 +300,19 @@ impl Sheet {
         self.text.push_str(&self.below);
         output.result(&self.text);
         u8::from(self.bad > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_authority_is_named_with_its_setting() {
+        let text =
+            "cannot fetch https://charts.example.org: invalid peer certificate: UnknownIssuer";
+        let advice = untrusted(text, "`chart.ca_file`").unwrap();
+        assert!(advice.ends_with("`chart.ca_file`"), "{advice}");
+        assert_eq!(untrusted("connection refused", "x"), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Finds the exchange somebody means: by its id, an unambiguous ending of it, or its file. One rule for every command.
+//! Finds the exchange somebody means: by its id, the end of it from a `/` on, or its file. One rule for every command.
 
 use std::collections::BTreeSet;
 

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::named::{named, state};
 use super::{Common, Done, Output, wait};
+use crate::config::units::duration;
 use crate::control::{self, ControlError, Request, ask};
 use crate::id::{CommitId, ExchangeId};
 use crate::pass::Repository;
@@ -16,7 +17,7 @@ use crate::state::State;
     after_help = "Examples:\n  natsx-sync reconcile                        look now, and try again what was refused\n  natsx-sync reconcile nats-orders --wait     and ask its servers, until it is ready or cannot be"
 )]
 pub(super) struct Args {
-    /// Try only this exchange again, and ask its servers: its id, any unambiguous ending of it, or its file
+    /// Try only this exchange again, and ask its servers: its id, the end of it from a `/` on, or its file
     #[arg(value_name = "X")]
     exchange: Option<String>,
     /// Accept this commit although it is not a descendant of the last
@@ -26,7 +27,7 @@ pub(super) struct Args {
     #[arg(long)]
     wait: bool,
     /// How long to wait
-    #[arg(long, requires = "wait", default_value = "10m", value_parser = humantime::parse_duration, value_name = "DURATION")]
+    #[arg(long, requires = "wait", default_value = "10m", value_parser = duration::parse, value_name = "DURATION")]
     timeout: Duration,
 }
 

@@ -45,7 +45,7 @@ enum Verb {
     },
     /// Print one record
     Get {
-        /// Its system_id, or its exchange: the id or any unambiguous ending of it
+        /// Its system_id, or its exchange: the id or the end of it from a `/` on
         id: String,
     },
 }

@@ -24,7 +24,7 @@ const LARGEST: u64 = 64 * 1024 * 1024;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Only this exchange: its id, any unambiguous ending of it, or its file
+    /// Only this exchange: its id, the end of it from a `/` on, or its file
     #[arg(value_name = "X")]
     exchange: Option<String>,
     /// Ask the daemon that answers here instead of the state folder

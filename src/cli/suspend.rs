@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::named::{named, state_to_write};
 use super::reconcile::tell;
 use super::{Common, Done, Failure, NOTHING_MATCHED, Output};
+use crate::config::units::duration;
 use crate::exchange::desired::Suspend;
 
 #[derive(Debug, clap::Args)]
@@ -14,20 +15,20 @@ use crate::exchange::desired::Suspend;
     after_help = "Example:\n  natsx-sync suspend nats-orders --reason 'storage is moved' --for 2h"
 )]
 pub(super) struct SuspendArgs {
-    /// The exchange: its id, any unambiguous ending of it, or its file
+    /// The exchange: its id, the end of it from a `/` on, or its file
     #[arg(value_name = "X")]
     exchange: String,
     /// Why; others read it in `status`
     #[arg(long, value_name = "TEXT")]
     reason: String,
     /// For how long; until `resume` when absent
-    #[arg(long = "for", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
     duration: Option<Duration>,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ResumeArgs {
-    /// The exchange: its id, any unambiguous ending of it, or its file
+    /// The exchange: its id, the end of it from a `/` on, or its file
     #[arg(value_name = "X")]
     exchange: String,
 }

@@ -9,6 +9,7 @@ use anyhow::anyhow;
 use url::Url;
 
 use super::{Common, Done, Failure, Output};
+use crate::config::units::duration;
 use crate::control::Acknowledged;
 use crate::report::{Category, code_of};
 use crate::state::State;
@@ -39,7 +40,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "URL")]
     status: Option<Url>,
     /// How long
-    #[arg(long, default_value = "10m", value_parser = humantime::parse_duration, value_name = "DURATION")]
+    #[arg(long, default_value = "10m", value_parser = duration::parse, value_name = "DURATION")]
     timeout: Duration,
     /// The pass that has to be over, and whose it is
     #[arg(skip)]

@@ -15,7 +15,7 @@ use crate::status::{Phase, StatusEntry};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  natsx-sync why nats-orders")]
 pub(super) struct Args {
-    /// The exchange: its id, any unambiguous ending of it, or its file
+    /// The exchange: its id, the end of it from a `/` on, or its file
     #[arg(value_name = "X")]
     exchange: String,
     /// Ask the daemon that answers here instead of the state folder

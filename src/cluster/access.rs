@@ -55,6 +55,8 @@ pub struct Cluster {
 pub(super) struct Connection {
     pub(super) id: ClusterId,
     pub(super) host: String,
+    /// Host and port, for people.
+    pub(super) address: String,
     pub(super) namespaces: Option<BTreeSet<Namespace>>,
     pub(super) client: Client,
     pub(super) endpoint: kubeconfig::Endpoint,
@@ -76,6 +78,7 @@ impl Cluster {
     pub async fn connect(access: &ClusterAccess) -> Result<Self, ClusterError> {
         let chosen = kubeconfig::choose(access).await?;
         let host = host_of(&chosen.config);
+        let address = address_of(&chosen.config);
         let mut config = chosen.config;
         config.connect_timeout = Some(CONNECT_TIMEOUT);
         config.read_timeout = Some(IO_TIMEOUT);
@@ -87,15 +90,16 @@ impl Cluster {
         let exec = Arc::new(ExecCache::default());
         let client = client(config, &exec).await.map_err(|error| match error {
             Unbuilt::Credentials(cause) => ClusterError::Credentials {
-                host: host.clone(),
+                host: address.clone(),
                 cause,
             },
-            Unbuilt::Client(error) => ClusterError::from_client(&host, &error),
+            Unbuilt::Client(error) => ClusterError::from_client(&address, &error),
         })?;
         Ok(Self {
             inner: Arc::new(Connection {
                 id: access.id.clone(),
                 host,
+                address,
                 namespaces: access.namespaces.clone(),
                 client,
                 endpoint: chosen.endpoint,
@@ -120,6 +124,11 @@ impl Cluster {
         self.inner.host.clone()
     }
 
+    /// The API server's host and port, as an error names it.
+    pub fn address(&self) -> &str {
+        &self.inner.address
+    }
+
     /// The namespaces the settings limit us to.
     pub fn namespaces(&self) -> Option<&BTreeSet<Namespace>> {
         self.inner.namespaces.as_ref()
@@ -135,12 +144,12 @@ impl Cluster {
     }
 
     pub(crate) fn fail(&self, error: &kube::Error) -> ClusterError {
-        ClusterError::from_client(&self.inner.host, error)
+        ClusterError::from_client(&self.inner.address, error)
     }
 
     pub(crate) fn unexpected(&self, cause: impl std::fmt::Display) -> ClusterError {
         ClusterError::Unexpected {
-            host: self.inner.host.clone(),
+            host: self.inner.address.clone(),
             cause: cause.to_string(),
         }
     }
@@ -288,6 +297,13 @@ async fn log_in(
         request.headers_mut().insert(AUTHORIZATION, value);
     }
     Ok(request)
+}
+
+fn address_of(config: &Config) -> String {
+    match config.cluster_url.port_u16() {
+        Some(port) => format!("{}:{port}", host_of(config)),
+        None => host_of(config),
+    }
 }
 
 fn host_of(config: &Config) -> String {

@@ -428,6 +428,9 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("$NATSX_SYNC_HELM_TIMEOUT"), "{error}");
+        let environment = |name: &str| (name == "NATSX_SYNC_HELM_TIMEOUT").then(|| "10".to_owned());
+        let error = load(&Overrides::default(), &environment).unwrap_err();
+        assert!(error.to_string().contains("write 10s"), "{error}");
     }
 
     #[test]

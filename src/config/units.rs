@@ -5,15 +5,36 @@ pub mod duration {
     use std::time::Duration;
 
     use serde::{Deserialize as _, Deserializer, Serializer};
+    use serde_json::Value;
+
+    /// Reads `1m`.
+    ///
+    /// # Errors
+    /// In words that say what to write instead.
+    pub fn parse(text: &str) -> Result<Duration, String> {
+        humantime::parse_duration(text).map_err(|_| {
+            let number = text.trim();
+            let number = number.parse::<u64>().ok().filter(|number| *number > 0);
+            match number {
+                Some(number) => {
+                    format!("{text:?} has no unit: write {number}s, {number}m or {number}h")
+                }
+                None => format!("{text:?} is not a duration such as 90s, 10m or 2h 30m"),
+            }
+        })
+    }
 
     /// Reads `1m`.
     pub fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Duration, D::Error> {
-        let text = String::deserialize(input)?;
-        humantime::parse_duration(&text).map_err(|error| {
-            serde::de::Error::custom(format!(
-                "{text:?} is not a duration such as 1m or 90s: {error}"
-            ))
-        })
+        let text = match Value::deserialize(input)? {
+            Value::String(text) => text,
+            other @ (Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::Array(_)
+            | Value::Object(_)) => other.to_string(),
+        };
+        parse(&text).map_err(serde::de::Error::custom)
     }
 
     /// Writes `1m`.
@@ -86,5 +107,26 @@ pub mod bytes {
             Some((size, unit)) => output.collect_str(&format_args!("{}{unit}", bytes / size)),
             None => output.collect_str(bytes),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::duration::parse;
+
+    #[test]
+    fn a_duration_that_is_none_says_what_to_write() {
+        for (text, words) in [
+            ("10", "write 10s, 10m or 10h"),
+            (
+                "soon",
+                "\"soon\" is not a duration such as 90s, 10m or 2h 30m",
+            ),
+            ("", "such as 90s"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.contains(words), "{error}");
+        }
+        assert_eq!(parse("1m 30s").unwrap().as_secs(), 90);
     }
 }

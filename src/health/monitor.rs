@@ -179,7 +179,7 @@ pub(super) async fn get_json<T: DeserializeOwned>(
 
 async fn get(cluster: &Cluster, path: &str) -> Result<Answer, ClusterError> {
     let slow = |_elapsed| ClusterError::Unreachable {
-        host: cluster.host(),
+        host: cluster.address().to_owned(),
         cause: "a server did not answer through the pod proxy in time".to_owned(),
     };
     let request = axum::http::Request::get(path)

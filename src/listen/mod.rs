@@ -16,6 +16,8 @@ use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 
+use crate::config::settings::ListenSettings;
+
 /// Ports tried after a default one that is taken.
 const NEXT_PORTS: u16 = 100;
 
@@ -48,6 +50,10 @@ pub async fn bind(address: SocketAddr, port: Port) -> io::Result<TcpListener> {
                 let Some(number) = address.port().checked_add(next) else {
                     break;
                 };
+                // Whoever delivers to the webhook knows its one port.
+                if number == ListenSettings::default().webhook.port() {
+                    continue;
+                }
                 if let Ok(listener) = TcpListener::bind((address.ip(), number)).await {
                     return Ok(listener);
                 }
@@ -55,5 +61,20 @@ pub async fn bind(address: SocketAddr, port: Port) -> io::Result<TcpListener> {
             Err(error)
         }
         first => first,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_next_free_port_is_never_the_webhooks() {
+        let webhook = ListenSettings::default().webhook;
+        let before = SocketAddr::new(webhook.ip(), webhook.port() - 1);
+        // Taken by us or by another, it is taken.
+        let _taken = TcpListener::bind(before).await;
+        let listener = bind(before, Port::NextFree).await.unwrap();
+        assert_ne!(listener.local_addr().unwrap(), webhook);
     }
 }

@@ -66,7 +66,7 @@ async fn look(
             reason: Reason::ClusterUnreachable,
             text: format!(
                 "{}: no complete answer within {} s",
-                cluster.host(),
+                cluster.address(),
                 deadline.as_secs()
             ),
         })

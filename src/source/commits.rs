@@ -18,6 +18,18 @@ impl Source {
         self.commit_id(self.named(revision)?.1)
     }
 
+    /// That a repository of this host does not have the branch of the settings. Its files are read all the same; who reads
+    /// commits fails.
+    pub fn branch_missing(&self) -> Option<SourceError> {
+        let Place::Repository { git, .. } = &self.place else {
+            return None;
+        };
+        let branch = self.options.branch.as_deref()?;
+        let repository = self.open_local(git).ok()?;
+        let error = head(&repository, Some(branch), &self.shown).err()?;
+        matches!(error, SourceError::NoBranch { .. }).then_some(error)
+    }
+
     /// The history up to `head`.
     pub fn history(&self, head: &CommitId) -> Result<History, SourceError> {
         let (repository, id) = self.named(head.as_str())?;

@@ -25,8 +25,8 @@ pub(super) struct Live {
 pub(super) struct Basis {
     pub(super) desired: Desired,
     pub(super) instance: Instance,
-    /// Why what is installed or upgraded cannot be, though it is planned: there is no helm.
-    pub(super) no_helm: Option<String>,
+    /// Without what nothing of it can be applied, in sentences.
+    pub(super) missing: Vec<String>,
     /// The charts of what is installed or upgraded that are not at hand.
     pub(super) to_fetch: BTreeSet<ChartRef>,
     /// Where they come from.
@@ -69,7 +69,12 @@ pub(super) async fn plan(
     let changing: Vec<_> = entries.filter(|entry| is_made_by_helm(entry)).collect();
     let no_helm = equipment.renderer.helm.as_ref().err();
     let no_helm = no_helm.filter(|_| !changing.is_empty());
-    let no_helm = no_helm.map(|why| why.text.clone());
+    let no_branch = equipment.repository.source.branch_missing();
+    let missing = no_helm
+        .map(|why| format!("applying takes helm: {}", why.text))
+        .into_iter()
+        .chain(no_branch.map(|why| format!("applying takes a branch: {why}")))
+        .collect();
     let to_fetch = changing
         .into_iter()
         .filter_map(|entry| Some(&survey.desired.exchanges.get(entry.id.as_ref()?)?.chart))
@@ -83,7 +88,7 @@ pub(super) async fn plan(
             desired: survey.desired,
             instance: equipment.settings.instance,
             archives,
-            no_helm,
+            missing,
             to_fetch,
             repository: equipment.settings.chart.repository,
         },

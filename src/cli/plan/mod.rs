@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::{Common, Done, Failure, Output, block_on};
 use crate::cli::options::PlanFormat;
 use crate::config::Settings;
+use crate::config::units::duration;
 use crate::exchange::desired::Desired;
 use crate::id::ExchangeId;
 use crate::report::{
@@ -38,7 +39,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE|URL", conflicts_with_all = ["offline", "base", "out"])]
     snapshot: Option<String>,
     /// The oldest picture that is taken
-    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = duration::parse)]
     max_age: Duration,
     /// Start no program; effects are then estimated from the values
     #[arg(long)]
@@ -65,7 +66,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["offline", "base"])]
     out: Option<PathBuf>,
     /// How long a saved plan may be applied
-    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration::parse)]
     expires: Duration,
 }
 
@@ -136,8 +137,8 @@ fn has_kubeconfig() -> bool {
 
 /// Says without what nothing of this can be applied, and which charts an apply has to fetch first.
 fn say_missing(basis: &Basis, output: &Output) {
-    if let Some(why) = &basis.no_helm {
-        output.say(&format!("note: applying takes helm: {why}"));
+    for missing in &basis.missing {
+        output.say(&format!("note: {missing}"));
     }
     for chart in &basis.to_fetch {
         output.say(&format!(

@@ -16,7 +16,7 @@ async fn a_dead_cluster_is_unreachable_and_says_where() {
     let unreadable = cluster.view(&ViewWants::default()).await.unwrap_err();
     assert_eq!(unreadable.reason, Reason::ClusterUnreachable);
     assert!(
-        unreadable.text.starts_with("127.0.0.1: "),
+        unreadable.text.starts_with("127.0.0.1:9: "),
         "{}",
         unreadable.text
     );

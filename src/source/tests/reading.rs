@@ -90,8 +90,11 @@ fn a_work_tree_is_read_as_it_stands_and_says_that_it_is_dirty() {
     assert!(!source.read(&Revision::Files).unwrap().dirty);
     let mut options = SourceOptions::new(Location::Path(fixture.root()));
     options.branch = Some("other".into());
-    let elsewhere = Source::open(options).unwrap().read(&Revision::Files);
-    assert!(elsewhere.unwrap().dirty);
+    let elsewhere = Source::open(options).unwrap();
+    assert!(elsewhere.read(&Revision::Files).unwrap().dirty);
+    let missing = elsewhere.branch_missing().unwrap().to_string();
+    assert!(missing.contains("has no branch other"), "{missing}");
+    assert!(source.branch_missing().is_none());
 }
 
 #[test]
