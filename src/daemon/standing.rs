@@ -23,7 +23,7 @@ impl Ledger {
         };
         let Some(id) = &entry.id else { return planned };
         if let Some(flight) = in_flight.get(id) {
-            return flying(flight, planned);
+            return flying(flight, &planned);
         }
         if let Some(outcome) = self.outcomes.get(id) {
             if let Some(standing) = ended(outcome) {
@@ -73,15 +73,19 @@ pub(super) struct Standing {
     pub(super) text: String,
 }
 
-fn flying(flight: &InFlight, planned: Standing) -> Standing {
+fn flying(flight: &InFlight, planned: &Standing) -> Standing {
     let removing = matches!(flight.action, Action::Uninstall | Action::Deregister);
     let (reason, text) = match &flight.waiting {
         Some(why) => (why.reason, why.sentence()),
-        None => (planned.reason, flight.step.to_owned()),
+        None => (planned.reason, flight.step.replace('_', " ")),
     };
     if planned.phase == Phase::Suspended && !removing {
         let text = format!("{}; what is under way is finished: {text}", planned.text);
-        return Standing { text, ..planned };
+        return Standing {
+            phase: planned.phase,
+            reason: planned.reason,
+            text,
+        };
     }
     let phase = match (&flight.waiting, removing) {
         (_, true) => Phase::Removing,

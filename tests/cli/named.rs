@@ -31,8 +31,8 @@ fn a_path_that_is_no_file_is_never_valid() {
             "values.yaml is not a file",
         ),
         (&["exchanges/good.yaml"], 0, "1 exchange valid, 0 errors"),
-        (&["./exchanges/"], 1, "1 exchange valid, 2 errors"),
-        (&["exchanges/broken.yaml"], 1, "0 exchanges valid, 2 errors"),
+        (&["./exchanges/"], 1, "1 exchange valid, 1 error"),
+        (&["exchanges/broken.yaml"], 1, "0 exchanges valid, 1 error"),
     ];
     for (paths, code, word) in cases {
         let done = natsx(folder.path(), &[&["validate"], paths].concat());
@@ -66,6 +66,61 @@ fn explain_says_what_is_wrong_in_the_file_that_should_declare_it() {
         assert_eq!(done.status.code(), Some(7), "{}", text_of(&done));
         assert!(text_of(&done).contains(word), "{}", text_of(&done));
     }
+}
+
+/// Nothing is removed by it, so all there is to mend are the errors of the file.
+#[test]
+fn a_broken_file_is_told_once_by_validate() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("exchanges")).unwrap();
+    let file = "name: a\nrelease_name: nats-a\ncluster_id: us\norg_ids: [o]\nprotect: maybe\n";
+    fs::write(folder.path().join("exchanges/a.yaml"), file).unwrap();
+    let done = natsx(folder.path(), &["validate"]);
+    let said = text_of(&done);
+    assert!(said.contains("0 exchanges valid, 1 error\n"), "{said}");
+    assert!(!said.contains("SourceIncomplete"), "{said}");
+    // A plan says what that holds back, and of what.
+    let said = text_of(&natsx(folder.path(), &["plan"]));
+    let words = "stood for another exchange before us/communication/nats-a";
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains(words), "{said}");
+}
+
+#[test]
+fn what_is_asked_in_vain_says_what_to_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases: [(&[&str], i32, &str); 4] = [
+        (
+            &["explain", "Foo"],
+            1,
+            "\"Foo\" is no reason (`natsx-sync explain` lists them)",
+        ),
+        (&["history", "--last", "0"], 64, "--last"),
+        (
+            &["wait", "--timeout", "10"],
+            64,
+            "\"10\" has no unit: write 10s, 10m or 10h",
+        ),
+        (
+            &["plan", "--max-age", "soon"],
+            64,
+            "not a duration such as 90s",
+        ),
+    ];
+    for (arguments, code, words) in cases {
+        let done = natsx(folder.path(), arguments);
+        let said = text_of(&done);
+        assert_eq!(done.status.code(), Some(code), "{said}");
+        assert!(said.contains(words), "{said}");
+    }
+    let done = natsx(folder.path(), &["doctor"]);
+    let said = text_of(&done);
+    assert!(
+        said.contains(
+            "there is no usable helm: no folder of the PATH has helm; looked for helm in"
+        ),
+        "{said}"
+    );
 }
 
 #[test]

@@ -132,6 +132,32 @@ fn nobody_waits_for_what_cannot_come() {
     assert!(took < Duration::from_secs(8), "{took:?}");
 }
 
+/// A script asks `plan`, another waits: both are told the same by the same number.
+#[test]
+fn what_is_held_back_ends_a_wait_with_the_code_a_plan_has_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let _daemon = daemon(folder.path());
+    let path = folder.path().join("state/status.json");
+    for (reason, code) in [
+        ("MassRemoval", 5),
+        ("Protected", 5),
+        ("ClusterReplaced", 3),
+        ("ChartUnavailable", 3),
+        ("DuplicateExchange", 1),
+        ("FileInvalid", 1),
+    ] {
+        status(folder.path(), None, true, &[("us/ns/held", "blocked")]);
+        let text = fs::read_to_string(&path).unwrap();
+        let mut status: Value = serde_json::from_str(&text).unwrap();
+        let entry = &mut status["exchanges"][0];
+        entry["reason"] = reason.into();
+        entry["needs"] = "natsx-sync approve it".into();
+        fs::write(&path, status.to_string()).unwrap();
+        let (ended, said, _) = wait(folder.path(), &["held"]);
+        assert_eq!(ended, Some(code), "{reason}: {said}");
+    }
+}
+
 #[test]
 fn only_what_is_held_back_is_approved_and_only_what_nobody_works_on_forgotten() {
     let folder = tempfile::tempdir().unwrap();
