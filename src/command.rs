@@ -37,11 +37,19 @@ pub fn find(path: &str) -> std::io::Result<PathBuf> {
                 std::io::Error::new(std::io::ErrorKind::NotFound, text)
             })?
     };
-    let program = found.canonicalize()?;
+    let shown = found.display();
+    let program = found.canonicalize().map_err(|error| {
+        let text = format!("{shown}: {error}");
+        std::io::Error::new(error.kind(), text)
+    })?;
     if is_executable(&program) {
         Ok(program)
     } else {
-        Err(std::io::ErrorKind::PermissionDenied.into())
+        let text = format!("{shown} is no program that may be run");
+        Err(std::io::Error::new(
+            std::io::ErrorKind::PermissionDenied,
+            text,
+        ))
     }
 }
 
@@ -366,6 +374,18 @@ mod tests {
         let pid = String::from_utf8(done.stdout).unwrap();
         let pid = Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
         rustix::process::kill_process(pid, Signal::KILL).unwrap();
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_named() {
+        for (path, words) in [
+            ("/nowhere/helm", "/nowhere/helm: No such file"),
+            ("no-such-helm", "no folder of the PATH has no-such-helm"),
+            ("/etc/passwd", "/etc/passwd is no program"),
+        ] {
+            let error = find(path).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
     }
 
     #[tokio::test]
