@@ -16,6 +16,18 @@ pub(super) struct Origin {
     /// Index into the checkout's files.
     pub(super) file: usize,
     pub(super) place: Place,
+    /// Of the key it stands under, where it has one.
+    key: Place,
+}
+
+impl Origin {
+    /// Where the key stands: for what is wrong with that, whatever its value.
+    pub(super) fn at_key(self) -> Self {
+        Self {
+            place: self.key,
+            ..self
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -70,6 +82,7 @@ impl Tree {
             origin: Origin {
                 file,
                 place: node.place,
+                key: node.place,
             },
             shape,
         }
@@ -79,6 +92,7 @@ impl Tree {
     /// people, not at its first element.
     fn of_entry(entry: &Entry, file: usize) -> Self {
         let mut tree = Self::of(&entry.node, file);
+        tree.origin.key = entry.place;
         if !matches!(entry.node.data, Data::Scalar(_)) {
             tree.origin.place = entry.place;
         }
@@ -90,6 +104,7 @@ impl Tree {
         let origin = Origin {
             file,
             place: node.place,
+            key: node.place,
         };
         let mut root = Self {
             origin,
@@ -119,7 +134,11 @@ impl Tree {
             }
             let mut branch = Self::of_entry(entry, file);
             for step in steps.into_iter().rev() {
-                let origin = Origin { file, place };
+                let origin = Origin {
+                    file,
+                    place,
+                    key: place,
+                };
                 let shape = match step {
                     Step::Key(key) => Shape::Map(BTreeMap::from([(key, branch)])),
                     Step::Index(index) => Shape::Indexed(BTreeMap::from([(index, branch)])),

@@ -111,7 +111,7 @@ fn look(bench: &mut Bench<'_>, tree: &Tree, keys: Keys, path: &mut Vec<String>) 
                 if let Some(since) = bench.version.and_then(|version| key.too_new_for(version)) {
                     bench.error(
                         Reason::UnknownValue,
-                        part.origin,
+                        part.origin.at_key(),
                         format!(
                             "charts before {since} have no value {} and ignore it",
                             path.join(".")
@@ -145,7 +145,7 @@ fn unknown(bench: &mut Bench<'_>, part: &Tree, keys: Keys, path: &[String]) {
         }
     };
     let text = format!("the chart has no value {above}.{name} and would ignore it");
-    bench.unknown(part.origin, text, hint);
+    bench.unknown(part.origin.at_key(), text, hint);
 }
 
 /// Holds a value to its kind. What a template makes is not known.
@@ -268,7 +268,7 @@ fn refuse(bench: &mut Bench<'_>, key: &str, part: &Tree) {
         renamed = true;
         bench.error(
             Reason::RenamedValue,
-            there.origin,
+            there.origin.at_key(),
             format!(
                 "{} is a name of charts before 1.0; the chart of today ignores it",
                 old.join(".")
@@ -286,7 +286,7 @@ fn refuse(bench: &mut Bench<'_>, key: &str, part: &Tree) {
             }
         };
         let text = format!("the chart has no value {key} and would ignore it");
-        bench.unknown(part.origin, text, hint);
+        bench.unknown(part.origin.at_key(), text, hint);
     }
 }
 

@@ -97,7 +97,7 @@ fn lints_stand_where_the_layer_set_the_value() {
                 Reason::UnknownValue,
                 Some("profiles/p.yaml"),
                 Some(2),
-                Some(20)
+                Some(3)
             ),
             (
                 Reason::ReplicasWithoutCluster,

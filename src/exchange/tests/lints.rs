@@ -38,6 +38,29 @@ fn of_version(version: &str, values: &str) -> Vec<(Severity, String)> {
         .collect()
 }
 
+/// The caret stands below what is to be changed, however long the key.
+#[test]
+fn what_is_wrong_with_a_key_points_to_it_and_with_a_value_to_that() {
+    for (value, reason, column) in [
+        ("nats.image: foo", Reason::RenamedValue, 3),
+        ("config.jetstream.enabld: true", Reason::UnknownValue, 3),
+        (
+            "config: {jetstream: {enabld: true}}",
+            Reason::UnknownValue,
+            24,
+        ),
+        (
+            "config.jetstream.enabled: 'true'",
+            Reason::StringForBoolean,
+            29,
+        ),
+    ] {
+        let found = findings(value);
+        let found = found.iter().find(|found| found.reason == reason);
+        assert_eq!(found.unwrap().column, Some(column), "{value}");
+    }
+}
+
 #[test]
 fn every_lint_has_an_example_that_is_true() {
     for example in EXAMPLES {
