@@ -384,68 +384,9 @@ pub(super) fn names(keys: Keys) -> impl Iterator<Item = &'static str> {
     keys.iter().copied().flatten().map(|key| key.name)
 }
 
-/// The chart's default at `path`, where every version has the same.
-pub fn chart_default(path: &[String]) -> Option<String> {
-    let mut keys = VALUES;
-    let mut steps = path.iter();
-    loop {
-        let kind = find(keys, steps.next()?)?.kind;
-        if steps.len() == 0 {
-            return match kind {
-                Kind::Flag(default) => default.map(|on| on.to_string()),
-                Kind::Number(default) => Some(default.to_string()),
-                Kind::Text(default) => default.map(str::to_owned).filter(|text| !text.is_empty()),
-                Kind::List
-                | Kind::Free
-                | Kind::FreeWith(_)
-                | Kind::Variables
-                | Kind::Map(_)
-                | Kind::Named(_) => None,
-            };
-        }
-        keys = match kind {
-            Kind::Map(keys) | Kind::FreeWith(keys) => keys,
-            Kind::Named(keys) => {
-                steps.next()?;
-                keys
-            }
-            Kind::Flag(_)
-            | Kind::Number(_)
-            | Kind::Text(_)
-            | Kind::List
-            | Kind::Free
-            | Kind::Variables => return None,
-        };
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn default(path: &str) -> Option<String> {
-        let path: Vec<String> = path.split('.').map(str::to_owned).collect();
-        chart_default(&path)
-    }
-
-    #[test]
-    fn defaults_are_found_at_every_depth() {
-        for (path, wanted) in [
-            ("config.cluster.replicas", Some("3")),
-            ("config.jetstream.fileStore.pvc.size", Some("10Gi")),
-            ("config.resolver.pvc.size", Some("1Gi")),
-            ("natsBox.enabled", Some("true")),
-            ("natsBox.contexts.mine.tls.cert", Some("tls.crt")),
-            ("promExporter.port", Some("7777")),
-            ("config.merge.max_payload", None),
-            ("podTemplate.configChecksumAnnotation", None),
-            ("config.serverNamePrefix", None),
-            ("nothing.of.it", None),
-            ("config", None),
-        ] {
-            assert_eq!(default(path).as_deref(), wanted, "{path}");
-        }
-    }
 
     #[test]
     fn a_name_stands_once_in_a_map() {

@@ -5,15 +5,12 @@ use serde_json::Value;
 use url::Url;
 
 use super::blocks::{Variables, map, text};
+use super::chart_defaults::chart_number;
 use super::finding::Findings;
 use super::tree::{Origin, Shape, Tree};
 use crate::id::ExchangeId;
 use crate::reason::Reason;
 use crate::yaml::Place;
-
-/// Ports the chart listens on unless told otherwise (`config.leafnodes.port`, `config.gateway.port`).
-const LEAFNODES: u16 = 7422;
-const GATEWAY: u16 = 7222;
 
 /// How two exchanges are linked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,13 +32,18 @@ impl Link {
         }
     }
 
-    /// The section of the chart's `config` in which a peer listens for it, and the port it has by default.
-    pub(super) fn section(self) -> (&'static str, u16) {
+    /// The section of the chart's `config` in which a peer listens for it.
+    pub(super) fn section(self) -> &'static str {
         match self {
-            Self::Leafnode => ("leafnodes", LEAFNODES),
-            Self::Gateway => ("gateway", GATEWAY),
-            Self::Route => ("cluster", 6222),
+            Self::Leafnode => "leafnodes",
+            Self::Gateway => "gateway",
+            Self::Route => "cluster",
         }
+    }
+
+    /// The port it listens on there, unless told otherwise.
+    pub(super) fn port(self) -> u64 {
+        chart_number(&["config", self.section(), "port"]).unwrap_or_default()
     }
 }
 
@@ -119,7 +121,7 @@ pub(super) fn compile(block: &Tree, chart: &str, variables: &mut Variables) -> T
     let origin = block.origin;
     let mut config = Vec::new();
     let remotes = list(block, Link::Leafnode, |peer| {
-        let address = address(peer, chart, LEAFNODES);
+        let address = address(peer, chart, Link::Leafnode.port());
         let mut remote = vec![("url", text(peer.origin, &address))];
         // A seed, by which the peer knows the nkey.
         if let Some(seed) = peer.get(&["credentials"]) {
@@ -138,7 +140,7 @@ pub(super) fn compile(block: &Tree, chart: &str, variables: &mut Variables) -> T
     let gateways = list(block, Link::Gateway, |peer| {
         let known = exchange(peer).map(|other| full_name(&other, chart));
         let name = word(peer, "name").map(str::to_owned).or(known);
-        let address = address(peer, chart, GATEWAY);
+        let address = address(peer, chart, Link::Gateway.port());
         let name = text(peer.origin, &name.unwrap_or_default());
         map(
             peer.origin,
@@ -178,7 +180,7 @@ pub(super) fn full_name(id: &ExchangeId, chart: &str) -> String {
 }
 
 /// An exchange is reached through its headless Service: that has every port, where the other one has those it was told.
-fn address(peer: &Tree, chart: &str, port: u16) -> String {
+fn address(peer: &Tree, chart: &str, port: u64) -> String {
     match (word(peer, "url"), exchange(peer)) {
         (Some(url), _) => url.to_owned(),
         (None, Some(other)) => {

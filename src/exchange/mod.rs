@@ -2,6 +2,7 @@
 
 mod access;
 mod blocks;
+mod chart_defaults;
 mod chart_values;
 mod context;
 mod credential;
@@ -30,7 +31,7 @@ mod tree;
 pub mod typed;
 mod written;
 
-pub use chart_values::chart_default;
+pub use chart_defaults::{chart_default, chart_number, chart_switch, chart_text};
 pub use context::Context;
 pub use declare::declare;
 pub use desired::LastDeclared;

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use super::chart_defaults::chart_number;
 use super::context::Context;
 use super::finding::Findings;
 use super::tree::Tree;
@@ -159,16 +160,16 @@ fn privileged<'k>(path: &'k [String], name: &'k str, part: &'k Tree) -> Option<&
 
 /// Whether a port of the node is the one that everybody knows a server's port by: no other program is kept from its own.
 fn is_usual(name: &str, port: &Tree) -> bool {
-    let usual = match name {
-        "nats" => 4222,
-        "leafnodes" => 7422,
-        "websocket" => 8080,
-        "mqtt" => 1883,
-        "cluster" => 6222,
-        "gateway" => 7222,
-        _ => return false,
-    };
-    port.leaf().and_then(Value::as_u64) == Some(usual)
+    const USUAL: [&str; 6] = [
+        "nats",
+        "leafnodes",
+        "websocket",
+        "mqtt",
+        "cluster",
+        "gateway",
+    ];
+    let port = port.leaf().and_then(Value::as_u64);
+    USUAL.contains(&name) && port.is_some() && port == chart_number(&["config", name, "port"])
 }
 
 /// A JSON patch names the same keys in its pointers; one that replaces the whole, or all of the metadata, may hold any.

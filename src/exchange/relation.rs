@@ -221,7 +221,7 @@ fn check_peers(drafts: &mut [Draft<'_>]) {
 
 /// Why a link to this exchange would not come about, and what to do.
 fn objection(other: &DesiredExchange, link: Link) -> Option<(String, String)> {
-    let (section, port) = link.section();
+    let (section, port) = (link.section(), link.port());
     let config = other
         .values
         .get("config")
@@ -235,7 +235,7 @@ fn objection(other: &DesiredExchange, link: Link) -> Option<(String, String)> {
         ));
     }
     let tls = config.and_then(|section| section.get("tls")?.get("enabled"));
-    let elsewhere = told("port").is_some_and(|told| told.as_u64() != Some(port.into()));
+    let elsewhere = told("port").is_some_and(|told| told.as_u64() != Some(port));
     if elsewhere || tls == Some(&Value::Bool(true)) || services(other) != plain_services(other) {
         return Some((
             format!(

@@ -138,13 +138,13 @@ fn estimated(
     Ok(Foreseen {
         // The chart's version is a label of the pods.
         reach: if entry.chart.old != entry.chart.new
-            || (reach == Reach::Config && is_on(wanted, &sums, false))
+            || (reach == Reach::Config && is_on(wanted, &sums))
         {
             Reach::Pods
         } else {
             reach
         },
-        loads: is_on(wanted, &["reloader", "enabled"], true),
+        loads: is_on(wanted, &["reloader", "enabled"]),
         servers: (stateful::servers(&stored.values), stateful::servers(wanted)),
     })
 }

@@ -7,7 +7,7 @@ use super::scene::Held;
 use super::stateful::{has_jetstream, is_on, servers};
 use super::values::at;
 use crate::exchange::desired::Desired;
-use crate::exchange::quantity;
+use crate::exchange::{chart_text, quantity};
 use crate::id::ExchangeId;
 use crate::observe::observed::{Observed, ServerStored, Stored, StoredRelease, Unreadable};
 use crate::reason::Reason;
@@ -61,7 +61,7 @@ pub(super) fn risks(old: &Value, new: &Value) -> Vec<Risk> {
     }
     let mut found = Vec::new();
     let (before, after) = (servers(old), servers(new));
-    let clustered = |values: &Value| is_on(values, &["config", "cluster", "enabled"], false);
+    let clustered = |values: &Value| is_on(values, &["config", "cluster", "enabled"]);
     if after < before {
         found.push(Risk::ScalesDown { before, after });
     } else if !clustered(old) && clustered(new) {
@@ -89,25 +89,29 @@ fn smaller(old: Option<u64>, new: Option<u64>) -> Option<u64> {
 fn file_limit(values: &Value) -> Option<u64> {
     let store = ["config", "jetstream", "fileStore"];
     let below = |keys: &[&'static str]| [store.as_slice(), keys].concat();
-    if !is_on(values, &below(&["enabled"]), true) {
+    if !is_on(values, &below(&["enabled"])) {
         return Some(0);
     }
     let explicit = at(values, &below(&["maxSize"])).and_then(quantity);
-    let claim = is_on(values, &below(&["pvc", "enabled"]), true).then(|| {
-        let size = at(values, &below(&["pvc", "size"])).cloned();
-        quantity(&size.unwrap_or_else(|| Value::from("10Gi")))
-    });
+    let claim = is_on(values, &below(&["pvc", "enabled"]))
+        .then(|| size_or_default(values, &below(&["pvc", "size"])));
     explicit.or(claim.flatten())
 }
 
 fn memory_limit(values: &Value) -> Option<u64> {
     let store = ["config", "jetstream", "memoryStore"];
     let below = |key: &'static str| [store.as_slice(), &[key]].concat();
-    if !is_on(values, &below("enabled"), false) {
+    if !is_on(values, &below("enabled")) {
         return Some(0);
     }
-    let size = at(values, &below("maxSize")).cloned();
-    quantity(&size.unwrap_or_else(|| Value::from("1Gi")))
+    size_or_default(values, &below("maxSize"))
+}
+
+fn size_or_default(values: &Value, path: &[&str]) -> Option<u64> {
+    match at(values, path) {
+        Some(size) => quantity(size),
+        None => quantity(&chart_text(path)?.into()),
+    }
 }
 
 /// Holds a change that would lose something, or may: `stored` is none where nobody asked.

@@ -29,7 +29,7 @@ pub(super) fn link_changes(
 fn links(values: &Value) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for (section, word) in [("leafnodes", "leafnodes"), ("gateway", "gateways")] {
-        if is_on(values, &["config", section, "enabled"], false) {
+        if is_on(values, &["config", section, "enabled"]) {
             found.insert(format!("{word} are accepted"));
         }
     }
@@ -39,7 +39,7 @@ fn links(values: &Value) -> BTreeSet<String> {
         ("leafnodes", "remotes"),
         ("gateway", "gateways"),
     ] {
-        let own = is_on(values, &["config", section, "enabled"], false)
+        let own = is_on(values, &["config", section, "enabled"])
             .then(|| at(values, &["config", section, "merge", list]))
             .flatten();
         let whole = at(values, &["config", "merge", section, list]);
@@ -52,7 +52,7 @@ fn links(values: &Value) -> BTreeSet<String> {
             found.extend(named(section, item));
         }
     }
-    if is_on(values, &["config", "cluster", "enabled"], false) {
+    if is_on(values, &["config", "cluster", "enabled"]) {
         let patches = at(values, &["config", "cluster", "patch"]).and_then(Value::as_array);
         let added = patches.into_iter().flatten().filter(|patch| {
             let text = |key: &str| patch.get(key).and_then(Value::as_str).unwrap_or_default();

@@ -59,32 +59,32 @@ pub const TABLE: &[Row] = &[
     ("global.**", Reach::Pods),
 ];
 
-/// The switches of the chart's sections and what they are by default: nothing below one that is off is rendered.
-const SWITCHES: [(&[&str], bool); 24] = [
-    (&["config", "nats", "tls"], false),
-    (&["config", "cluster"], false),
-    (&["config", "cluster", "tls"], false),
-    (&["config", "jetstream"], false),
-    (&["config", "jetstream", "fileStore"], true),
-    (&["config", "jetstream", "fileStore", "pvc"], true),
-    (&["config", "jetstream", "memoryStore"], false),
-    (&["config", "leafnodes"], false),
-    (&["config", "leafnodes", "tls"], false),
-    (&["config", "gateway"], false),
-    (&["config", "gateway", "tls"], false),
-    (&["config", "websocket"], false),
-    (&["config", "websocket", "tls"], false),
-    (&["config", "mqtt"], false),
-    (&["config", "mqtt", "tls"], false),
-    (&["config", "monitor"], true),
-    (&["config", "monitor", "tls"], false),
-    (&["config", "profiling"], false),
-    (&["config", "resolver"], false),
-    (&["config", "resolver", "pvc"], true),
-    (&["reloader"], true),
-    (&["promExporter"], false),
-    (&["serviceAccount"], false),
-    (&["tlsCA"], false),
+/// The chart's sections that have a switch: nothing below one that is off is rendered.
+const SWITCHES: [&[&str]; 24] = [
+    &["config", "nats", "tls"],
+    &["config", "cluster"],
+    &["config", "cluster", "tls"],
+    &["config", "jetstream"],
+    &["config", "jetstream", "fileStore"],
+    &["config", "jetstream", "fileStore", "pvc"],
+    &["config", "jetstream", "memoryStore"],
+    &["config", "leafnodes"],
+    &["config", "leafnodes", "tls"],
+    &["config", "gateway"],
+    &["config", "gateway", "tls"],
+    &["config", "websocket"],
+    &["config", "websocket", "tls"],
+    &["config", "mqtt"],
+    &["config", "mqtt", "tls"],
+    &["config", "monitor"],
+    &["config", "monitor", "tls"],
+    &["config", "profiling"],
+    &["config", "resolver"],
+    &["config", "resolver", "pvc"],
+    &["reloader"],
+    &["promExporter"],
+    &["serviceAccount"],
+    &["tlsCA"],
 ];
 
 /// The row that decides for a value; none where the table does not know it.
@@ -103,14 +103,14 @@ pub fn of(path: &[String]) -> Reach {
 
 /// Whether a value is below a switch that is off before and after.
 pub fn is_dormant(path: &[String], old: &Value, new: &Value) -> bool {
-    SWITCHES.iter().any(|(section, default)| {
+    SWITCHES.iter().any(|section| {
         let below = path.len() > section.len()
             && section
                 .iter()
                 .zip(path)
                 .all(|(wanted, key)| *wanted == key.as_str());
         let switch: Vec<&str> = section.iter().copied().chain(["enabled"]).collect();
-        below && !is_on(old, &switch, *default) && !is_on(new, &switch, *default)
+        below && !is_on(old, &switch) && !is_on(new, &switch)
     })
 }
 
@@ -149,6 +149,18 @@ mod tests {
     #[case("somethingNew.enabled", Reach::Pods)]
     fn the_first_row_that_fits_decides(#[case] text: &str, #[case] reach: Reach) {
         assert_eq!(of(&path(text)), reach);
+    }
+
+    #[test]
+    fn the_chart_has_every_switch_and_one_default_for_it() {
+        for section in SWITCHES {
+            let path = path(&format!("{}.enabled", section.join(".")));
+            let default = crate::exchange::chart_default(&path);
+            assert!(
+                matches!(default.as_deref(), Some("true" | "false")),
+                "{path:?}"
+            );
+        }
     }
 
     #[test]

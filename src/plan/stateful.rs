@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::values::{at, is_same};
+use crate::exchange::{chart_number, chart_switch, chart_text};
 
 /// Fields of a StatefulSet's spec that may change while it lives.
 const MUTABLE: [&str; 7] = [
@@ -69,9 +70,10 @@ pub(super) fn replicas(sets: &[Value]) -> u64 {
 
 /// Servers the chart makes of these values.
 pub(super) fn servers(values: &Value) -> u64 {
-    if is_on(values, &["config", "cluster", "enabled"], false) {
-        let wanted = at(values, &["config", "cluster", "replicas"]);
-        wanted.and_then(Value::as_u64).unwrap_or(3)
+    if is_on(values, &["config", "cluster", "enabled"]) {
+        let path = ["config", "cluster", "replicas"];
+        let wanted = at(values, &path).and_then(Value::as_u64);
+        wanted.or_else(|| chart_number(&path)).unwrap_or(1)
     } else {
         1
     }
@@ -79,20 +81,20 @@ pub(super) fn servers(values: &Value) -> u64 {
 
 /// Whether these values switch JetStream on.
 pub(super) fn has_jetstream(values: &Value) -> bool {
-    is_on(values, &["config", "jetstream", "enabled"], false)
+    is_on(values, &["config", "jetstream", "enabled"])
 }
 
 /// What each server of these values claims for its streams.
 pub(super) fn jetstream_claim(values: &Value) -> Option<Value> {
     let store = ["config", "jetstream", "fileStore", "enabled"];
-    let on = has_jetstream(values) && is_on(values, &store, true);
+    let on = has_jetstream(values) && is_on(values, &store);
     on.then(|| claim(values, &["config", "jetstream", "fileStore", "pvc"]))
         .flatten()
 }
 
 /// What each server of these values claims for accounts.
 pub(super) fn resolver_claim(values: &Value) -> Option<Value> {
-    is_on(values, &["config", "resolver", "enabled"], false)
+    is_on(values, &["config", "resolver", "enabled"])
         .then(|| claim(values, &["config", "resolver", "pvc"]))
         .flatten()
 }
@@ -118,16 +120,11 @@ pub(super) fn immutable_value(old: &Value, new: &Value) -> Option<&'static str> 
 /// A claim as the chart makes it, with the chart's size where none is given only if both sides leave it out.
 fn claim(values: &Value, path: &[&str]) -> Option<Value> {
     let claim = at(values, path).cloned().unwrap_or(Value::Null);
-    let on = claim.get("enabled").is_none_or(is_true);
-    on.then(|| {
+    is_on(values, &[path, &["enabled"]].concat()).then(|| {
         let mut fields = claim.as_object().cloned().unwrap_or_default();
         fields.remove("enabled");
-        let default = if path.contains(&"resolver") {
-            "1Gi"
-        } else {
-            "10Gi"
-        };
-        fields.entry("size").or_insert_with(|| Value::from(default));
+        let size = chart_text(&[path, &["size"]].concat());
+        fields.entry("size").or_insert_with(|| Value::from(size));
         fields.retain(|_, value| !is_void(value));
         Value::Object(fields)
     })
@@ -141,8 +138,8 @@ fn is_void(value: &Value) -> bool {
 }
 
 /// Whether a switch is on, `default` being the chart's.
-pub(super) fn is_on(values: &Value, path: &[&str], default: bool) -> bool {
-    at(values, path).map_or(default, is_true)
+pub(super) fn is_on(values: &Value, path: &[&str]) -> bool {
+    at(values, path).map_or_else(|| chart_switch(path), is_true)
 }
 
 /// As the chart's templates see it: any text but the empty one is true.

@@ -13,6 +13,7 @@ pub use examples::{EXAMPLES, Example, LINTS};
 use semver::Version;
 use serde_json::Value;
 
+use super::chart_defaults::chart_switch;
 use super::chart_values::NEWEST;
 use super::desired::ChartRef;
 use super::tree::{Origin, Tree};
@@ -120,16 +121,11 @@ impl<'t> Bench<'t> {
         self.tree.get(path)
     }
 
-    /// Whether a boolean is set to true.
+    /// Whether a switch is on, by these values or by the chart's default.
     fn is_on(&self, path: &[&str]) -> bool {
-        self.get(path).and_then(Tree::leaf) == Some(&Value::Bool(true))
-    }
-
-    /// A boolean with the chart's default.
-    fn is_on_or(&self, path: &[&str], default: bool) -> bool {
         self.get(path)
             .and_then(Tree::leaf)
             .and_then(Value::as_bool)
-            .unwrap_or(default)
+            .unwrap_or_else(|| chart_switch(path))
     }
 }

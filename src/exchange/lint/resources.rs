@@ -87,7 +87,7 @@ fn partners(bench: &mut Bench<'_>) {
             .get(&["config", "merge"])
             .is_some_and(|merge| merge.get(&["leafnodes"]).is_some());
     let tls = on(&["config", "nats", "tls", "enabled"]);
-    let monitor = bench.is_on_or(&["config", "monitor", "enabled"], true);
+    let monitor = on(&["config", "monitor", "enabled"]);
     let cases: [(&[&str], bool, &str, &str); 5] = [
         (
             &["config", "mqtt", "enabled"],

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::Bench;
 use super::resources::of_container;
-use crate::exchange::quantity;
 use crate::exchange::tree::Tree;
+use crate::exchange::{chart_text, quantity};
 use crate::reason::Reason;
 
 pub(super) fn examine(bench: &mut Bench<'_>) {
@@ -70,9 +70,12 @@ fn memory(bench: &mut Bench<'_>) {
     let Some(limit) = limit.filter(|_| on) else {
         return;
     };
-    let size = bench.get(&["config", "jetstream", "memoryStore", "maxSize"]);
-    // The chart's default.
-    let bytes = size.map_or(Some(1 << 30), |size| size.leaf().and_then(quantity));
+    let path = ["config", "jetstream", "memoryStore", "maxSize"];
+    let size = bench.get(&path);
+    let bytes = match size {
+        Some(size) => size.leaf().and_then(quantity),
+        None => chart_text(&path).and_then(|size| quantity(&size.into())),
+    };
     if let (Some(bytes), Some(most)) = (bytes, limit.leaf().and_then(quantity))
         && bytes >= most
     {
@@ -94,7 +97,7 @@ fn openness(bench: &mut Bench<'_>) {
         "resolver",
     ];
     let guarded = bench.may_configure(GUARDS);
-    let encrypted = bench.is_on_or(&["config", "nats", "tls", "enabled"], false);
+    let encrypted = bench.is_on(&["config", "nats", "tls", "enabled"]);
     if !guarded && !encrypted {
         let origin = bench
             .get(&["config"])
