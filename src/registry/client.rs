@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use tokio::sync::OwnedMutexGuard;
 
 use super::local::{Local, Serving, query};
-use super::wire::{Answer, Request, Rows, Tag, Wire};
-use super::{Pace, RegistryAccess, RegistryError, row};
+use super::row::Rows;
+use super::wire::{Answer, Request, Tag, Wire};
+use super::{Pace, RegistryAccess, RegistryError};
 use crate::diagnostic::chain;
 use crate::id::SystemId;
 use crate::observe::observed::{Record, RegistryView, Unreadable};
@@ -100,17 +101,15 @@ impl Registry {
             reason: Reason::RegistryUnreadable,
             text: chain(&error),
         })?;
-        let mut view = RegistryView::default();
-        for row in &rows.rows {
-            match row::read(row) {
-                Some(record) => {
-                    view.records
-                        .entry(record.system_id.clone())
-                        .or_default()
-                        .push(record);
-                }
-                None => view.unusable += 1,
-            }
+        let mut view = RegistryView {
+            unusable: rows.unusable,
+            ..RegistryView::default()
+        };
+        for record in rows.records {
+            let of_key = view.records.entry(record.system_id.clone());
+            // One is what there is of nearly every key.
+            let of_key = of_key.or_insert_with(|| Vec::with_capacity(1));
+            of_key.push(record);
         }
         Ok(view)
     }
@@ -126,12 +125,10 @@ impl Registry {
         id: &SystemId,
     ) -> Result<(Vec<Record>, Option<Tag>), RegistryError> {
         let found = self.query(&json!({"system_id": id.as_str()})).await?;
+        let (rows, mut records) = (found.len(), found.records);
         // The filter is applied again because a server may pass over it and answer with everything.
-        let records = found.rows.iter().filter_map(row::read);
-        let records: Vec<_> = records
-            .filter(|record| record.system_id == id.as_str())
-            .collect();
-        let is_only = found.rows.len() == 1 && records.len() == 1;
+        records.retain(|record| record.system_id == id.as_str());
+        let is_only = rows == 1 && records.len() == 1;
         Ok((records, found.tag.filter(|_| is_only)))
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::ops::ControlFlow;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -29,7 +30,15 @@ type Answered = Result<Response, Refusal>;
 type Body = Result<Bytes, BytesRejection>;
 
 pub(super) async fn health(State(shared): State<Shared>) -> Answered {
-    let records = blocking(&shared.store, |store| store.list("")).await?.len();
+    let records = blocking(&shared.store, |store| {
+        let mut records = 0;
+        store.each("", |_| {
+            records += 1;
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(records)
+    });
+    let records: usize = records.await?;
     let data = json!({"instance": *shared.instance, "records": records, "status": "ok"});
     Ok(answer(
         StatusCode::OK,
@@ -154,29 +163,56 @@ pub(super) async fn query(
             Ok(filter) => filter,
             Err(error) => return Ok(Err(error)),
         };
-        let entries = match Filter::key(&wanted).filter(|_| after.is_empty()) {
-            Some(key) => store.get(key)?.into_iter().collect(),
-            None => store.list(&after)?,
-        };
-        let entries = entries.into_iter();
-        Ok(Ok(entries
-            .filter(|entry| filter.matches(&Value::Object(entry.record.clone())))
-            .take(limit)
-            .collect::<Vec<_>>()))
+        let mut found = Found::default();
+        match Filter::key(&wanted).filter(|_| after.is_empty()) {
+            Some(key) => {
+                if let Some(entry) = store.get(key)?.filter(|_| limit > 0) {
+                    found.add(entry.revision, &Value::Object(entry.record).to_string());
+                }
+            }
+            None => store.each(&after, |row| {
+                if found.count == limit {
+                    return Ok(ControlFlow::Break(()));
+                }
+                if filter.takes(row.record)? {
+                    found.add(row.revision, row.record.get());
+                }
+                Ok(ControlFlow::Continue(()))
+            })?,
+        }
+        Ok(Ok(found))
     })
     .await?
     .map_err(|error| bad(&error.to_string()))?;
-    // Who asked for one record may want to change it as it is.
-    let revision = match found.as_slice() {
-        [only] => Some(only.revision),
-        _ => None,
-    };
-    let rows: Vec<_> = found.into_iter().map(|entry| entry.record).collect();
-    let response = answer(StatusCode::OK, &json!({"data": rows, "success": true}));
-    Ok(match revision {
+    let response = written(
+        StatusCode::OK,
+        format!("{{\"data\":[{}],\"success\":true}}\n", found.rows),
+    );
+    Ok(match found.revision.filter(|_| found.count == 1) {
         Some(revision) => tagged(response, revision),
         None => response,
     })
+}
+
+/// The rows of an answer, as they are stored: taken apart, many thousands would be many times as large.
+#[derive(Default)]
+struct Found {
+    /// JSON, with commas between.
+    rows: String,
+    count: usize,
+    /// Of the last; who asked for one record may want to change it as it is.
+    revision: Option<u64>,
+}
+
+impl Found {
+    fn add(&mut self, revision: u64, row: &str) {
+        if self.count > 0 {
+            self.rows.push(',');
+        }
+        self.rows.push_str(row);
+        self.count += 1;
+        self.revision = Some(revision);
+    }
 }
 
 impl axum::response::IntoResponse for Refusal {
@@ -193,8 +229,12 @@ impl Refusal {
 }
 
 fn answer(status: StatusCode, body: &Value) -> Response {
+    written(status, format!("{body}\n"))
+}
+
+fn written(status: StatusCode, body: String) -> Response {
     let kind = HeaderValue::from_static("application/json");
-    (status, [(CONTENT_TYPE, kind)], format!("{body}\n")).into_response()
+    (status, [(CONTENT_TYPE, kind)], body).into_response()
 }
 
 fn tagged(mut response: Response, revision: u64) -> Response {

@@ -2,6 +2,7 @@
 //! does; who only looks asks the same process or, with nobody there, reads the store and lets go of it at once.
 
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +11,9 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use super::embedded::{Embedded, EmbeddedError};
+use super::row::Rows;
 use super::store::{Store, StoreError};
-use super::wire::{Answer, Request, Rows, Wire};
+use super::wire::{Answer, Request, Wire};
 use super::{Pace, RegistryError};
 use crate::listen::Port;
 
@@ -89,7 +91,7 @@ impl Local {
             let folder = self.folder.clone();
             let read = tokio::task::spawn_blocking(move || read(&folder)).await;
             match read.map_err(std::io::Error::other) {
-                Ok(Ok(rows)) => return Ok(Rows { rows, tag: None }),
+                Ok(Ok(rows)) => return Ok(rows),
                 Ok(Err(StoreError::Held { address: None, .. })) if tries < TRIES => {
                     tries += 1;
                     tokio::time::sleep(PAUSE).await;
@@ -133,12 +135,16 @@ pub(super) const TRIES: usize = 20;
 pub(super) const PAUSE: Duration = Duration::from_millis(100);
 
 /// What the store holds. Where there is none, none is made.
-fn read(folder: &Path) -> Result<Vec<Value>, StoreError> {
+fn read(folder: &Path) -> Result<Rows, StoreError> {
+    let mut rows = Rows::default();
     let Some(store) = Store::look(folder)? else {
-        return Ok(Vec::new());
+        return Ok(rows);
     };
-    let rows = store.list("")?.into_iter();
-    Ok(rows.map(|entry| Value::Object(entry.record)).collect())
+    store.each("", |row| {
+        rows.add(serde_json::from_str(row.record.get())?);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(rows)
 }
 
 /// The rows a server has for a filter.

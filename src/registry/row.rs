@@ -1,8 +1,61 @@
 //! Rows on the wire: read leniently, written completely.
 
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
 
+use super::wire::Tag;
 use crate::observe::observed::Record;
+
+/// The answer to a query.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Rows {
+    pub(super) records: Vec<Record>,
+    /// Rows without a key to speak of them by.
+    pub(super) unusable: usize,
+    /// Of the only row.
+    pub(super) tag: Option<Tag>,
+}
+
+impl Rows {
+    /// Takes a row in.
+    pub(super) fn add(&mut self, row: Value) {
+        match read(row) {
+            Some(record) => self.records.push(record),
+            None => self.unusable += 1,
+        }
+    }
+
+    /// How many there are, usable or not.
+    pub(super) fn len(&self) -> usize {
+        self.records.len() + self.unusable
+    }
+}
+
+/// A query's answer on the wire.
+#[derive(Deserialize)]
+struct Listing<'a> {
+    success: bool,
+    #[serde(borrow)]
+    data: Vec<&'a RawValue>,
+}
+
+/// Reads a query's answer, row by row: taken apart all at once, many thousands would be many times as large. None when it is
+/// no list, or a row of it cannot be read.
+pub(super) fn rows(body: &[u8]) -> Option<Rows> {
+    let mended;
+    let listing: Listing<'_> = if let Ok(listing) = serde_json::from_slice(body) {
+        listing
+    } else {
+        mended = without_nan(body);
+        serde_json::from_slice(&mended).ok()?
+    };
+    let mut rows = Rows::default();
+    for row in listing.data.iter().filter(|_| listing.success) {
+        rows.add(serde_json::from_str(row.get()).ok()?);
+    }
+    listing.success.then_some(rows)
+}
 
 /// Reads an answer that should be JSON. The original writes `NaN` and `Infinity`, which are not; read as null, one such
 /// record does not hide the others.
@@ -35,19 +88,24 @@ fn without_nan(body: &[u8]) -> Vec<u8> {
 
 /// Reads a row; none when it has no key to speak of it by. A field that is missing or of a wrong type reads as absent,
 /// so it differs from any wanted text and is mended.
-pub(super) fn read(row: &Value) -> Option<Record> {
-    let text = |field| row.get(field).and_then(Value::as_str).map(str::to_owned);
+pub(super) fn read(row: Value) -> Option<Record> {
+    let Value::Object(mut row) = row else {
+        return None;
+    };
+    let mut text = |field| match row.remove(field) {
+        Some(Value::String(text)) => Some(text),
+        _ => None,
+    };
     Some(Record {
         system_id: text("system_id").filter(|key| !key.is_empty())?,
         org_ids: text("org_ids"),
         cluster_id: text("cluster_id"),
         public_url: text("public_url"),
         name: text("name"),
-        metadata: row
-            .get("metadata")
-            .and_then(Value::as_object)
-            .cloned()
-            .unwrap_or_default(),
+        metadata: match row.remove("metadata") {
+            Some(Value::Object(metadata)) => metadata,
+            _ => Map::new(),
+        },
     })
 }
 
@@ -80,10 +138,32 @@ mod tests {
     }
 
     #[test]
+    fn a_list_with_a_row_that_nobody_can_read_is_none() {
+        let list = |rows: &str| format!(r#"{{"data":[{rows}],"success":true,"more":1}}"#);
+        let read = rows(list(r#"{"system_id":"a"},{"name":NaN},{"system_id":"b"}"#).as_bytes());
+        let read = read.unwrap();
+        let keys = read.records.iter().map(|row| row.system_id.as_str());
+        let keys: Vec<_> = keys.collect();
+        assert_eq!((keys, read.unusable), (vec!["a", "b"], 1));
+
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        let deep = format!(r#"{{"system_id":"a"}},{{"system_id":"b","metadata":{{"x":{deep}}}}}"#);
+        for body in [
+            list(&deep),
+            list("{").clone(),
+            r#"{"data":[],"success":false}"#.to_owned(),
+            r#"{"data":{},"success":true}"#.to_owned(),
+            r#"{"success":true}"#.to_owned(),
+        ] {
+            assert!(rows(body.as_bytes()).is_none(), "{body}");
+        }
+    }
+
+    #[test]
     fn rows_read_leniently() {
         let row =
             json!({"system_id": "x", "org_ids": 42, "name": null, "metadata": [1], "other": 1});
-        let record = read(&row).unwrap();
+        let record = read(row).unwrap();
         assert_eq!(
             record,
             Record {
@@ -97,7 +177,7 @@ mod tests {
             json!({"system_id": ""}),
             json!(3),
         ] {
-            assert!(read(&row).is_none(), "{row}");
+            assert!(read(row.clone()).is_none(), "{row}");
         }
     }
 }

@@ -3,11 +3,13 @@
 mod file;
 
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::lock::{Lock, address_of, has_opened};
@@ -97,6 +99,16 @@ pub struct Entry {
     pub record: Map<String, Value>,
 }
 
+/// A stored record as it is written: nearly all are passed on and not looked into.
+#[derive(Debug, Deserialize)]
+pub struct Row<'a> {
+    /// As of [`Entry`].
+    pub revision: u64,
+    /// The six fields, as JSON.
+    #[serde(borrow)]
+    pub record: &'a RawValue,
+}
+
 /// What became of a conditional write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
@@ -170,17 +182,24 @@ impl Store {
             .transpose()
     }
 
-    /// Every record after a key, in the order of the keys.
-    pub fn list(&self, after: &str) -> Result<Vec<Entry>, StoreError> {
+    /// Shows every record after a key, in the order of the keys, until somebody has seen enough or cannot read one.
+    pub fn each(
+        &self,
+        after: &str,
+        mut show: impl FnMut(Row<'_>) -> serde_json::Result<ControlFlow<()>>,
+    ) -> Result<(), StoreError> {
         let table = self.database.begin_read()?.open_table(RECORDS)?;
-        let mut entries = Vec::new();
         for row in table.range(after..)? {
             let (key, bytes) = row?;
-            if key.value() > after {
-                entries.push(decode(key.value(), bytes.value())?);
+            if key.value() <= after {
+                continue;
+            }
+            let shown = show(decode(key.value(), bytes.value())?);
+            if shown.map_err(damaged(key.value()))?.is_break() {
+                break;
             }
         }
-        Ok(entries)
+        Ok(())
     }
 
     /// Makes a record; none when the key is taken.
@@ -290,11 +309,15 @@ fn file_error(path: PathBuf) -> impl FnOnce(std::io::Error) -> StoreError {
     move |source| StoreError::File { path, source }
 }
 
-fn decode(id: &str, bytes: &[u8]) -> Result<Entry, StoreError> {
-    serde_json::from_slice(bytes).map_err(|source| StoreError::Damaged {
+fn decode<'b, T: Deserialize<'b>>(id: &str, bytes: &'b [u8]) -> Result<T, StoreError> {
+    serde_json::from_slice(bytes).map_err(damaged(id))
+}
+
+fn damaged(id: &str) -> impl Fn(serde_json::Error) -> StoreError {
+    move |source| StoreError::Damaged {
         system_id: id.to_owned(),
         source,
-    })
+    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,8 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use url::Url;
 
-use super::{Pace, RegistryAccess, RegistryError, row};
+use super::row::{self, Rows};
+use super::{Pace, RegistryAccess, RegistryError};
 use crate::address::is_loopback;
 use crate::id::SystemId;
 
@@ -32,14 +33,6 @@ pub(super) enum Request<'a> {
 /// The number of a record's last change, where a server tells it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Tag(HeaderValue);
-
-/// The answer to a query.
-#[derive(Debug, PartialEq)]
-pub(super) struct Rows {
-    pub(super) rows: Vec<Value>,
-    /// Of the only row.
-    pub(super) tag: Option<Tag>,
-}
 
 /// What an answer proves.
 #[derive(Debug, PartialEq)]
@@ -95,18 +88,9 @@ impl<'a> Request<'a> {
         }
     }
 
-    fn understand(
-        self,
-        status: StatusCode,
-        answer: Option<&Value>,
-        tag: Option<Tag>,
-    ) -> Option<Answer> {
+    fn understand(self, status: StatusCode, answer: Option<&Value>) -> Option<Answer> {
         let success = answer?.get("success")?.as_bool()?;
         match (self, status.as_u16(), success) {
-            (Self::Query(_), 200, true) => {
-                let rows = answer?.get("data")?.as_array()?.clone();
-                Some(Answer::Rows(Rows { rows, tag }))
-            }
             (Self::Create(_), 201, true) | (Self::Change(..) | Self::Delete(..), 200, true) => {
                 Some(Answer::Done)
             }
@@ -200,11 +184,14 @@ impl Wire {
         let (is_json, tag) = (is_json(&response), tag_of(&response));
         let body = read_bounded(response).await.map_err(no_answer)?;
         drop(slot);
-        let answer = body
-            .as_deref()
-            .filter(|_| is_json)
-            .and_then(|body| row::parse(body).ok());
-        if let Some(understood) = request.understand(status, answer.as_ref(), tag) {
+        let json = body.as_deref().filter(|_| is_json);
+        if let (Request::Query(_), StatusCode::OK) = (request, status)
+            && let Some(rows) = json.and_then(row::rows)
+        {
+            return Ok(Answer::Rows(Rows { tag, ..rows }));
+        }
+        let answer = json.and_then(|body| row::parse(body).ok());
+        if let Some(understood) = request.understand(status, answer.as_ref()) {
             return Ok(understood);
         }
         let text = words(answer.as_ref(), body.as_deref(), token.as_ref());

@@ -63,7 +63,7 @@ impl Registry {
         let body = row::body(record);
         // Compared as it comes back from text, where numbers may have another form.
         let wanted = row::parse(body.to_string().as_bytes()).ok();
-        let wanted = wanted.as_ref().and_then(row::read);
+        let wanted = wanted.and_then(row::read);
         let wanted = wanted.unwrap_or_else(|| record.clone());
         let mut held = Held::new(claim, id, Some(&wanted));
         let (mut written, mut patience) = (Written::Unchanged, self.patience());
