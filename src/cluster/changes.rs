@@ -7,13 +7,14 @@ use futures::stream::{SelectAll, StreamExt as _};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
-use kube::api::{ObjectMeta, PartialObjectMeta};
+use kube::api::ObjectMeta;
 use kube::core::NamespaceResourceScope;
 use kube::runtime::watcher::{self, Config, Event, watcher};
 use serde::de::DeserializeOwned;
 
 use super::Cluster;
 use super::error::ClusterError;
+use super::listed::Listed;
 use super::stamp::INSTANCE;
 use crate::id::{ExchangeId, Instance};
 
@@ -46,8 +47,8 @@ pub enum Change {
 
 /// An event of either kind.
 enum Seen {
-    Release(Event<PartialObjectMeta<Secret>>),
-    Servers(Event<PartialObjectMeta<StatefulSet>>),
+    Release(Event<Listed<Secret>>),
+    Servers(Event<Listed<StatefulSet>>),
 }
 
 impl Cluster {
@@ -65,11 +66,11 @@ impl Cluster {
         ));
         let servers = config("app.kubernetes.io/managed-by=Helm");
         let mut streams = SelectAll::new();
-        for api in self.everywhere::<PartialObjectMeta<Secret>>() {
+        for api in self.everywhere::<Listed<Secret>>() {
             let events = watcher(api, ours.clone());
             streams.push(events.map(|event| event.map(Seen::Release)).boxed());
         }
-        for api in self.everywhere::<PartialObjectMeta<StatefulSet>>() {
+        for api in self.everywhere::<Listed<StatefulSet>>() {
             let events = watcher(api, servers.clone());
             streams.push(events.map(|event| event.map(Seen::Servers)).boxed());
         }
@@ -99,7 +100,7 @@ impl Cluster {
         }
     }
 
-    fn release_changed(&self, event: Event<PartialObjectMeta<Secret>>) -> Option<Change> {
+    fn release_changed(&self, event: Event<Listed<Secret>>) -> Option<Change> {
         let (object, is_there) = object(event)?;
         let labels = object.labels.as_ref()?;
         let id = self.exchange(&object, labels.get("name")?)?;
@@ -115,7 +116,7 @@ impl Cluster {
     /// `generations` is what was seen of each before, by `uid`.
     fn servers_changed(
         &self,
-        event: Event<PartialObjectMeta<StatefulSet>>,
+        event: Event<Listed<StatefulSet>>,
         generations: &mut BTreeMap<String, i64>,
     ) -> Option<Change> {
         let is_news = matches!(event, Event::Apply(_) | Event::Delete(_));
@@ -166,7 +167,7 @@ fn config(selector: &str) -> Config {
 }
 
 /// The object of an event, and whether it is there.
-fn object<K>(event: Event<PartialObjectMeta<K>>) -> Option<(ObjectMeta, bool)> {
+fn object<K>(event: Event<Listed<K>>) -> Option<(ObjectMeta, bool)> {
     match event {
         Event::Apply(object) | Event::InitApply(object) => Some((object.metadata, true)),
         Event::Delete(object) => Some((object.metadata, false)),

@@ -14,6 +14,7 @@ mod helm_access;
 mod inventory;
 mod kubeconfig;
 mod lease;
+mod listed;
 mod permissions;
 mod present;
 mod stamp;

@@ -8,12 +8,14 @@ use backon::{ExponentialBuilder, Retryable as _};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use k8s_openapi::api::core::v1::{Namespace as NamespaceObject, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::Api;
 use kube::api::ListParams;
+use kube::core::ObjectList;
+use kube::{Api, Resource};
 
 use super::access::Cluster;
 use super::assemble::latest_releases;
 use super::error::ClusterError;
+use super::listed::Listed;
 use crate::exchange::desired::SecretKey;
 use crate::id::Namespace;
 use crate::observe::observed::{
@@ -295,19 +297,18 @@ async fn allowed<T>(
 
 /// All pages of a metadata LIST. A page whose continuation ran out of time makes the whole list begin anew: half a list
 /// would make releases look absent.
-pub(super) async fn collect_metadata<K>(
+pub(super) async fn collect_metadata<K: Resource + Clone>(
     cluster: &Cluster,
     api: &Api<K>,
     params: &ListParams,
-) -> Result<Vec<ObjectMeta>, ClusterError>
-where
-    K: Clone + serde::de::DeserializeOwned + std::fmt::Debug,
-{
+) -> Result<Vec<ObjectMeta>, ClusterError> {
     let mut params = params.clone();
     let mut found = Vec::new();
     let mut restarts = 0;
     loop {
-        let page = match api.list_metadata(&params).await {
+        let request = kube::core::Request::new(api.resource_url()).list_metadata(&params);
+        let request = request.map_err(|error| cluster.unexpected(error))?;
+        let page: ObjectList<Listed<K>> = match cluster.client().request(request).await {
             Ok(page) => page,
             Err(kube::Error::Api(status)) if status.code == 410 && restarts < 2 => {
                 restarts += 1;
