@@ -1,6 +1,7 @@
 //! `validate`: what is wrong in the files, and where. Starts nothing, connects to nothing.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use anyhow::anyhow;
 
@@ -29,9 +30,8 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
         .source
         .read(&super::plan::revision(common, Revision::Files))?;
     known(&args.paths, &checkout)?;
-    let desired = repository
-        .resolve(&checkout, &offline_context(&settings))?
-        .desired;
+    let read = repository.resolve(&checkout, &offline_context(&settings))?;
+    let desired = Arc::unwrap_or_clone(read.desired);
     let wanted =
         |file: &str| args.paths.is_empty() || args.paths.iter().any(|path| names(path, file));
     let mut findings = desired.diagnostics;

@@ -5,6 +5,7 @@ mod entry;
 pub(super) use entry::{errors, finding};
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -24,7 +25,10 @@ use crate::status::{Status, Trouble, Unread};
 /// The sum of what was seen and done.
 #[derive(Debug)]
 pub struct Ledger {
+    /// What the next status begins with; of exchanges nothing.
     status: Status,
+    /// The last one that was told.
+    told: Arc<Status>,
     pub(super) survey: Option<Survey>,
     pub(super) outcomes: BTreeMap<ExchangeId, Outcome>,
     pub(super) health: BTreeMap<ExchangeId, Condition>,
@@ -49,8 +53,10 @@ pub(super) struct Condition {
 impl Ledger {
     /// Before the first pass.
     pub fn new(now: Timestamp) -> Self {
+        let status = Status::new(std::process::id(), now);
         Self {
-            status: Status::new(std::process::id(), now),
+            told: Arc::new(status.clone()),
+            status,
             survey: None,
             outcomes: BTreeMap::new(),
             health: BTreeMap::new(),
@@ -262,8 +268,13 @@ impl Ledger {
         self.status.commit.as_ref()
     }
 
-    /// The status now.
-    pub fn status(&mut self, in_flight: &BTreeMap<ExchangeId, InFlight>, now: Timestamp) -> Status {
+    /// The status now; `complete` adds what others know.
+    pub fn status(
+        &mut self,
+        in_flight: &BTreeMap<ExchangeId, InFlight>,
+        now: Timestamp,
+        complete: impl FnOnce(&mut Status),
+    ) -> Arc<Status> {
         let mut next = self.status.clone();
         next.written_at = now;
         next.exchanges = match &self.survey {
@@ -276,9 +287,10 @@ impl Ledger {
                 .map(|entry| self.entry(survey, entry, in_flight, now))
                 .collect(),
         };
-        next.keep_since(&self.status);
-        self.status = next.clone();
-        next
+        next.keep_since(&self.told);
+        complete(&mut next);
+        self.told = Arc::new(next);
+        Arc::clone(&self.told)
     }
 
     /// Removed since the last pass.

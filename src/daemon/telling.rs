@@ -41,10 +41,12 @@ impl Daemon<'_> {
         let retries = refusals.filter_map(|(id, refused)| Some((id, refused.until?)));
         self.ledger.take_retries(retries.collect());
         let now = Timestamp::now();
-        let mut status = self.ledger.status(&in_flight, now);
         let until = self.next.saturating_duration_since(Instant::now());
-        status.next_pass = now.checked_add(until).ok();
-        status.events = self.teller.told();
+        let events = self.teller.told();
+        let status = self.ledger.status(&in_flight, now, |status| {
+            status.next_pass = now.checked_add(until).ok();
+            status.events = events;
+        });
         let board = &self.options.board;
         let phases = status.exchanges.iter().map(|entry| entry.phase);
         board.metrics.exchanges(phases);
@@ -53,7 +55,6 @@ impl Daemon<'_> {
         board
             .metrics
             .queue(clusters, waiting.map(|(id, _)| &id.cluster));
-        let status = Arc::new(status);
         board.show(|seen| seen.status = Some(Arc::clone(&status)));
         self.teller.see(&status);
         self.service.stands(line(&status));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::task::block_in_place;
@@ -25,13 +25,13 @@ pub struct Repository {
     /// Where files come from.
     pub source: Source,
     /// What was read last and what followed, so that a daemon neither resolves nor keeps the same twice.
-    last: Mutex<Option<(Digest, Desired)>>,
+    last: Mutex<Option<(Digest, Arc<Desired>)>>,
 }
 
 /// What was read: the desired state, and the history that proves removals.
 pub struct ReadDesired {
     /// The desired state.
-    pub desired: Desired,
+    pub desired: Arc<Desired>,
     /// Of the commit; none for a plain folder.
     pub history: Option<History>,
 }
@@ -109,13 +109,18 @@ impl Repository {
         let gist = gist(checkout, context);
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let desired = match last.as_ref() {
-            Some((of, desired)) if *of == gist => desired.clone(),
+            Some((of, desired)) if *of == gist => Arc::clone(desired),
             Some(_) | None => {
-                let desired = resolve(checkout, context, &|broken| {
+                // Let go of first: two of them are the most a daemon ever holds.
+                *last = None;
+                let desired = Arc::new(resolve(checkout, context, &|broken| {
                     last_declared(history.as_ref(), broken)
-                });
+                }));
                 // What broken files declared before rests on more than the commit: a shallow history may get deeper.
-                *last = desired.broken.is_empty().then(|| (gist, desired.clone()));
+                *last = desired
+                    .broken
+                    .is_empty()
+                    .then(|| (gist, Arc::clone(&desired)));
                 desired
             }
         };
@@ -184,9 +189,8 @@ fn last_declared(history: Option<&History>, broken: &[String]) -> BTreeMap<Strin
 /// The desired state for commands that talk to no cluster.
 pub fn read_desired(settings: &Settings, revision: &Revision) -> Result<Desired, PassError> {
     let repository = Repository::open(settings, None)?;
-    Ok(repository
-        .read(revision, &offline_context(settings))?
-        .desired)
+    let read = repository.read(revision, &offline_context(settings))?;
+    Ok(Arc::unwrap_or_clone(read.desired))
 }
 
 /// What resolving needs where no cluster can be asked.
@@ -219,7 +223,6 @@ pub(super) fn context(settings: &Settings, hosts: BTreeMap<ClusterId, String>) -
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::sync::Arc;
 
     use super::*;
 

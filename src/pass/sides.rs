@@ -39,7 +39,7 @@ pub fn read_sides(
     let against = repository.source.base(&checkout, asked)?;
     match against {
         Base::Nothing(why) => Ok(Sides {
-            head: repository.resolve(&checkout, &context)?.desired,
+            head: Arc::unwrap_or_clone(repository.resolve(&checkout, &context)?.desired),
             base: None,
             against: format!("nothing, so everything is shown as new: {why}"),
         }),

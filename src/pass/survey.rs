@@ -1,6 +1,7 @@
 //! One look at everything, and the plan that follows from it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -27,8 +28,8 @@ use crate::state::State;
 /// What one look gave.
 #[derive(Debug)]
 pub struct Survey {
-    /// What git says.
-    pub desired: Desired,
+    /// What git says; the same as before while nothing was committed.
+    pub desired: Arc<Desired>,
     /// What clusters and registry say.
     pub observed: Observed,
     /// What is allowed.

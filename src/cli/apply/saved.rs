@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use jiff::Timestamp;
@@ -55,7 +56,7 @@ pub(super) async fn saved(common: &Common, wish: &Wish, output: &Output) -> Done
     let now = Now {
         plan: &survey.plan,
         desired: &survey.desired,
-        head: head.as_ref(),
+        head: head.as_deref(),
         archives: &archives,
     };
     let gone = stale(&saved, now);
@@ -102,7 +103,7 @@ fn refused(error: SavedError) -> Failure {
 }
 
 /// What the head says, if the branch went on since; the saved commit has to be in its history.
-fn head(stage: &Stage, shown: &str, commit: &CommitId) -> Result<Option<Desired>, Failure> {
+fn head(stage: &Stage, shown: &str, commit: &CommitId) -> Result<Option<Arc<Desired>>, Failure> {
     let equipment = &stage.equipment;
     // Told first: of a commit that is not there nothing else can be said.
     tokio::task::block_in_place(|| {

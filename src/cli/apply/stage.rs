@@ -93,9 +93,11 @@ impl Stage {
         {
             ledger.take_outcome(outcome.clone());
         }
-        self.equipment
-            .state
-            .write_status(&ledger.status(&BTreeMap::new(), Timestamp::now()))?;
+        self.equipment.state.write_status(&ledger.status(
+            &BTreeMap::new(),
+            Timestamp::now(),
+            |_| {},
+        ))?;
         self.session.world.leases.close().await;
         self.equipment.registry.close().await;
         Ok(())

@@ -1,6 +1,7 @@
 //! A plan from what clusters and registry say now.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -23,7 +24,7 @@ pub(super) struct Live {
 
 /// What saving a plan needs to know beside it.
 pub(super) struct Basis {
-    pub(super) desired: Desired,
+    pub(super) desired: Arc<Desired>,
     pub(super) instance: Instance,
     /// Without what nothing of it can be applied, in sentences.
     pub(super) missing: Vec<String>,
