@@ -31,6 +31,7 @@ pub mod mask;
 pub mod metrics;
 pub mod nats_server;
 pub mod observe;
+pub mod packed;
 pub mod pass;
 pub mod plan;
 pub mod reason;

@@ -234,15 +234,16 @@ impl Reply {
 
     /// The same without the secrets among `values`: programs and servers quote what they refuse.
     #[must_use]
-    pub fn without_secrets(mut self, values: &Value) -> Self {
+    pub fn without_secrets(mut self, values: impl FnOnce() -> Value) -> Self {
         match &mut self {
             Self::NotYet(why)
             | Self::Blocked(why)
             | Self::Refused(why)
             | Self::Lost(why)
             | Self::TimedOut(why) => {
+                let values = values();
                 for text in std::iter::once(&mut why.text).chain(&mut why.chain) {
-                    *text = masked_of(text, values);
+                    *text = masked_of(text, &values);
                 }
             }
             Self::Done | Self::Release(_) | Self::Saved(_) | Self::Cancelled => {}

@@ -56,7 +56,7 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
         Err(error) => return Err(refused(error)),
     };
     let text = if args.values {
-        serde_yaml::to_string(&exchange.values)?
+        serde_yaml::to_string(&exchange.values.open())?
     } else if args.command {
         command(exchange, &settings.chart.repository)
     } else {
@@ -162,14 +162,13 @@ fn layers(exchange: &DesiredExchange) -> String {
         exchange.digest
     );
     let mut rows = Vec::new();
-    for (path, origin) in &exchange.provenance {
-        let value = path
-            .iter()
-            .try_fold(&exchange.values, |value, key| match value {
-                Value::Object(map) => map.get(key),
-                Value::Array(list) => key.parse::<usize>().ok().and_then(|index| list.get(index)),
-                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
-            });
+    let (values, provenance) = (exchange.values.open(), exchange.provenance.open());
+    for (path, origin) in provenance.iter() {
+        let value = path.iter().try_fold(&values, |value, key| match value {
+            Value::Object(map) => map.get(key),
+            Value::Array(list) => key.parse::<usize>().ok().and_then(|index| list.get(index)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+        });
         let layer = match &origin.layer {
             Layer::Base => "values.yaml".to_owned(),
             Layer::Profile(name) => format!("profiles/{name}.yaml"),

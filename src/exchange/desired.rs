@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::diagnostic::Diagnostic;
 use crate::drift::IgnoredPath;
 use crate::id::{CommitId, Digest, ExchangeId, SystemId};
+use crate::packed::Packed;
 
 /// The whole desired state at one commit.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -69,9 +70,9 @@ pub struct DesiredExchange {
     /// The chart wanted.
     pub chart: ChartRef,
     /// The composed values: what helm gets on stdin.
-    pub values: Value,
+    pub values: Packed<Value>,
     /// Where each leaf was set.
-    pub provenance: Provenance,
+    pub provenance: Packed<Provenance>,
     /// SHA-256 over chart and values (design 4.2).
     pub digest: Digest,
     /// Blob ids of the files it is made of, by path; its own is [`OWN_FILE`], wherever it is.
@@ -178,10 +179,16 @@ pub enum Layer {
 }
 
 /// Where each leaf of composed values was set, by path; a list is one leaf, because layers replace it whole.
-pub type Provenance = BTreeMap<Vec<String>, ValueOrigin>;
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    from = "Vec<(Vec<String>, ValueOrigin)>",
+    into = "Vec<(Vec<String>, ValueOrigin)>"
+)]
+pub struct Provenance(BTreeMap<Vec<String>, ValueOrigin>);
 
 /// Where a value was set.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(Layer, u32, u32)", into = "(Layer, u32, u32)")]
 pub struct ValueOrigin {
     /// In which file.
     pub layer: Layer,
@@ -191,12 +198,60 @@ pub struct ValueOrigin {
     pub column: u32,
 }
 
-/// Where the value at `path`, or the one it is part of, was set.
-pub fn origin_of<'p>(path: &[String], provenance: &'p Provenance) -> Option<&'p ValueOrigin> {
-    (0..=path.len())
-        .rev()
-        .filter_map(|length| path.get(..length))
-        .find_map(|prefix| provenance.get(prefix))
+impl Provenance {
+    /// Where the value at `path`, or the one it is part of, was set.
+    pub fn of(&self, path: &[String]) -> Option<&ValueOrigin> {
+        (0..=path.len())
+            .rev()
+            .filter_map(|length| path.get(..length))
+            .find_map(|prefix| self.0.get(prefix))
+    }
+
+    /// Where the first of what is below `path` was set.
+    pub fn below(&self, path: &[String]) -> Option<&ValueOrigin> {
+        let mut from = self.0.range(path.to_vec()..);
+        from.next()
+            .filter(|(found, _)| found.starts_with(path))
+            .map(|(_, origin)| origin)
+    }
+
+    /// Each leaf.
+    pub fn iter(&self) -> impl Iterator<Item = (&Vec<String>, &ValueOrigin)> {
+        self.0.iter()
+    }
+
+    /// A leaf was set there.
+    pub fn set(&mut self, path: Vec<String>, origin: ValueOrigin) {
+        self.0.insert(path, origin);
+    }
+}
+
+impl From<Vec<(Vec<String>, ValueOrigin)>> for Provenance {
+    fn from(leaves: Vec<(Vec<String>, ValueOrigin)>) -> Self {
+        Self(leaves.into_iter().collect())
+    }
+}
+
+impl From<Provenance> for Vec<(Vec<String>, ValueOrigin)> {
+    fn from(Provenance(leaves): Provenance) -> Self {
+        leaves.into_iter().collect()
+    }
+}
+
+impl From<(Layer, u32, u32)> for ValueOrigin {
+    fn from((layer, line, column): (Layer, u32, u32)) -> Self {
+        Self {
+            layer,
+            line,
+            column,
+        }
+    }
+}
+
+impl From<ValueOrigin> for (Layer, u32, u32) {
+    fn from(origin: ValueOrigin) -> Self {
+        (origin.layer, origin.line, origin.column)
+    }
 }
 
 impl DesiredExchange {

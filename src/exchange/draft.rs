@@ -12,11 +12,13 @@ use super::digest::digest;
 use super::federation::Peer;
 use super::finding::{Findings, point};
 use super::parse::{Declared, parse};
+use super::relation::{self, Service};
 use super::shared::{Role, Shared, expand, role, unknown_profile};
 use super::tree::{Origin, Shape, Tree};
 use super::{credential, lint, privilege, reference};
 use crate::diagnostic::{Diagnostic, Severity, nearest};
 use crate::id::ExchangeId;
+use crate::packed::Packed;
 use crate::reason::Reason;
 use crate::source::checkout::{Checkout, SourceFile};
 use crate::yaml::{self, Data, Document, Node, Place};
@@ -39,6 +41,8 @@ pub(super) struct Draft<'a> {
     pub(super) diagnostics: Vec<Diagnostic>,
     /// Broken shared files it uses.
     pub(super) waits_for: Vec<Layer>,
+    /// What its objects are named after, while no error was found.
+    pub(super) services: Vec<Service>,
     /// There while no error was found.
     pub(super) exchange: Option<Arc<DesiredExchange>>,
 }
@@ -82,6 +86,7 @@ impl<'a> Draft<'a> {
             peers: std::mem::take(&mut declared.peers),
             diagnostics: Vec::new(),
             waits_for: Vec::new(),
+            services: Vec::new(),
             exchange: None,
         };
         let own = draft.expand(index, &declared, context, &mut findings);
@@ -198,7 +203,7 @@ impl<'a> Draft<'a> {
             .filter_map(|shared| Some((shared.path.clone(), shared.blob?.to_owned())))
             .chain([(OWN_FILE.to_owned(), self.file.blob.clone())])
             .collect();
-        self.exchange = Some(Arc::new(DesiredExchange {
+        let exchange = DesiredExchange {
             system_id: declared.system_id.clone().unwrap_or_else(|| id.system_id()),
             adopts_record: declared.system_id.is_some(),
             name: declared.name,
@@ -209,16 +214,18 @@ impl<'a> Draft<'a> {
             public_url: declared.public_url.or_else(|| context.public_url(&id)),
             digest: digest(&chart, &values),
             chart,
-            provenance: provenance(&tree, blocks, checkout),
+            provenance: Packed::of(&provenance(&tree, blocks, checkout)),
             secrets: reference::collect(&values),
-            values,
+            values: Packed::of(&values),
             blobs,
             depends_on: declared.depends_on.into_iter().map(|(id, _)| id).collect(),
             terms: declared.terms,
             drift_ignore: declared.drift_ignore,
             diagnostics: self.diagnostics.clone(),
             id,
-        }));
+        };
+        self.services = relation::services(&exchange, &values);
+        self.exchange = Some(Arc::new(exchange));
     }
 
     /// What another checkout makes of the same text beside the same shared files.
@@ -292,7 +299,7 @@ fn provenance(tree: &Tree, blocks: &Blocks, checkout: &Checkout) -> Provenance {
                         line: tree.origin.place.line,
                         column: tree.origin.place.column,
                     };
-                    found.insert(path.clone(), origin);
+                    found.set(path.clone(), origin);
                 }
             }
         }
@@ -310,7 +317,7 @@ fn provenance(tree: &Tree, blocks: &Blocks, checkout: &Checkout) -> Provenance {
             Role::Exchange | Role::None => Layer::Exchange,
         }
     };
-    let mut found = BTreeMap::new();
+    let mut found = Provenance::default();
     visit(tree, &mut Vec::new(), &layer, &mut found);
     found
 }

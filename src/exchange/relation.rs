@@ -96,13 +96,9 @@ fn refuse_same_record(drafts: &mut [Draft<'_>]) {
 fn refuse_same_objects(drafts: &mut [Draft<'_>]) {
     refuse_groups(
         drafts,
-        |draft| {
-            draft
-                .exchange
-                .as_deref()
-                .into_iter()
-                .flat_map(services)
-                .collect()
+        |draft| match draft.exchange {
+            Some(_) => draft.services.clone(),
+            None => Vec::new(),
         },
         |(_, _, name), others| {
             Diagnostic::error(
@@ -115,11 +111,13 @@ fn refuse_same_objects(drafts: &mut [Draft<'_>]) {
     );
 }
 
-/// The Services of an exchange: the objects whose names can meet.
-fn services(exchange: &DesiredExchange) -> Vec<(String, String, String)> {
+/// A Service by cluster, namespace and name.
+pub(super) type Service = (String, String, String);
+
+/// The Services of an exchange with these values: the objects whose names can meet.
+pub(super) fn services(exchange: &DesiredExchange, values: &Value) -> Vec<Service> {
     let text = |key: &str| {
-        exchange
-            .values
+        values
             .get(key)
             .and_then(Value::as_str)
             .filter(|text| !text.is_empty())
@@ -134,12 +132,12 @@ fn services(exchange: &DesiredExchange) -> Vec<(String, String, String)> {
 }
 
 /// The same where no value gives them another name.
-fn plain_services(exchange: &DesiredExchange) -> Vec<(String, String, String)> {
+fn plain_services(exchange: &DesiredExchange) -> Vec<Service> {
     let name = full_name(&exchange.id, &exchange.chart.name);
     named(exchange, exchange.id.namespace.as_str(), name)
 }
 
-fn named(exchange: &DesiredExchange, space: &str, name: String) -> Vec<(String, String, String)> {
+fn named(exchange: &DesiredExchange, space: &str, name: String) -> Vec<Service> {
     let cluster = exchange.id.cluster.to_string();
     let place = |name: String| (cluster.clone(), space.to_owned(), name);
     vec![place(format!("{name}-headless")), place(name)]
@@ -222,10 +220,8 @@ fn check_peers(drafts: &mut [Draft<'_>]) {
 /// Why a link to this exchange would not come about, and what to do.
 fn objection(other: &DesiredExchange, link: Link) -> Option<(String, String)> {
     let (section, port) = (link.section(), link.port());
-    let config = other
-        .values
-        .get("config")
-        .and_then(|config| config.get(section));
+    let values = other.values.open();
+    let config = values.get("config").and_then(|config| config.get(section));
     let told = |key: &str| config.and_then(|section| section.get(key));
     let id = &other.id;
     if told("enabled") != Some(&Value::Bool(true)) {
@@ -236,7 +232,10 @@ fn objection(other: &DesiredExchange, link: Link) -> Option<(String, String)> {
     }
     let tls = config.and_then(|section| section.get("tls")?.get("enabled"));
     let elsewhere = told("port").is_some_and(|told| told.as_u64() != Some(port));
-    if elsewhere || tls == Some(&Value::Bool(true)) || services(other) != plain_services(other) {
+    if elsewhere
+        || tls == Some(&Value::Bool(true))
+        || services(other, &values) != plain_services(other)
+    {
         return Some((
             format!(
                 "{id} has a name, a port or TLS of its own there, which `exchange` does not follow"

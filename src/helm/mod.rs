@@ -77,17 +77,17 @@ impl Helm {
             .await
     }
 
-    /// Installs, upgrades, uninstalls or rolls back; `values` is what helm reads on stdin.
+    /// Installs, upgrades, uninstalls or rolls back; `values` is what helm reads on stdin, as JSON.
     pub async fn run_verb(
         &self,
         verb: &Verb<'_>,
         target: &Target<'_>,
-        values: Option<&Value>,
+        values: Option<&str>,
         cancel: &CancellationToken,
     ) -> Result<Finished, HelmError> {
         let version = self.version(target.folders).await?;
         let args = argv::arguments(verb, target, version);
-        let stdin = values.map(Value::to_string).unwrap_or_default();
+        let stdin = values.unwrap_or_default().to_owned();
         let deadline = target.timeout + SLACK;
         let done = self
             .run(args, target.folders, stdin.into_bytes(), deadline, cancel)
@@ -104,7 +104,8 @@ impl Helm {
         if done.code.is_none() {
             return Err(HelmError::Killed);
         }
-        let text = masked_of(&done.error_text(), values.unwrap_or(&Value::Null));
+        let values = values.and_then(|values| serde_json::from_str(values).ok());
+        let text = masked_of(&done.error_text(), &values.unwrap_or(Value::Null));
         Err(HelmError::refused(verb.word(), &text))
     }
 
@@ -113,7 +114,7 @@ impl Helm {
         &self,
         chart: &Path,
         target: &Target<'_>,
-        values: &Value,
+        values: &str,
         cancel: &CancellationToken,
     ) -> Result<String, HelmError> {
         let verb = Verb::Template { chart };

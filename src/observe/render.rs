@@ -148,7 +148,7 @@ impl Renderer {
             timeout: LONGEST,
         };
         let text = helm
-            .template(&chart.path, &target, &exchange.values, cancel)
+            .template(&chart.path, &target, exchange.values.text(), cancel)
             .await?;
         let objects = manifest::parse_objects(&text)?;
         let mut rendered = Rendered {
@@ -157,7 +157,7 @@ impl Renderer {
             trial: Trial::Untried,
         };
         if let Some(server) = &self.server {
-            rendered.trial = masked(server.test(&rendered).await, &exchange.values);
+            rendered.trial = masked(server.test(&rendered).await, &exchange.values.open());
         }
         self.kept.keep(&exchange.id, source, &rendered);
         Ok(rendered)

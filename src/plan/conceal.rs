@@ -1,5 +1,7 @@
 //! The last step of a plan: nothing secret leaves it, whatever shows it afterwards.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::action::{Action, Plan, PlannedExchange, ValueChange};
@@ -13,7 +15,7 @@ use crate::reason::Reason;
 pub(super) fn conceal<'a>(
     plan: &mut Plan,
     desired: &'a Desired,
-    stored: &dyn Fn(&ExchangeId) -> Option<&'a Value>,
+    stored: &dyn Fn(&ExchangeId) -> Option<Cow<'a, Value>>,
 ) {
     let mut secrets = Secrets::default();
     for change in plan.exchanges.iter().flat_map(changes_of) {
@@ -28,10 +30,10 @@ pub(super) fn conceal<'a>(
     }
     for id in plan.exchanges.iter().filter_map(shown) {
         if let Some(values) = stored(id) {
-            secrets.learn(&[], values);
+            secrets.learn(&[], &values);
         }
         if let Some(exchange) = desired.exchanges.get(id) {
-            secrets.learn(&[], &exchange.values);
+            secrets.learn(&[], &exchange.values.open());
             for (key, value) in &exchange.metadata {
                 secrets.learn(std::slice::from_ref(key), value);
             }

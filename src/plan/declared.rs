@@ -90,10 +90,10 @@ impl Case<'_> {
 
     fn install(&self, entry: &mut PlannedExchange, text: &str) {
         entry.decide(Action::Install, Reason::FileAdded, text);
-        let empty = serde_json::Value::Null;
-        entry.values = difference(&empty, &self.exchange.values, &self.exchange.provenance);
-        entry.compare(None, &self.exchange.values, &BTreeSet::new());
-        entry.figures = figures::of_install(&self.exchange.values, self.render());
+        let values = self.exchange.values.open();
+        entry.values = difference(&Value::Null, &values, &self.exchange.provenance.open());
+        entry.compare(None, &values, &BTreeSet::new());
+        entry.figures = figures::of_install(&values, self.render());
         if let Some(held) = refusal(entry, self.exchange, self.render()) {
             return held.hold(entry);
         }
@@ -166,8 +166,9 @@ impl Case<'_> {
         };
         let same_chart = stored.chart == self.exchange.chart.name
             && stored.chart_version == self.exchange.chart.version;
-        let same_values = is_same(&stored.values, &self.exchange.values)
-            || self.difference(&stored.values).is_empty();
+        let values = self.exchange.values.open();
+        let same_values =
+            is_same(&stored.values, &values) || self.difference(&stored.values, &values).is_empty();
         let hidden = self.scene.hidden(&self.exchange.id);
         if same_chart && same_values && by_us && !hidden.is_empty() {
             let text = "values changed among those that are not shown to whoever plans here";
@@ -198,11 +199,12 @@ impl Case<'_> {
 
     fn upgrade(&self, entry: &mut PlannedExchange, stored: Option<&StoredRelease>) {
         entry.steps = vec![StepKind::HelmUpgrade, StepKind::WaitReady];
+        let values = self.exchange.values.open();
         if let Some(stored) = stored {
             entry.chart.old = Some(stored.chart_version.clone());
-            entry.values = self.difference(&stored.values);
+            entry.values = self.difference(&stored.values, &values);
             let hidden = self.scene.hidden(&self.exchange.id);
-            entry.compare(Some(&stored.values), &self.exchange.values, hidden);
+            entry.compare(Some(&stored.values), &values, hidden);
             if entry.values.is_empty() && entry.chart.old == entry.chart.new {
                 entry.values = hidden
                     .iter()
@@ -215,11 +217,10 @@ impl Case<'_> {
         }
         if let Some(stored) = stored {
             let gone = self.scene.observed.gone_sets.get(&self.exchange.id);
-            let (values, render) = (&self.exchange.values, self.render());
-            if let Err(held) = foresee(entry, stored, values, render, gone) {
+            if let Err(held) = foresee(entry, stored, &values, self.render(), gone) {
                 return held.hold(entry);
             }
-            let risks = risks(&stored.values, &self.exchange.values);
+            let risks = risks(&stored.values, &values);
             let said = self.scene.observed.stored.get(&self.exchange.id);
             if let Err(held) = protect(&risks, said) {
                 return held.hold(entry);
@@ -228,10 +229,9 @@ impl Case<'_> {
         self.finish_helm(entry);
     }
 
-    fn difference(&self, stored: &Value) -> Vec<ValueChange> {
-        let exchange = self.exchange;
-        let hidden = self.scene.hidden(&exchange.id);
-        known_difference(stored, &exchange.values, &exchange.provenance, hidden)
+    fn difference(&self, stored: &Value, wanted: &Value) -> Vec<ValueChange> {
+        let hidden = self.scene.hidden(&self.exchange.id);
+        known_difference(stored, wanted, &self.exchange.provenance.open(), hidden)
     }
 
     fn render(&self) -> Option<&Render> {

@@ -95,7 +95,7 @@ impl Case<'_> {
         entry.steps.push(StepKind::WaitReady);
         foresee(entry, differences);
         if entry.effects.contains(&Effect::ScalesDown)
-            && has_jetstream(&self.exchange.values)
+            && has_jetstream(&self.exchange.values.open())
             && let Some(Servers {
                 old: Some(before),
                 new: Some(after),

@@ -46,8 +46,8 @@ pub fn to_ask<'a>(
     upgraded.filter_map(|entry| {
         let id = entry.id.as_ref()?;
         let stored = observed.release(id)?.stored.as_ref()?;
-        let wanted = &desired.exchanges.get(id)?.values;
-        (!risks(&stored.values, wanted).is_empty()).then_some((id, stored))
+        let wanted = desired.exchanges.get(id)?.values.open();
+        (!risks(&stored.values, &wanted).is_empty()).then_some((id, stored))
     })
 }
 

@@ -28,6 +28,7 @@ mod trial;
 mod values;
 mod verify;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -81,7 +82,9 @@ pub fn plan(desired: &Desired, observed: &Observed, policy: &Policy, now: Timest
         unreadable: unreadable(observed),
         diagnostics,
     };
-    conceal::conceal(&mut plan, desired, &|id| scene.stored_values(id));
+    conceal::conceal(&mut plan, desired, &|id| {
+        scene.stored_values(id).map(Cow::Borrowed)
+    });
     plan
 }
 

@@ -1,6 +1,7 @@
 //! A plan from git alone: what a branch changes against its base. No cluster is seen, so it says what git asks for, not
 //! what will be found.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
@@ -53,7 +54,8 @@ pub fn plan_offline(head: &Desired, base: Option<&Desired>) -> Plan {
         diagnostics,
     };
     conceal(&mut plan, head, &|id| {
-        before.exchanges.get(id).map(|exchange| &exchange.values)
+        let before = before.exchanges.get(id);
+        before.map(|exchange| Cow::Owned(exchange.values.open()))
     });
     plan
 }
@@ -65,9 +67,10 @@ fn added(exchange: &DesiredExchange) -> PlannedExchange {
         Reason::FileAdded,
         format!("{} declares it", exchange.file),
     );
-    entry.values = difference(&Value::Null, &exchange.values, &exchange.provenance);
-    entry.compare(None, &exchange.values, &BTreeSet::new());
-    entry.figures = figures::of_install(&exchange.values, None);
+    let values = exchange.values.open();
+    entry.values = difference(&Value::Null, &values, &exchange.provenance.open());
+    entry.compare(None, &values, &BTreeSet::new());
+    entry.figures = figures::of_install(&values, None);
     entry.steps = vec![
         StepKind::HelmInstall,
         StepKind::WaitReady,
@@ -86,8 +89,9 @@ fn changed(old: &DesiredExchange, exchange: &DesiredExchange) -> PlannedExchange
         entry.diagnostics.clear();
         return entry;
     }
-    entry.values = difference(&old.values, &exchange.values, &exchange.provenance);
-    entry.compare(Some(&old.values), &exchange.values, &BTreeSet::new());
+    let (released, values) = (released(old), exchange.values.open());
+    entry.values = difference(&released.values, &values, &exchange.provenance.open());
+    entry.compare(Some(&released.values), &values, &BTreeSet::new());
     let (reason, text) = match (old.chart == exchange.chart, entry.values.is_empty()) {
         (true, true) => {
             if is_record_changed(old, exchange) {
@@ -122,7 +126,7 @@ fn changed(old: &DesiredExchange, exchange: &DesiredExchange) -> PlannedExchange
         StepKind::WaitReady,
         StepKind::Register,
     ];
-    match foresee(&mut entry, &released(old), &exchange.values, None, None) {
+    match foresee(&mut entry, &released, &values, None, None) {
         Ok(()) => keep_to_terms(exchange, &mut entry),
         Err(held) => held.hold(&mut entry),
     }
@@ -134,7 +138,7 @@ fn released(old: &DesiredExchange) -> StoredRelease {
     StoredRelease {
         chart: old.chart.name.clone(),
         chart_version: old.chart.version.clone(),
-        values: old.values.clone(),
+        values: old.values.open(),
         stateful_sets: Vec::new(),
         objects: Vec::new(),
         configuration: Vec::new(),

@@ -3,7 +3,7 @@
 use super::action::PlannedExchange;
 use super::scene::Held;
 use crate::diagnostic::Diagnostic;
-use crate::exchange::desired::{DesiredExchange, ValueOrigin, origin_of};
+use crate::exchange::desired::{DesiredExchange, Provenance, ValueOrigin};
 use crate::observe::observed::{Complaint, Render, Trial};
 use crate::reason::Reason;
 
@@ -34,8 +34,10 @@ pub(super) fn refusal(
         },
     };
     let words: Vec<String> = complaints.iter().map(in_words).collect();
+    let provenance = exchange.provenance.open();
     for (complaint, words) in complaints.iter().zip(&words) {
-        entry.diagnostics.push(located(complaint, words, exchange));
+        let error = located(complaint, words, exchange, &provenance);
+        entry.diagnostics.push(error);
     }
     let text = format!(
         "nats-server refuses the configuration: {}; running servers would keep the old one, and none would start anew",
@@ -52,31 +54,24 @@ fn in_words(complaint: &Complaint) -> String {
     }
 }
 
-fn located(complaint: &Complaint, words: &str, exchange: &DesiredExchange) -> Diagnostic {
+fn located(
+    complaint: &Complaint,
+    words: &str,
+    exchange: &DesiredExchange,
+    provenance: &Provenance,
+) -> Diagnostic {
     let error = Diagnostic::error(Reason::ConfigRefused, format!("nats-server says: {words}"))
         .hint("mend the value; sizes and variables are written `<< 2MB >>` and `<< $NAME >>`");
-    match origin(&complaint.path, exchange) {
+    match origin(&complaint.path, provenance) {
         Some(origin) => error.at(exchange.file_of(&origin.layer), origin.line, origin.column),
         None => error.at(exchange.file.clone(), exchange.line, 1),
     }
 }
 
 /// Where the option of the server's configuration is set among the chart's values.
-fn origin<'e>(option: &[String], exchange: &'e DesiredExchange) -> Option<&'e ValueOrigin> {
-    candidates(option)
-        .iter()
-        .find_map(|path| set_at(path, exchange))
-}
-
-/// The value at a path, what it is part of, or the first of what is below it.
-fn set_at<'e>(path: &[String], exchange: &'e DesiredExchange) -> Option<&'e ValueOrigin> {
-    let below = || {
-        let mut from = exchange.provenance.range(path.to_vec()..);
-        from.next()
-            .filter(|(found, _)| found.starts_with(path))
-            .map(|(_, origin)| origin)
-    };
-    origin_of(path, &exchange.provenance).or_else(below)
+fn origin<'p>(option: &[String], provenance: &'p Provenance) -> Option<&'p ValueOrigin> {
+    let set_at = |path: &Vec<String>| provenance.of(path).or_else(|| provenance.below(path));
+    candidates(option).iter().find_map(set_at)
 }
 
 /// Values that may have become an option, the likeliest first.
@@ -154,12 +149,14 @@ mod tests {
     use super::*;
     use crate::exchange::desired::Layer;
     use crate::observe::observed::Rendered;
+    use crate::packed::Packed;
     use crate::plan::tests::world::exchange;
 
     fn shop(set: &[(&str, Layer, u32)]) -> DesiredExchange {
         let mut shop = exchange("shop", json!({}));
         shop.blobs
             .insert("profiles/big.yml".to_owned(), "blob".to_owned());
+        let mut provenance = Provenance::default();
         for (path, layer, line) in set {
             let origin = ValueOrigin {
                 layer: layer.clone(),
@@ -167,8 +164,9 @@ mod tests {
                 column: 3,
             };
             let path = path.split('.').map(str::to_owned).collect();
-            shop.provenance.insert(path, origin);
+            provenance.set(path, origin);
         }
+        shop.provenance = Packed::of(&provenance);
         shop
     }
 
@@ -178,7 +176,7 @@ mod tests {
             path: option.split('.').map(str::to_owned).collect(),
             text: "no".to_owned(),
         };
-        let found = located(&complaint, "no", &shop);
+        let found = located(&complaint, "no", &shop, &shop.provenance.open());
         format!("{}:{}", found.file.unwrap(), found.line.unwrap())
     }
 

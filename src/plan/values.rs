@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::action::{ValueChange, ValueOp};
-use crate::exchange::desired::{Provenance, origin_of};
+use crate::exchange::desired::Provenance;
 
 /// What changes from `old` to `new`, secrets still among it. Lists are leaves, because charts replace them whole.
 pub fn difference(old: &Value, new: &Value, provenance: &Provenance) -> Vec<ValueChange> {
@@ -45,7 +45,7 @@ pub(super) fn known_difference(
                 old: before.cloned(),
                 new: after.cloned(),
                 layer: after
-                    .and_then(|_| origin_of(path, provenance))
+                    .and_then(|_| provenance.of(path))
                     .map(|origin| origin.layer.clone()),
                 sensitive: false,
             })

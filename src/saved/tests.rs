@@ -5,6 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::exchange::desired::BrokenFile;
 use crate::observe::observed::Observed;
+use crate::packed::Packed;
 use crate::plan::plan;
 use crate::plan::policy::Policy;
 use crate::plan::tests::changes::{CHANGES, upgrade};
@@ -159,7 +160,8 @@ fn another_archive_of_the_same_chart_spoils_what_would_get_it() {
 fn it_is_read_as_it_was_written_and_keeps_no_value() {
     let (mut desired, world) = upgrade();
     let one = desired.exchanges.get_mut(&id("orders")).unwrap();
-    Arc::make_mut(one).values = json!({"config": {"merge": {"authorization": {"password": "canary-1"}, "note": "canary-2"}}});
+    let values = json!({"config": {"merge": {"authorization": {"password": "canary-1"}, "note": "canary-2"}}});
+    Arc::make_mut(one).values = Packed::of(&values);
     let saved = save(&desired, &world);
     let text = saved.to_text().unwrap();
     assert!(!text.contains("canary"), "{text}");

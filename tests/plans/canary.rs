@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use natsx_sync::diagnostic::Diagnostic;
 use natsx_sync::exchange::desired::{Desired, Suspend};
 use natsx_sync::observe::observed::{Observed, ReleaseView, Render};
+use natsx_sync::packed::Packed;
 use natsx_sync::plan::policy::Policy;
 use natsx_sync::reason::Reason;
 use natsx_sync::report::{
@@ -124,7 +125,7 @@ const PLACES: [(&str, Put); 13] = [
         old_values(world, json!({"config": {"password": secret}}));
     }),
     ("a key that says nothing", |desired, _, _, secret| {
-        wanted(desired).values = json!({"container": {"note": secret}});
+        wanted(desired).values = Packed::of(&json!({"container": {"note": secret}}));
     }),
     ("a list of users", |_, world, _, secret| {
         old_values(
@@ -134,7 +135,7 @@ const PLACES: [(&str, Put); 13] = [
     }),
     ("a block of configuration", |desired, _, _, secret| {
         let block = format!("port: 4222\nleafnodes {{\n  note: x\n  {secret}\n}}\n");
-        wanted(desired).values = json!({"config": {"merge": {"block": block}}});
+        wanted(desired).values = Packed::of(&json!({"config": {"merge": {"block": block}}}));
     }),
     ("an address", |_, world, _, secret| {
         old_values(
@@ -175,7 +176,7 @@ const PLACES: [(&str, Put); 13] = [
         policy.suspended.insert(wanted(desired).id.clone(), suspend);
     }),
     ("a key of a map", |desired, _, _, secret| {
-        wanted(desired).values = json!({"container": {secret: "x"}});
+        wanted(desired).values = Packed::of(&json!({"container": {secret: "x"}}));
     }),
     ("a finding", |desired, _, _, secret| {
         let finding = Diagnostic::warning(Reason::UnknownValue, format!("there is {secret}"))
@@ -252,8 +253,9 @@ fn a_known_secret_is_hidden_where_it_stands_without_a_name() {
         &mut world,
         json!({"config": {"merge": {"password": secret}}}),
     );
-    wanted(&mut desired).values =
-        json!({"container": {"note": format!("it is {secret}, or {}", STANDARD.encode(secret))}});
+    wanted(&mut desired).values = Packed::of(
+        &json!({"container": {"note": format!("it is {secret}, or {}", STANDARD.encode(secret))}}),
+    );
     wanted(&mut desired).name = format!("the {secret} exchange");
     wanted(&mut desired).digest = natsx_sync::id::Digest::of(b"other");
     let shown = faces(&desired, &world, &policy);

@@ -290,7 +290,7 @@ fn release(exchange: &DesiredExchange, tweak: &ReleaseTweak, commit: &CommitId) 
                 values: tweak
                     .values
                     .clone()
-                    .unwrap_or_else(|| exchange.values.clone()),
+                    .unwrap_or_else(|| exchange.values.open()),
                 stateful_sets: tweak.stateful_sets.clone(),
                 objects: Vec::new(),
                 configuration: Vec::new(),

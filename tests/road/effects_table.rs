@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use natsx_sync::exchange::desired::Provenance;
 use natsx_sync::observe::manifest::{configuration, stateful_sets};
 use natsx_sync::plan::difference;
 use natsx_sync::plan::reach::{Reach, TABLE, is_dormant, of, row_of};
@@ -152,7 +153,7 @@ fn every_row_says_what_helm_renders() {
     let mut rows = BTreeSet::new();
     for (old, path, value) in cases() {
         let new = set(&old, path, value);
-        let changes = difference(&old, &new, &std::collections::BTreeMap::new());
+        let changes = difference(&old, &new, &Provenance::default());
         let mut foreseen = Reach::Nothing;
         for change in &changes {
             let row = row_of(&change.path).unwrap_or_else(|| panic!("{path} is in no row"));

@@ -17,6 +17,7 @@ use crate::apply::effects::Effects;
 use crate::apply::outcome::{StepTaken, Verdict};
 use crate::apply::step::{Next, Task, step};
 use crate::apply::subject::Subject;
+use crate::packed::Packed;
 use crate::reason::Reason;
 use crate::state::journal::{Line, Phase};
 
@@ -213,14 +214,14 @@ impl<E: Effects> Pilot<E> {
     async fn once(&mut self, effect: &Effect) -> Reply {
         let shared = &self.shared;
         let desired = self.subject.desired.as_deref();
-        let values = desired.map_or(&Value::Null, |desired| &desired.values);
         let work = async {
             let reply = shared
                 .effects
                 .perform(&self.subject, effect, &shared.cancel)
                 .await;
             // From here it goes into journal, status, log and registry.
-            reply.without_secrets(values)
+            let values = desired.map(|desired| &desired.values);
+            reply.without_secrets(|| values.map(Packed::open).unwrap_or_default())
         };
         let Some(slot) = self.slot.as_mut().filter(|_| effect.starts_helm()) else {
             return work.await;

@@ -182,7 +182,7 @@ impl At<'_> {
         let values = match verb {
             Verb::Uninstall | Verb::Rollback { .. } => None,
             Verb::Install { .. } | Verb::Upgrade { .. } | Verb::Template { .. } => {
-                Some(&self.desired()?.values)
+                Some(self.desired()?.values.text())
             }
         };
         let helm = self.helm()?;

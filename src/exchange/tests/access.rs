@@ -36,7 +36,7 @@ fn users_and_accounts_become_chart_values_without_a_password() {
     let exchange = only(BLOCK);
     let usual = json!({"subscribe": "news.>"});
     assert_eq!(
-        exchange.values["config"]["merge"],
+        exchange.values.open()["config"]["merge"],
         json!({
             "authorization": {"users": [
                 {
@@ -65,7 +65,7 @@ fn users_and_accounts_become_chart_values_without_a_password() {
     let reference =
         |name: &str, key: &str| json!({"valueFrom": {"secretKeyRef": {"name": name, "key": key}}});
     assert_eq!(
-        exchange.values["container"]["env"],
+        exchange.values.open()["container"]["env"],
         json!({
             "NATSX_LOGINS_A": reference("logins", "a"),
             "NATSX_LOGINS_SERVICE": reference("logins", "service"),
@@ -75,7 +75,8 @@ fn users_and_accounts_become_chart_values_without_a_password() {
     );
     assert_eq!(exchange.secrets.len(), 4, "{:?}", exchange.secrets);
     let users = ["config", "merge", "authorization", "users"].map(String::from);
-    let origin = &exchange.provenance[users.as_slice()];
+    let provenance = exchange.provenance.open();
+    let origin = provenance.of(&users).unwrap();
     assert_eq!(origin.layer, Layer::Block("access".to_owned()));
     let open = |reason| {
         exchange
@@ -90,10 +91,11 @@ fn users_and_accounts_become_chart_values_without_a_password() {
 fn what_helm_values_say_wins() {
     let own = "helm_values: {config.merge.authorization.users: [], container.env.A: x}\n";
     let exchange = only(&format!("{BLOCK}{own}"));
-    let merge = &exchange.values["config"]["merge"];
+    let values = exchange.values.open();
+    let merge = &values["config"]["merge"];
     assert_eq!(merge["authorization"]["users"], Value::Array(Vec::new()));
-    assert_eq!(exchange.values["container"]["env"]["A"], "x");
-    assert!(exchange.values["container"]["env"]["NATSX_LOGINS_A"].is_object());
+    assert_eq!(exchange.values.open()["container"]["env"]["A"], "x");
+    assert!(exchange.values.open()["container"]["env"]["NATSX_LOGINS_A"].is_object());
 }
 
 #[rstest::rstest]

@@ -52,27 +52,35 @@ fn examples_resolve_without_errors() {
     let bus = &desired.exchanges[&"us-east-cluster/communication/nats-global-exchange"
         .parse()
         .unwrap()];
+    let values = bus.values.open();
     assert_eq!(
-        bus.values["config"]["jetstream"]["fileStore"]["pvc"]["size"],
+        values["config"]["jetstream"]["fileStore"]["pvc"]["size"],
         json!("5Gi")
     );
-    assert_eq!(bus.values["natsBox"]["enabled"], json!(false));
+    assert_eq!(values["natsBox"]["enabled"], json!(false));
     assert_eq!(bus.metadata["team"], json!("infra"));
     assert_eq!(bus.org_ids, ["org001"]);
     assert_eq!(bus.name, "Global Event Bus");
     assert_eq!(bus.chart.version, "2.14.2");
     let orders = &desired.exchanges[&"us-east-cluster/communication/nats-orders".parse().unwrap()];
     let path = |path: &str| path.split('.').map(str::to_owned).collect::<Vec<_>>();
+    let provenance = orders.provenance.open();
     assert_eq!(
-        orders.provenance[&path("natsBox.enabled")].layer,
+        provenance.of(&path("natsBox.enabled")).unwrap().layer,
         Layer::Base
     );
     assert_eq!(
-        orders.provenance[&path("config.cluster.replicas")].layer,
+        provenance
+            .of(&path("config.cluster.replicas"))
+            .unwrap()
+            .layer,
         Layer::Profile("production".into())
     );
     assert_eq!(
-        orders.provenance[&path("config.merge.max_payload")].layer,
+        provenance
+            .of(&path("config.merge.max_payload"))
+            .unwrap()
+            .layer,
         Layer::Exchange
     );
     assert_eq!(

@@ -32,7 +32,8 @@ fn one<'d>(desired: &'d Desired, release: &str) -> &'d DesiredExchange {
 fn peers_become_remotes_gateways_and_routes() {
     let desired = resolved(&[("exchanges/a.yaml", &exchange("nats", BLOCK))]);
     let exchange = one(&desired, "nats");
-    let config = &exchange.values["config"];
+    let values = exchange.values.open();
+    let config = &values["config"];
     assert_eq!(
         config["merge"]["leafnodes"],
         json!({"remotes": [
@@ -58,12 +59,13 @@ fn peers_become_remotes_gateways_and_routes() {
     );
     let seed = json!({"valueFrom": {"secretKeyRef": {"name": "links", "key": "seed"}}});
     assert_eq!(
-        exchange.values["container"]["env"],
+        exchange.values.open()["container"]["env"],
         json!({"NATSX_LINKS_SEED": seed})
     );
     assert_eq!(exchange.secrets.len(), 1);
     let remotes = ["config", "merge", "leafnodes", "remotes"].map(String::from);
-    let origin = &exchange.provenance[remotes.as_slice()];
+    let provenance = exchange.provenance.open();
+    let origin = provenance.of(&remotes).unwrap();
     assert_eq!(origin.layer, Layer::Block("federation".to_owned()));
 }
 
@@ -73,15 +75,15 @@ fn both_blocks_together_keep_their_secrets_apart() {
         "access: {users: [{user: a, password: {secretKeyRef: {name: l.inks, key: seed}}}]}\n";
     let text = exchange("nats", &format!("{access}{BLOCK}"));
     let desired = resolved(&[("exchanges/a.yaml", &text)]);
-    let values = &one(&desired, "nats").values;
+    let values = one(&desired, "nats").values.open();
     let password = &values["config"]["merge"]["authorization"]["users"][0]["password"];
     assert_eq!(password, "<< $NATSX_L_INKS_SEED >>");
     let variables = values["container"]["env"].as_object().unwrap();
     assert_eq!(variables.len(), 2, "{variables:?}");
-    let origin = &one(&desired, "nats").provenance;
+    let origin = one(&desired, "nats").provenance.open();
     let users = ["config", "merge", "authorization", "users"].map(String::from);
     assert_eq!(
-        origin[users.as_slice()].layer,
+        origin.of(&users).unwrap().layer,
         Layer::Block("access".to_owned())
     );
 }

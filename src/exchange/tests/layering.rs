@@ -19,7 +19,7 @@ fn values(base: &str, profile: &str, own: &str) -> Value {
         .next()
         .unwrap()
         .values
-        .clone()
+        .open()
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::drift::{Change, Difference, Drift, name_of};
 use crate::exchange::desired::{DesiredExchange, SyncMode};
 use crate::id::Digest;
 use crate::observe::observed::{Observed, Unreadable};
+use crate::packed::Packed;
 use crate::plan::action::{Action, Effect, PlannedExchange, StepKind};
 use crate::plan::policy::{Policy, PutBack};
 use crate::plan::{plan, to_compare, verify};
@@ -132,7 +133,7 @@ fn servers_of_jetstream_are_not_taken_away_without_a_word() {
         warnings.any(|reason| reason == Reason::ClusterNotFormed)
     };
     assert!(!warned(&one));
-    one.values = json!({"config": {"jetstream": {"enabled": true}}});
+    one.values = Packed::of(&json!({"config": {"jetstream": {"enabled": true}}}));
     assert!(warned(&one));
 }
 

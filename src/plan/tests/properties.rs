@@ -100,7 +100,7 @@ pub(crate) fn build(fates: &[Fate]) -> (Desired, Observed) {
             let values = if fate.changed {
                 json!({"container": {"n": "other"}})
             } else {
-                one.values.clone()
+                one.values.open()
             };
             wanted
                 .exchanges

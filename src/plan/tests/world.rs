@@ -10,6 +10,7 @@ use crate::observe::observed::{
     ClusterView, Observed, Proof, Record, RegistryView, ReleaseKey, ReleaseStatus, ReleaseView,
     SecretIdentity, Stamp, StoredRelease,
 };
+use crate::packed::Packed;
 use crate::plan::policy::Policy;
 use crate::plan::{plan, verify, wanted_record};
 
@@ -29,6 +30,10 @@ pub(crate) fn exchange(release: &str, values: Value) -> DesiredExchange {
     exchange_of(id(release), values)
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "written out where it is called"
+)]
 pub(crate) fn exchange_of(id: ExchangeId, values: Value) -> DesiredExchange {
     DesiredExchange {
         system_id: id.system_id(),
@@ -44,8 +49,8 @@ pub(crate) fn exchange_of(id: ExchangeId, values: Value) -> DesiredExchange {
             version: "2.14.2".to_owned(),
         },
         digest: Digest::of(values.to_string().as_bytes()),
-        values,
-        provenance: BTreeMap::new(),
+        values: Packed::of(&values),
+        provenance: Packed::default(),
         blobs: BTreeMap::from([(OWN_FILE.to_owned(), format!("blob of {id}"))]),
         depends_on: Vec::new(),
         terms: Terms::default(),
@@ -89,7 +94,7 @@ pub(crate) fn released(exchange: &DesiredExchange) -> ReleaseView {
         stored: Some(StoredRelease {
             chart: exchange.chart.name.clone(),
             chart_version: exchange.chart.version.clone(),
-            values: exchange.values.clone(),
+            values: exchange.values.open(),
             stateful_sets: Vec::new(),
             objects: Vec::new(),
             configuration: Vec::new(),

@@ -8,6 +8,7 @@ use crate::apply::order::{Leftover, SavedClaim};
 use crate::apply::tests::{secret, seen, steps};
 use crate::exchange::desired::{ChartRef, DesiredExchange, Terms};
 use crate::id::ClusterId;
+use crate::packed::Packed;
 use crate::plan::action::{Precondition, StepKind};
 
 /// A secret among the values of every exchange.
@@ -205,8 +206,8 @@ pub(super) fn wanted(id: &ExchangeId) -> DesiredExchange {
             name: "nats".to_owned(),
             version: "1.0.0".to_owned(),
         },
-        values: serde_json::json!({"config": {"password": CANARY}}),
-        provenance: BTreeMap::new(),
+        values: Packed::of(&serde_json::json!({"config": {"password": CANARY}})),
+        provenance: Packed::default(),
         digest: Digest::of(id.to_string().as_bytes()),
         blobs: std::collections::BTreeMap::new(),
         depends_on: vec![],
