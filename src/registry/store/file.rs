@@ -13,7 +13,7 @@ use super::{COUNTERS, RECORDS, StoreError};
 
 pub(super) const NAME: &str = "registry.redb";
 /// The database's default of 1 GiB is for other data than a few thousand short records.
-const CACHE: usize = 8 << 20;
+const CACHE: usize = 2 << 20;
 
 /// Makes an empty store under its name, at once: a crash leaves none or a whole one.
 pub(super) fn make(folder: &Path) -> Result<(), StoreError> {
