@@ -43,6 +43,8 @@ statuses() { kube -n communication get secrets -l owner=helm,name=nats-first -o 
 at_revision() { revision | grep -qw "$1"; }
 deployed() { statuses | grep -Eqw "$1=deployed"; }
 gone() { [ -z "$(revision)" ]; }
+shows_refusal() { property StatusText | grep 'settings not read again: .*never'; }
+logged_refusal() { inside journalctl -u natsx-sync -p err -o cat --no-pager | grep 'not taken over.*never'; }
 ready() { inside natsx-sync wait "$1" --for ready --timeout 3m; }
 
 leader=
@@ -109,11 +111,17 @@ block 'apt install ./natsx-sync' >"$host/opt/first.sh"
 inside sh -eux /opt/first.sh 2>&1 | sed 's/^/    /' || fail "the README's first block"
 [ "$(property ActiveState)" = active ] || fail "the unit is not active"
 say "the unit is active as $(property User); exposure: $(inside systemd-analyze security natsx-sync --no-pager | tail -n 1)"
-inside man --version >/dev/null 2>&1 || say "manual page: $(inside ls /usr/share/man/man1/natsx-sync.1.gz)"
+pages=$(inside sh -c 'gzip -t /usr/share/man/man1/natsx-sync*.1.gz && ls /usr/share/man/man1/natsx-sync*.1.gz | wc -l')
+inside bash -n /usr/share/bash-completion/completions/natsx-sync || fail "the completions of bash"
+say "manual pages: $pages; completions: $(inside sh -c 'cd /usr/share && ls */natsx-sync.fish */*/natsx-sync.fish */*/_natsx-sync */*/natsx-sync 2>/dev/null | tr "\n" " "')"
 
 until_true 120 "installed: revision 1" at_revision 1
 ready $id | sed 's/^/    /'; say "ready"
-inside runuser -u nobody -- natsx-sync status | sed 's/^/    /'
+for who in nobody natsx-sync root; do
+  inside runuser -u $who -- natsx-sync status >"$work/status"
+  if grep -q 'no daemon' "$work/status"; then fail "$who is not told that a daemon runs"; fi
+done
+sed 's/^/    /' "$work/status"
 
 sed -i 's/config.cluster.enabled: false/config.cluster.enabled: false\n  config.merge.max_payload: << 2MB >>/' "$host/srv/exchanges/exchanges/first.yaml"
 commit "more payload"
@@ -123,8 +131,8 @@ say "reload: settings that cannot be, then others"
 sed -i 's/interval: 2s}/interval: never}/' "$host/etc/natsx-sync/config.yaml"
 inside systemctl reload natsx-sync
 until_true 20 "the old ones stay, and status says why" sh -c "grep -q 'never' '$host/var/lib/natsx-sync/status.json'"
-until_true 5 "so does systemctl status" sh -c "$(declare -f inside property); leader=$leader; property StatusText | grep -q 'settings not read again: .*never'"
-until_true 5 "and the journal" sh -c "$(declare -f inside); leader=$leader; inside journalctl -u natsx-sync -p err -o cat --no-pager | grep -q 'not taken over.*never'"
+until_true 5 "so does systemctl status" shows_refusal
+until_true 5 "and the journal" logged_refusal
 sed -i 's/interval: never}/interval: 3s}/' "$host/etc/natsx-sync/config.yaml"
 block 'natsx-sync config --config' | sed '/journalctl/d; /systemctl stop/d' >"$host/opt/second.sh"
 inside sh -eux /opt/second.sh 2>&1 | sed 's/^/    /' || fail "the README's second block"
@@ -187,4 +195,6 @@ say "removed: state and settings stay: $(inside ls /etc/natsx-sync | tr '\n' ' '
 inside apt-get purge -y natsx-sync >/dev/null 2>&1
 if inside test -e /var/lib/natsx-sync || inside test -e /etc/natsx-sync; then fail "purge left something"; fi
 inside systemctl list-unit-files 'natsx-sync*' --no-legend | grep . && fail "a unit is left"
+left=$(inside find / -xdev \( -path /proc -o -path /opt -o -path /srv \) -prune -o -name '*natsx*' -print)
+[ -z "$left" ] || fail "purge left $left"
 say "purged: nothing is left"
