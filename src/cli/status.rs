@@ -9,6 +9,7 @@ use url::Url;
 use super::named::{one_of, refused};
 use super::{Common, Done, Failure, Output};
 use crate::cli::options::Format;
+use crate::control;
 use crate::reason::Reason;
 use crate::report::json_text;
 use crate::snapshot::bounded;
@@ -76,11 +77,16 @@ pub(super) async fn look(
     let state = open(common)?;
     let holder = state.holder();
     let status = state.read_status()?;
-    // A daemon that cannot write it, on a full disk perhaps, still shows it.
-    if let (None, Some(address)) = (&status, holder.as_ref().and_then(|holder| holder.status))
-        && let Ok(url) = Url::parse(&format!("http://{address}/"))
-    {
-        return Ok((true, fetch(&url).await?));
+    // A daemon that cannot write it, on a full disk perhaps, still says it.
+    if let (None, Some(holder)) = (&status, &holder) {
+        if let Ok(status) = tokio::task::block_in_place(|| control::status(&state)) {
+            return Ok((true, status));
+        }
+        // Its socket is its own; what it serves is for every user of this host.
+        let address = holder.status.map(|address| format!("http://{address}/"));
+        if let Some(url) = address.and_then(|address| Url::parse(&address).ok()) {
+            return Ok((true, fetch(&url).await?));
+        }
     }
     let status = status.ok_or_else(|| no_status(state.folder()))?;
     if let Err(error) = common.settings() {

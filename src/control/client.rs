@@ -1,11 +1,12 @@
 //! The end of whoever asks.
 
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use super::{Answer, ControlError, Request, place};
+use super::{Answer, ControlError, LONGEST_ANSWER, Request, place};
 use crate::state::State;
+use crate::status::Status;
 
 /// How long it may take that a daemon which has the lock has its socket, too.
 const STARTING: Duration = Duration::from_secs(3);
@@ -29,19 +30,41 @@ pub struct Acknowledged {
 /// When there is no daemon, when it may not be asked, and when it refuses.
 pub fn ask(state: &State, requests: &[Request]) -> Result<Acknowledged, ControlError> {
     let (pid, stream) = connect(state)?;
-    let silent = |source| ControlError::Silent {
-        folder: state.folder().to_owned(),
-        pid,
-        source,
-    };
     let mut pass = 0;
     for request in requests {
-        match exchange(&stream, request).map_err(silent)? {
+        match exchange(&stream, request).map_err(silent(state, pid))? {
             Answer::Pass(number) => pass = number,
             Answer::Refused(text) => return Err(ControlError::Refused { pid, text }),
+            Answer::Status(_) => return Err(silent(state, pid)(no_answer())),
         }
     }
     Ok(Acknowledged { pid, pass })
+}
+
+/// How everything stands, as the daemon in this folder says: also where it cannot write it down.
+///
+/// # Errors
+/// As [`ask`].
+pub fn status(state: &State) -> Result<Status, ControlError> {
+    let (pid, stream) = connect(state)?;
+    match exchange(&stream, &Request::Status).map_err(silent(state, pid))? {
+        Answer::Status(status) => Ok(*status),
+        Answer::Refused(text) => Err(ControlError::Refused { pid, text }),
+        Answer::Pass(_) => Err(silent(state, pid)(no_answer())),
+    }
+}
+
+fn silent(state: &State, pid: u32) -> impl Fn(io::Error) -> ControlError {
+    let folder = state.folder().to_owned();
+    move |source| ControlError::Silent {
+        folder: folder.clone(),
+        pid,
+        source,
+    }
+}
+
+fn no_answer() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "that is no answer to it")
 }
 
 /// Tells the daemon, if there is one, that something in the state folder was changed. It sees it at its next pass even if
@@ -87,7 +110,7 @@ fn exchange(mut stream: &UnixStream, request: &Request) -> io::Result<Answer> {
     line.push(b'\n');
     stream.write_all(&line)?;
     let mut answer = String::new();
-    if BufReader::new(stream).read_line(&mut answer)? == 0 {
+    if BufReader::new(stream.take(LONGEST_ANSWER)).read_line(&mut answer)? == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     Ok(serde_json::from_str(&answer)?)

@@ -4,7 +4,7 @@
 mod client;
 mod server;
 
-pub use client::{Acknowledged, ask, tell};
+pub use client::{Acknowledged, ask, status, tell};
 pub use server::{Asked, Control};
 
 use std::fs::File;
@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::id::{CommitId, ExchangeId};
+use crate::status::Status;
 
 /// Within the state folder.
 const NAME: &str = "control.sock";
@@ -22,8 +23,10 @@ const NAME: &str = "control.sock";
 const LONGEST_PATH: usize = 107;
 /// In bytes, for a request.
 const LONGEST_LINE: usize = 4096;
+/// In bytes, for an answer: far more than the status of many thousand exchanges.
+const LONGEST_ANSWER: u64 = 64 << 20;
 
-/// Something asked of the daemon; each also makes it look at once.
+/// Something asked of the daemon; all but the status also make it look at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
@@ -35,16 +38,20 @@ pub enum Request {
     RetryAll,
     /// Follow the branch to this commit although it is not a descendant of the last.
     Accept(CommitId),
+    /// Say how everything stands.
+    Status,
 }
 
 /// What a request is answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// It is taken; the pass with this number (`tried` in the status) begins after it was and sees all it is about.
     Pass(u64),
     /// It is not, and why.
     Refused(String),
+    /// How everything stands, as it was told last.
+    Status(Box<Status>),
 }
 
 /// Why the daemon could not be asked.

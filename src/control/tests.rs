@@ -31,6 +31,10 @@ fn scene(folder: &Path) -> Scene {
             let said = match request {
                 Request::Look => Answer::Refused("not now".to_owned()),
                 Request::Retry(_) | Request::RetryAll | Request::Accept(_) => Answer::Pass(pass),
+                Request::Status => {
+                    let status = Status::new(std::process::id(), Timestamp::UNIX_EPOCH);
+                    Answer::Status(Box::new(status))
+                }
             };
             answer.send(said).unwrap();
             seen.push(request);
@@ -50,6 +54,18 @@ async fn asked(state: &State, requests: &[Request]) -> Result<Acknowledged, Cont
     tokio::task::spawn_blocking(move || ask(&state, &requests))
         .await
         .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_everything_stands_is_told_and_no_acknowledgement() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = scene(folder.path());
+    let state = scene.state.clone();
+    let told = tokio::task::spawn_blocking(move || status(&state));
+    let told = told.await.unwrap().unwrap();
+    assert_eq!(told.written_at, Timestamp::UNIX_EPOCH);
+    let error = asked(&scene.state, &[Request::Status]).await.unwrap_err();
+    assert!(matches!(error, ControlError::Silent { .. }), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

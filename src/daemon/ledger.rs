@@ -268,6 +268,11 @@ impl Ledger {
         self.status.commit.as_ref()
     }
 
+    /// The status that was told last.
+    pub fn told(&self) -> &Status {
+        &self.told
+    }
+
     /// The status now; `complete` adds what others know.
     pub fn status(
         &mut self,

@@ -38,16 +38,19 @@ impl Daemon<'_> {
     pub(super) fn take_request(&mut self, asked: Asked) {
         let Asked { request, answer } = asked;
         tracing::debug!(?request, "asked");
-        let said = match self.serve(request) {
-            Ok(()) => Answer::Pass(self.serving_pass()),
-            Err(trouble) => Answer::Refused(format!("{}: {}", trouble.reason, trouble.text)),
-        };
+        let said = self.serve(request).unwrap_or_else(|trouble| {
+            Answer::Refused(format!("{}: {}", trouble.reason, trouble.text))
+        });
         // Whoever asked may be gone; what was asked is done all the same.
         answer.send(said).ok();
     }
 
-    fn serve(&mut self, request: Request) -> Result<(), Trouble> {
+    fn serve(&mut self, request: Request) -> Result<Answer, Trouble> {
         match request {
+            Request::Status => {
+                let status = self.ledger.told().clone();
+                return Ok(Answer::Status(Box::new(status)));
+            }
             Request::Look => {}
             Request::Retry(id) => {
                 self.lanes.forgive();
@@ -64,7 +67,7 @@ impl Daemon<'_> {
             }
         }
         self.activate(Duration::ZERO);
-        Ok(())
+        Ok(Answer::Pass(self.serving_pass()))
     }
 
     /// The first pass that begins from now on: one that runs may have looked already.

@@ -19,7 +19,7 @@ use crate::plan::action::Action;
 use crate::reason::Reason;
 
 /// `status.json`, and the result of `status --format json`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// "1.0"; minor = additive.
     pub format_version: String,
