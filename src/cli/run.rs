@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::telemetry::Telemetry;
 use super::{Common, Done, Output};
 use crate::cli::options::Format;
-use crate::config::settings::ListenSettings;
+use crate::config::settings::{ListenSettings, LogFormat};
 use crate::config::{ConfigError, Settings};
 use crate::daemon::{Options, Owner, Session, check};
 use crate::id::ExchangeId;
@@ -44,6 +44,8 @@ pub(super) async fn run(
     telemetry: &Telemetry,
 ) -> Done {
     let settings = common.settings()?.settings;
+    let format = settings.log.format;
+    telemetry.set_format(format);
     telemetry.trace(&settings)?;
     if args.once {
         let wish = super::apply::Wish {
@@ -60,21 +62,25 @@ pub(super) async fn run(
     telemetry.set_level(settings.log.level);
     let equipment = Equipment::connect(settings, Purpose::Change).await?;
     let session = Session::begin(&equipment, "run").map_err(super::apply::held)?;
-    output.say(&format!(
+    let say = |text: String| match format {
+        LogFormat::Text => output.say(&text),
+        LogFormat::Json => tracing::info!("{text}"),
+    };
+    say(format!(
         "watching {}",
         equipment.repository.source.display()
     ));
     if let Some(address) = equipment.registry.address().await {
-        output.say(&format!("registry at http://{address}"));
+        say(format!("registry at http://{address}"));
     }
-    output.say(&format!("state in {}", equipment.state.folder().display()));
+    say(format!("state in {}", equipment.state.folder().display()));
     let (board, pushed) = (Arc::new(Board::new()), Arc::new(Notify::new()));
     let settings = &equipment.settings;
     let shown = served_status(&session, settings, &board).await?;
-    output.say(&format!("status at http://{}", shown.address));
+    say(format!("status at http://{}", shown.address));
     let hook = served_webhook(settings, &pushed, &board).await?;
     if let Some(hook) = &hook {
-        output.say(&format!("webhook at http://{}/hook", hook.address));
+        say(format!("webhook at http://{}/hook", hook.address));
     }
     let options = Options {
         board,
@@ -86,6 +92,7 @@ pub(super) async fn run(
         common,
         output,
         telemetry,
+        format,
     };
     let ended = crate::daemon::run(equipment, &session, options, &person).await;
     for served in [Some(shown), hook].into_iter().flatten() {
@@ -169,6 +176,7 @@ struct Person<'a> {
     common: &'a Common,
     output: &'a Output,
     telemetry: &'a Telemetry,
+    format: LogFormat,
 }
 
 impl Owner for Person<'_> {
@@ -180,7 +188,11 @@ impl Owner for Person<'_> {
         self.telemetry.set_level(settings.log.level);
     }
 
+    /// Programs are told by the log.
     fn show(&self, survey: &Survey) {
+        if self.format == LogFormat::Json {
+            return;
+        }
         let header = super::plan::header(&survey.desired);
         let style = super::plan::style(self.output, false);
         self.output.result(&plan_text(&survey.plan, &header, style));

@@ -181,6 +181,10 @@ pub const KEYS: &[Key] = &[
         "error, warn, info, debug or trace; -v, -q and $NATSX_SYNC_LOG beat it; the daemon's own is info",
     ),
     at_start(
+        "log.format",
+        "What the daemon writes: `text` for people, or `json`: an object a line on stderr, and nothing else",
+    ),
+    at_start(
         "telemetry.otlp",
         "Address of an OpenTelemetry collector that takes traces by OTLP over HTTP, such as http://127.0.0.1:4318; only in a build with the feature `otel`",
     ),

@@ -376,6 +376,8 @@ impl Default for DriftSettings {
 pub struct LogSettings {
     /// How much; none = `info` for the daemon, else `warn`.
     pub level: Option<LogLevel>,
+    /// In which form; the daemon's.
+    pub format: LogFormat,
 }
 
 /// What else is told of how it goes.
@@ -400,6 +402,17 @@ pub enum LogLevel {
     Debug,
     /// Everything.
     Trace,
+}
+
+/// For whom is logged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// People; where systemd's journal takes it, with priorities.
+    #[default]
+    Text,
+    /// Programs: an object a line, and nothing else.
+    Json,
 }
 
 /// Where the daemon listens.

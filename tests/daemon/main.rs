@@ -19,6 +19,7 @@ mod held;
 mod host;
 mod inbox;
 mod listen;
+mod log;
 mod reload;
 mod source;
 #[cfg(feature = "otel")]

@@ -1,4 +1,4 @@
-//! Logs: to the journal where systemd started us, else to stderr. Only `run` logs more than warnings unasked. Traces go to a
+//! Logs: to stderr, for the journal where systemd started us, or for programs. Only `run` logs more than warnings unasked. Traces go to a
 //! collector, in a build that can.
 
 mod journal;
@@ -12,7 +12,7 @@ use tracing_subscriber::{EnvFilter, Registry, reload};
 use self::journal::Lines;
 use crate::cli::Common;
 use crate::config::Settings;
-use crate::config::settings::LogLevel;
+use crate::config::settings::{LogFormat, LogLevel};
 
 /// Somebody who is shown what goes on, each with a filter of their own.
 type Shown = Box<dyn Layer<Registry> + Send + Sync>;
@@ -20,6 +20,7 @@ type Shown = Box<dyn Layer<Registry> + Send + Sync>;
 /// The subscriber, whose level can be changed.
 pub(crate) struct Telemetry {
     filter: reload::Handle<EnvFilter, Registry>,
+    lines: reload::Handle<Shown, Registry>,
     /// What options or environment say, which settings do not beat.
     asked: Option<String>,
     own: LogLevel,
@@ -42,14 +43,16 @@ pub(crate) fn start(common: &Common, daemon: bool) -> Telemetry {
     let (filter, handle) = reload::Layer::new(EnvFilter::new(first));
     #[cfg(feature = "otel")]
     let (exporting, traces) = traces::prepare();
+    let (log, lines) = reload::Layer::new(log(LogFormat::Text));
     let shown = [
-        log().with_filter(filter).boxed(),
+        log.with_filter(filter).boxed(),
         #[cfg(feature = "otel")]
         exporting,
     ];
     tracing_subscriber::registry().with(Vec::from(shown)).init();
     Telemetry {
         filter: handle,
+        lines,
         asked,
         own,
         #[cfg(feature = "otel")]
@@ -57,17 +60,30 @@ pub(crate) fn start(common: &Common, daemon: bool) -> Telemetry {
     }
 }
 
-fn log() -> Shown {
+fn log(format: LogFormat) -> Shown {
     let log = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(false);
-    if journal::is_stderr() {
-        return log.event_format(Lines::new()).boxed();
+    match format {
+        LogFormat::Json => log
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .boxed(),
+        LogFormat::Text if journal::is_stderr() => log.event_format(Lines::new()).boxed(),
+        LogFormat::Text => log.with_target(false).boxed(),
     }
-    log.with_target(false).boxed()
 }
 
 impl Telemetry {
+    /// The form of the settings. To be said before anything is traced: a span keeps what it says in the form it began with.
+    pub(crate) fn set_format(&self, format: LogFormat) {
+        if format != LogFormat::Text {
+            // The subscriber lives as long as the process.
+            self.lines.reload(log(format)).ok();
+        }
+    }
+
     /// The level of the settings, where nobody asked for another.
     pub(crate) fn set_level(&self, level: Option<LogLevel>) {
         if self.asked.is_none() {

@@ -1,0 +1,25 @@
+//! What it logs for programs.
+
+use serde_json::Value;
+
+use crate::host::Host;
+
+#[test]
+fn each_line_is_an_object_where_the_settings_say_so() {
+    let mut host = Host::new();
+    host.settings(&["one"], "log: {format: json}\n");
+    host.start();
+    let log = host.log();
+    let read = |line: &str| -> Value {
+        serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    };
+    let lines: Vec<Value> = log.lines().map(read).collect();
+    let pass = lines.iter().find(|line| line["message"] == "pass");
+    let pass = pass.unwrap_or_else(|| panic!("no pass:\n{log}"));
+    assert_eq!(
+        (&pass["level"], &pass["exchanges"]),
+        (&"INFO".into(), &2.into())
+    );
+    let held = lines.iter().find(|line| line["message"] == "held");
+    assert_eq!(held.unwrap()["reason"], "ClusterUnreachable", "{log}");
+}
