@@ -25,7 +25,7 @@ const FORMAT: &str = "1";
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// A file of it could not be read or written.
-    #[error("cannot {what} {path}")]
+    #[error("cannot {what} {path}{}", denied(path, source))]
     Io {
         /// What we were doing.
         what: &'static str,
@@ -72,6 +72,17 @@ pub enum StateError {
         /// How.
         text: String,
     },
+}
+
+/// Who may, where the system denies it, as the end of a sentence: the folder is its daemon's alone.
+pub(crate) fn denied(path: &Path, error: &std::io::Error) -> String {
+    if error.kind() != std::io::ErrorKind::PermissionDenied {
+        return String::new();
+    }
+    let there = path.ancestors().find_map(|path| fs::metadata(path).ok());
+    there.map_or_else(String::new, |there| {
+        format!(": only user {} may; do this as that user", there.uid())
+    })
 }
 
 /// Names the deed and the file in an error of the system.
@@ -209,6 +220,19 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+
+    #[test]
+    fn whoever_is_denied_is_told_who_may() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b");
+        let error = |kind: std::io::ErrorKind| io("read", &path)(kind.into()).to_string();
+        let owner = rustix::process::geteuid().as_raw();
+        let said = error(std::io::ErrorKind::PermissionDenied);
+        let who = format!("cannot read {}: only user {owner} may", path.display());
+        assert!(said.starts_with(&who), "{said}");
+        let other = error(std::io::ErrorKind::StorageFull);
+        assert_eq!(other, format!("cannot read {}", path.display()));
+    }
 
     #[test]
     fn root_leaves_no_file_among_those_of_another_user() {

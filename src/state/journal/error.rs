@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::state::denied;
+
 /// Why the journal cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// The system refused.
-    #[error("cannot use {path}")]
+    #[error("cannot use {path}{}", denied(path, source))]
     File {
         /// On what.
         path: PathBuf,
