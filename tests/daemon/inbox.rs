@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ pub(crate) type Post = (String, Vec<String>, Value);
 pub(crate) struct Inbox {
     pub(crate) address: SocketAddr,
     posts: Receiver<Post>,
+    /// So many more are refused.
+    refuse: Arc<AtomicUsize>,
 }
 
 impl Inbox {
@@ -42,8 +45,10 @@ impl Inbox {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (told, posts) = channel();
+        let refuse = Arc::new(AtomicUsize::new(refuse));
+        let refusing = Arc::clone(&refuse);
         std::thread::spawn(move || {
-            for (number, stream) in listener.incoming().enumerate() {
+            for stream in listener.incoming() {
                 let stream = stream.unwrap();
                 let mut stream: Box<dyn Stream> = match &secured {
                     Some(config) => {
@@ -55,7 +60,9 @@ impl Inbox {
                 let Some(post) = read(&mut stream) else {
                     continue;
                 };
-                let answer = if number < refuse {
+                let one_less = |left: usize| left.checked_sub(1);
+                let left = refusing.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less);
+                let answer = if left.is_ok() {
                     "503 Service Unavailable"
                 } else {
                     "204 No Content"
@@ -68,11 +75,25 @@ impl Inbox {
                 stream.write_all(head.as_bytes()).ok();
             }
         });
-        Self { address, posts }
+        Self {
+            address,
+            posts,
+            refuse,
+        }
     }
 
     pub(crate) fn next(&self) -> Post {
         self.posts.recv_timeout(Duration::from_secs(120)).unwrap()
+    }
+
+    /// From now on it takes what it is told.
+    pub(crate) fn relent(&self) {
+        self.refuse.store(0, Ordering::SeqCst);
+    }
+
+    /// What came until now.
+    pub(crate) fn drain(&self) -> Vec<Post> {
+        self.posts.try_iter().collect()
     }
 
     /// Whether nothing more came.
