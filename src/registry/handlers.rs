@@ -30,15 +30,7 @@ type Answered = Result<Response, Refusal>;
 type Body = Result<Bytes, BytesRejection>;
 
 pub(super) async fn health(State(shared): State<Shared>) -> Answered {
-    let records = blocking(&shared.store, |store| {
-        let mut records = 0;
-        store.each("", |_| {
-            records += 1;
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(records)
-    });
-    let records: usize = records.await?;
+    let records = blocking(&shared.store, Store::count).await?;
     let data = json!({"instance": *shared.instance, "records": records, "status": "ok"});
     Ok(answer(
         StatusCode::OK,

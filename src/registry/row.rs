@@ -43,13 +43,8 @@ struct Listing<'a> {
 /// Reads a query's answer, row by row: taken apart all at once, many thousands would be many times as large. None when it is
 /// no list, or a row of it cannot be read.
 pub(super) fn rows(body: &[u8]) -> Option<Rows> {
-    let mended;
-    let listing: Listing<'_> = if let Ok(listing) = serde_json::from_slice(body) {
-        listing
-    } else {
-        mended = without_nan(body);
-        serde_json::from_slice(&mended).ok()?
-    };
+    let mut mended = Vec::new();
+    let listing: Listing<'_> = lenient(body, &mut mended).ok()?;
     let mut rows = Rows::default();
     for row in listing.data.iter().filter(|_| listing.success) {
         rows.add(serde_json::from_str(row.get()).ok()?);
@@ -57,11 +52,21 @@ pub(super) fn rows(body: &[u8]) -> Option<Rows> {
     listing.success.then_some(rows)
 }
 
-/// Reads an answer that should be JSON. The original writes `NaN` and `Infinity`, which are not; read as null, one such
-/// record does not hide the others.
+/// Reads an answer that should be JSON.
 pub(super) fn parse(body: &[u8]) -> Result<Value, serde_json::Error> {
-    serde_json::from_slice(body)
-        .or_else(|error| serde_json::from_slice(&without_nan(body)).map_err(|_| error))
+    lenient(body, &mut Vec::new())
+}
+
+/// The original writes `NaN` and `Infinity`, which are no JSON; read as null, one such record does not hide the others.
+/// `mended` keeps what is read instead, where that is not the body itself.
+fn lenient<'b, T: Deserialize<'b>>(
+    body: &'b [u8],
+    mended: &'b mut Vec<u8>,
+) -> Result<T, serde_json::Error> {
+    serde_json::from_slice(body).or_else(move |error| {
+        *mended = without_nan(body);
+        serde_json::from_slice(mended).map_err(|_| error)
+    })
 }
 
 fn without_nan(body: &[u8]) -> Vec<u8> {

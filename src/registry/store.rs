@@ -182,6 +182,16 @@ impl Store {
             .transpose()
     }
 
+    /// How many records there are.
+    pub fn count(&self) -> Result<usize, StoreError> {
+        let mut count = 0;
+        self.each("", |_| {
+            count += 1;
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(count)
+    }
+
     /// Shows every record after a key, in the order of the keys, until somebody has seen enough or cannot read one.
     pub fn each(
         &self,

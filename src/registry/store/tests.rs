@@ -17,20 +17,11 @@ fn filled(folder: &Path) -> PathBuf {
     folder.join(file::NAME)
 }
 
-fn count(store: &Store) -> Result<usize, StoreError> {
-    let mut count = 0;
-    store.each("", |_| {
-        count += 1;
-        Ok(ControlFlow::Continue(()))
-    })?;
-    Ok(count)
-}
-
 /// What a store that may be damaged is taken for: as it was, or not at all.
 fn is_refused(folder: &Path, path: &Path) -> bool {
     match Store::open(folder) {
         Ok(store) => {
-            assert_eq!(count(&store).unwrap(), RECORDS_MADE);
+            assert_eq!(store.count().unwrap(), RECORDS_MADE);
             false
         }
         Err(error) => {
@@ -88,7 +79,7 @@ fn a_store_that_is_gone_is_not_begun_anew_by_itself() {
     }
     assert_eq!(Store::set_aside(folder.path()).unwrap(), None);
     assert!(Store::look(folder.path()).unwrap().is_none());
-    assert_eq!(count(&Store::open(folder.path()).unwrap()).unwrap(), 0);
+    assert_eq!(Store::open(folder.path()).unwrap().count().unwrap(), 0);
 }
 
 #[test]
@@ -100,7 +91,7 @@ fn what_is_set_aside_stays_as_it_is() {
         let aside = Store::set_aside(folder.path()).unwrap().unwrap();
         assert_eq!(aside, folder.path().join(format!("registry.redb.{number}")));
         assert_eq!(fs::read_to_string(aside).unwrap(), number);
-        assert_eq!(count(&Store::open(folder.path()).unwrap()).unwrap(), 0);
+        assert_eq!(Store::open(folder.path()).unwrap().count().unwrap(), 0);
     }
 }
 
@@ -119,9 +110,9 @@ fn a_record_that_nobody_can_read_can_be_removed_and_nothing_else() {
         let error = result.unwrap_err().to_string();
         assert!(error.contains("id7"), "{error}");
     };
-    damaged(count(&store).map(|_| Change::Absent));
+    damaged(store.count().map(|_| Change::Absent));
     damaged(store.change("id7", None, |_| {}));
     damaged(store.remove("id7", Some(3)));
     assert!(matches!(store.remove("id7", None), Ok(Change::Done(_))));
-    assert_eq!(count(&store).unwrap(), RECORDS_MADE - 1);
+    assert_eq!(store.count().unwrap(), RECORDS_MADE - 1);
 }
