@@ -173,7 +173,12 @@ type Performed = Result<Reply, Reply>;
 /// What an error of a cluster means for the task.
 #[expect(clippy::needless_pass_by_value, reason = "used by map_err")]
 fn cluster_reply(error: ClusterError) -> Reply {
-    let why = Why::from_error(error.reason(), &error);
+    cluster_answer(&error)
+}
+
+/// The same of one that several are told.
+fn cluster_answer(error: &ClusterError) -> Reply {
+    let why = Why::from_error(error.reason(), error);
     if error.is_retryable() {
         return Reply::Lost(why);
     }

@@ -23,6 +23,7 @@ use tower_http::map_response_body::MapResponseBodyLayer;
 use super::error::{ClusterError, NoCredentials};
 use super::exec::ExecCache;
 use super::kubeconfig;
+use super::terminating::Looks;
 use crate::id::{ClusterId, Namespace};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -62,6 +63,7 @@ pub(super) struct Connection {
     pub(super) endpoint: kubeconfig::Endpoint,
     pub(super) auth: AuthInfo,
     pub(super) exec: Arc<ExecCache>,
+    pub(super) looks: Looks,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -105,6 +107,7 @@ impl Cluster {
                 endpoint: chosen.endpoint,
                 auth,
                 exec,
+                looks: Looks::default(),
             }),
         })
     }

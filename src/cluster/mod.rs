@@ -12,6 +12,7 @@ mod exec;
 mod grant;
 mod helm_access;
 mod inventory;
+mod kinds;
 mod kubeconfig;
 mod lease;
 mod listed;
@@ -19,6 +20,7 @@ mod permissions;
 mod present;
 mod stamp;
 mod stored;
+mod terminating;
 mod view;
 mod write;
 

@@ -77,6 +77,18 @@ pub struct ClusterView {
     pub missing_secrets: BTreeSet<(Namespace, SecretKey)>,
 }
 
+impl ClusterView {
+    /// Whether this namespace is known to be there. False where nobody looked.
+    pub fn has_namespace(&self, namespace: &Namespace) -> bool {
+        match &self.scope {
+            Some(scope) => {
+                scope.contains(namespace) && !self.missing_namespaces.contains(namespace)
+            }
+            None => self.releases.keys().any(|key| key.namespace == *namespace),
+        }
+    }
+}
+
 /// The latest stored revision of a release.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReleaseView {

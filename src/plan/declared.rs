@@ -97,7 +97,7 @@ impl Case<'_> {
         if let Some(held) = refusal(entry, self.exchange, self.render()) {
             return held.hold(entry);
         }
-        if self.view.scope.is_none() {
+        if !self.view.has_namespace(&self.exchange.id.namespace) {
             entry.steps.push(StepKind::CreateNamespace);
         }
         entry

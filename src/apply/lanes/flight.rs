@@ -239,6 +239,8 @@ impl<E: Effects> Pilot<E> {
                 work.await
             }
         };
+        // What became of it is written down while the next one starts.
+        slot.give_way();
         let seconds = began.elapsed().as_secs_f64();
         shared.tell(Progress::Helm(effect.word(), seconds));
         reply

@@ -35,7 +35,7 @@ struct Lane {
 /// A place for a helm, first within its cluster and then among all.
 #[derive(Debug)]
 pub(super) struct Slot {
-    /// Shared by all clusters; given back early by a helm that only waits.
+    /// Shared by all clusters; given back when a helm ends, or earlier by one that only waits.
     all: Option<Place>,
     _cluster: Place,
 }
@@ -48,7 +48,7 @@ impl Slot {
         }
     }
 
-    /// A helm this old waits for its cluster and no longer computes: others may.
+    /// This helm computes no longer, because it ended or because it is so old that it waits for its cluster: others may.
     pub(super) fn give_way(&mut self) {
         self.all = None;
     }

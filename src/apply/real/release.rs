@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::PoisonError;
 
-use super::{At, Held, Performed, cluster_reply};
+use super::{At, Held, Performed, cluster_answer, cluster_reply};
 use crate::apply::effect::{Reply, Seen, Why};
 use crate::chart::{ChartArchive, ChartError};
 use crate::cluster::{DryRun, stamp_labels};
@@ -42,7 +42,9 @@ impl At<'_> {
         let known = self.cluster.present(namespace, &objects);
         // Somebody else may have removed it, or another host.
         let labelled = self.cluster.terminating(namespace, release);
-        let (known, labelled) = futures::try_join!(known, labelled).map_err(cluster_reply)?;
+        let (known, labelled) = tokio::join!(known, labelled);
+        let known = known.map_err(cluster_reply)?;
+        let labelled = labelled.map_err(|error| cluster_answer(&error))?;
         let known = known.into_iter().filter(|one| one.terminating);
         let going = known.map(|one| one.object).chain(labelled);
         let names = going.map(|object| format!("{}/{}", object.kind, object.name));

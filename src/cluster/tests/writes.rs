@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::json;
 use wiremock::matchers::{body_partial_json, method, path, query_param, query_param_is_missing};
@@ -13,9 +14,9 @@ const SECRET: &str = "/api/v1/namespaces/a/secrets/sh.helm.release.v1.nats.v2";
 
 fn identity() -> SecretIdentity {
     SecretIdentity {
-        name: "sh.helm.release.v1.nats.v2".to_owned(),
-        uid: "the-uid".to_owned(),
-        resource_version: "12".to_owned(),
+        name: "sh.helm.release.v1.nats.v2".into(),
+        uid: "the-uid".into(),
+        resource_version: "12".into(),
         created: None,
     }
 }
@@ -170,10 +171,86 @@ async fn objects_are_looked_for_one_by_one() {
     assert!(cluster.present(&namespace, &objects).await.is_err());
 }
 
+fn going(name: &str, release: &str, deleted: Option<&str>) -> serde_json::Value {
+    let labels = json!({"app.kubernetes.io/instance": release});
+    json!({"metadata": {"name": name, "namespace": "a", "deletionTimestamp": deleted, "labels": labels}})
+}
+
+#[tokio::test]
+async fn those_who_ask_together_are_answered_by_one_look_each_for_itself() {
+    let server = MockServer::start().await;
+    let deleted = Some("2026-06-01T00:00:00Z");
+    Mock::given(method("GET"))
+        .and(path("/apis/apps/v1/namespaces/a/statefulsets"))
+        .respond_with(
+            ResponseTemplate::new(200)
+                .set_body_json(list(&[going("b", "nats-1", deleted)], ""))
+                .set_delay(Duration::from_millis(50)),
+        )
+        // The first asks alone, and the others meanwhile.
+        .expect(2)
+        .mount(&server)
+        .await;
+    Mock::given(method("GET"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(list(&[], "")))
+        .with_priority(100)
+        .mount(&server)
+        .await;
+    let cluster = connect(&server, &[]).await;
+    let namespace = "a".parse().unwrap();
+    let releases: Vec<_> = (0..20)
+        .map(|number| format!("nats-{number}").parse().unwrap())
+        .collect();
+    let asked = releases
+        .iter()
+        .map(|release| cluster.terminating(&namespace, release));
+    let found = futures::future::join_all(asked).await;
+    let counts: Vec<usize> = found
+        .iter()
+        .map(|one| one.as_ref().unwrap().len())
+        .collect();
+    let mut expected = vec![0; 20];
+    expected[1] = 1;
+    assert_eq!(counts, expected);
+}
+
+#[tokio::test]
+async fn whoever_looks_for_others_may_stop_and_they_are_answered_all_the_same() {
+    let server = MockServer::start().await;
+    Mock::given(method("GET"))
+        .respond_with(
+            ResponseTemplate::new(200)
+                .set_body_json(list(&[], ""))
+                .set_delay(Duration::from_millis(50)),
+        )
+        .mount(&server)
+        .await;
+    let cluster = connect(&server, &[]).await;
+    let ask = |release: &'static str| {
+        let cluster = cluster.clone();
+        tokio::spawn(async move {
+            let namespace = "a".parse().unwrap();
+            cluster
+                .terminating(&namespace, &release.parse().unwrap())
+                .await
+        })
+    };
+    // The first looks alone, the second then for the third as well, and stops in the midst of it.
+    let (first, second, third) = (ask("nats-1"), ask("nats-2"), ask("nats-3"));
+    first.await.unwrap().unwrap();
+    while server.received_requests().await.unwrap().len() <= 4 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    second.abort();
+    let third = tokio::time::timeout(Duration::from_secs(10), third).await;
+    let third = third.expect("somebody looks for it").unwrap();
+    assert_eq!(third.unwrap(), []);
+}
+
 #[tokio::test]
 async fn what_is_being_deleted_is_found_by_the_label_of_its_release() {
     let server = MockServer::start().await;
-    let object = |name: &str, deleted: Option<&str>| json!({"metadata": {"name": name, "namespace": "a", "deletionTimestamp": deleted}});
+    let object = |name: &str, deleted: Option<&str>| going(name, "nats", deleted);
     let mount = |place: &'static str, items: Vec<serde_json::Value>| {
         Mock::given(method("GET"))
             .and(path(place))

@@ -79,6 +79,18 @@ fn a_new_file_installs_and_registers() {
 }
 
 #[test]
+fn a_namespace_with_releases_is_there_and_is_not_made() {
+    let (one, other) = (
+        exchange("orders", some_values()),
+        exchange("shop", some_values()),
+    );
+    let world = observed([&other]);
+    let plan = plan(&desired([one, other]), &world, &Policy::default(), now());
+    assert_eq!(plan.exchanges[0].action, Action::Install);
+    assert_eq!(plan.exchanges[0].steps[0], StepKind::HelmInstall);
+}
+
+#[test]
 fn foreign_releases_are_conflicts() {
     let one = exchange("orders", some_values());
     let mut world = observed([&one]);
