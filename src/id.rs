@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 use uuid::Uuid;
 
 /// Why a text is not a legal name; `Display` says what was expected.
@@ -18,12 +19,14 @@ pub struct IdError {
     pub rule: &'static str,
 }
 
+// A name stands in many places at once (desired, observed, planned, told, remembered), for ten thousand exchanges: short ones
+// take no memory of their own, and copies of long ones share it.
 macro_rules! name {
     ($(#[$doc:meta])* $type:ident, $kind:literal, $rule:literal, $valid:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $type(String);
+        pub struct $type(SmolStr);
 
         impl $type {
             /// The name as text.
@@ -37,7 +40,7 @@ macro_rules! name {
             fn from_str(text: &str) -> Result<Self, IdError> {
                 let valid: fn(&str) -> bool = $valid;
                 if valid(text) {
-                    Ok(Self(text.to_owned()))
+                    Ok(Self(text.into()))
                 } else {
                     Err(IdError { text: text.to_owned(), kind: $kind, rule: $rule })
                 }
@@ -53,7 +56,7 @@ macro_rules! name {
 
         impl From<$type> for String {
             fn from(name: $type) -> Self {
-                name.0
+                name.0.into()
             }
         }
 
@@ -175,13 +178,13 @@ impl Digest {
         for byte in hash.finalize() {
             write!(text, "{byte:02x}").expect("writing to a string cannot fail");
         }
-        Self(text)
+        Self(text.into())
     }
 }
 
 impl Default for Instance {
     fn default() -> Self {
-        Self("default".to_owned())
+        Self(SmolStr::new_static("default"))
     }
 }
 
@@ -206,7 +209,11 @@ impl ExchangeId {
     /// The key of the registry record unless the file names one: the same exchange always gets
     /// the same one, so a lost answer never makes a second record.
     pub fn system_id(&self) -> SystemId {
-        SystemId(Uuid::new_v5(&space(), self.to_string().as_bytes()).to_string())
+        SystemId(
+            Uuid::new_v5(&space(), self.to_string().as_bytes())
+                .to_string()
+                .into(),
+        )
     }
 }
 

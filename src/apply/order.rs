@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::effect::Effect;
 use crate::observe::observed::{ObjectRef, SecretIdentity};
@@ -64,9 +65,9 @@ fn push(
     leftover: Option<&Leftover>,
 ) {
     let nowhere = SecretIdentity {
-        name: String::new(),
-        uid: String::new(),
-        resource_version: String::new(),
+        name: SmolStr::default(),
+        uid: SmolStr::default(),
+        resource_version: SmolStr::default(),
         created: None,
     };
     match kind {

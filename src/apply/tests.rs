@@ -33,9 +33,9 @@ pub(super) fn steps(action: Action) -> Vec<StepKind> {
 
 pub(super) fn secret(revision: u32) -> SecretIdentity {
     SecretIdentity {
-        name: format!("sh.helm.release.v1.a.v{revision}"),
-        uid: format!("uid{revision}"),
-        resource_version: "1".to_owned(),
+        name: format!("sh.helm.release.v1.a.v{revision}").into(),
+        uid: format!("uid{revision}").into(),
+        resource_version: "1".into(),
         created: None,
     }
 }

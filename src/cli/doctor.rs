@@ -147,7 +147,6 @@ async fn check_source(equipment: &Equipment, sheet: &mut Sheet) {
         &Revision::Head,
         &Knowledge::default(),
         &BTreeSet::new(),
-        BTreeSet::new(),
         jiff::Timestamp::now(),
     )
     .await;

@@ -55,9 +55,9 @@ fn read(secret: ObjectMeta) -> Option<(ReleaseKey, ReleaseView)> {
         revision,
         status: status.map_or(ReleaseStatus::Unknown, parse_status),
         secret: SecretIdentity {
-            name,
-            uid: secret.uid.unwrap_or_default(),
-            resource_version: secret.resource_version.unwrap_or_default(),
+            name: name.into(),
+            uid: secret.uid.unwrap_or_default().into(),
+            resource_version: secret.resource_version.unwrap_or_default().into(),
             created: secret.creation_timestamp.map(|time| time.0),
         },
         stamp: parse_stamp(&labels),

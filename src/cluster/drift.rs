@@ -61,7 +61,7 @@ impl Cluster {
             .collect();
         let found: Vec<Standing> = stream::iter(asked).buffered(PARALLEL).try_collect().await?;
         let mut drift = Drift {
-            release: compared.view.secret.uid.clone(),
+            release: compared.view.secret.uid.to_string(),
             ..Drift::default()
         };
         for (wanted, standing) in objects.iter().zip(found) {

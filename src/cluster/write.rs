@@ -64,8 +64,8 @@ impl Cluster {
     ) -> Result<(), ClusterError> {
         let api: Api<Secret> = self.namespaced(namespace);
         let params = DeleteParams::default().preconditions(Preconditions {
-            uid: Some(secret.uid.clone()),
-            resource_version: Some(secret.resource_version.clone()),
+            uid: Some(secret.uid.to_string()),
+            resource_version: Some(secret.resource_version.to_string()),
         });
         let request = kube::core::Request::new(api.resource_url())
             .delete(&secret.name, &params)
@@ -118,9 +118,9 @@ mod tests {
     #[test]
     fn a_stamp_replaces_all_of_our_labels_and_no_other() {
         let secret = SecretIdentity {
-            name: "s".to_owned(),
-            uid: "u".to_owned(),
-            resource_version: "5".to_owned(),
+            name: "s".into(),
+            uid: "u".into(),
+            resource_version: "5".into(),
             created: None,
         };
         let labels = BTreeMap::from([("natsx-sync/revision".to_owned(), "3".to_owned())]);

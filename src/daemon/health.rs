@@ -274,9 +274,9 @@ mod tests {
             revision: 1,
             status: ReleaseStatus::Deployed,
             secret: SecretIdentity {
-                name: "sh.helm.release.v1.orders.v1".to_owned(),
-                uid: "u".to_owned(),
-                resource_version: version.to_owned(),
+                name: "sh.helm.release.v1.orders.v1".into(),
+                uid: "u".into(),
+                resource_version: version.into(),
                 created: None,
             },
             stamp: None,

@@ -29,7 +29,7 @@ pub struct Ledger {
     status: Status,
     /// The last one that was told.
     told: Arc<Status>,
-    pub(super) survey: Option<Survey>,
+    pub(super) survey: Option<Arc<Survey>>,
     pub(super) outcomes: BTreeMap<ExchangeId, Outcome>,
     pub(super) health: BTreeMap<ExchangeId, Condition>,
     /// What records were told since they were last read.
@@ -78,7 +78,7 @@ impl Ledger {
     }
 
     /// A pass was made; `held` is what was not begun, and why.
-    pub fn take_pass(&mut self, survey: Survey, held: BTreeMap<ExchangeId, Outcome>) {
+    pub fn take_pass(&mut self, survey: Arc<Survey>, held: BTreeMap<ExchangeId, Outcome>) {
         self.status.pass = self.status.pass.saturating_add(1);
         self.status.commit.clone_from(&survey.desired.commit);
         self.status.complete = is_complete(&survey.plan);

@@ -1,6 +1,6 @@
 //! Passes: begun, taken and handed over to the lanes; and what the lanes tell.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::watch::Daemon;
 use crate::apply::effect::Why;
 use crate::apply::{Outcome, OutcomeResult, Progress, Verdict};
 use crate::id::ExchangeId;
-use crate::pass::{Knowledge, PassError, Survey, survey};
+use crate::pass::{Knowledge, PassError, Survey, survey_again};
 use crate::plan::action::{Action, Plan};
 use crate::plan::verify;
 use crate::reason::Reason;
@@ -40,6 +40,7 @@ impl Daemon<'_> {
         let mut knowledge = Knowledge::of(&self.session.journal);
         let retry = self.serving.retry();
         knowledge.put_back.retain(|id, _| !retry.covers(id));
+        let before = self.ledger.survey.clone();
         // What it hands over is within it and outlasts it.
         let span = tracing::info_span!(
             "pass",
@@ -54,8 +55,7 @@ impl Daemon<'_> {
             };
             fetched.instrument(tracing::info_span!("fetch")).await?;
             let now = Timestamp::now();
-            let nothing = BTreeSet::new();
-            let survey = survey(&equipment, &revision, &knowledge, &nothing, removing, now);
+            let survey = survey_again(&equipment, &revision, &knowledge, removing, before, now);
             let survey = survey.instrument(tracing::info_span!("look")).await?;
             survey.remember(&equipment.state, now)?;
             Ok(survey)
@@ -64,7 +64,7 @@ impl Daemon<'_> {
         self.span = span;
     }
 
-    pub(super) fn take_pass(&mut self, result: Result<Survey, PassError>) {
+    pub(super) fn take_pass(&mut self, result: Result<Arc<Survey>, PassError>) {
         self.ledger.count_try();
         self.pace.pass = self.began.elapsed();
         self.show_pass(&result);

@@ -85,7 +85,7 @@ impl Daemon<'_> {
     }
 
     /// Shows what a pass could read.
-    pub(super) fn show_pass(&self, result: &Result<Survey, PassError>) {
+    pub(super) fn show_pass(&self, result: &Result<Arc<Survey>, PassError>) {
         let board = &self.options.board;
         let missing = match result {
             Err(error) => vec![Trouble::of(error.reason(), error).text],

@@ -58,7 +58,7 @@ pub(super) struct Daemon<'a> {
     pub(super) lanes: Lanes<World>,
     pub(super) ledger: Ledger,
     pub(super) next: Instant,
-    pub(super) pass: Option<JoinHandle<Result<Survey, PassError>>>,
+    pub(super) pass: Option<JoinHandle<Result<Arc<Survey>, PassError>>>,
     pub(super) began: Instant,
     /// Of the pass that runs.
     pub(super) span: tracing::Span,
@@ -225,8 +225,8 @@ fn unwatched(error: &SourceError) {
 
 /// The end of the pass under way; never, when there is none.
 async fn finished(
-    pass: &mut Option<JoinHandle<Result<Survey, PassError>>>,
-) -> Result<Survey, PassError> {
+    pass: &mut Option<JoinHandle<Result<Arc<Survey>, PassError>>>,
+) -> Result<Arc<Survey>, PassError> {
     let Some(handle) = pass else {
         return std::future::pending().await;
     };

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use smol_str::SmolStr;
 
 use crate::drift::Drift;
 use crate::exchange::desired::{SecretKey, Terms};
@@ -17,7 +18,7 @@ use crate::reason::Reason;
 pub use key::ReleaseKey;
 
 /// Everything seen in one pass.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Observed {
     /// Every cluster of the inventory. A cluster that is no key here is not in the inventory.
     pub clusters: BTreeMap<ClusterId, Result<ClusterView, Unreadable>>,
@@ -59,7 +60,7 @@ pub struct Unreadable {
 }
 
 /// One cluster.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClusterView {
     /// uid of `kube-system`; none where the settings limit us to namespaces.
     pub uid: Option<String>,
@@ -154,11 +155,11 @@ impl ReleaseStatus {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretIdentity {
     /// `sh.helm.release.v1.NAME.vN`.
-    pub name: String,
+    pub name: SmolStr,
     /// Of the object.
-    pub uid: String,
+    pub uid: SmolStr,
     /// Of the object.
-    pub resource_version: String,
+    pub resource_version: SmolStr,
     /// When the API server created it.
     pub created: Option<Timestamp>,
 }
@@ -212,7 +213,7 @@ pub struct ObjectRef {
 }
 
 /// The registry's records.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RegistryView {
     /// By `system_id`; several where the original registry made duplicates.
     pub records: BTreeMap<String, Vec<Record>>,

@@ -38,20 +38,58 @@ pub struct Survey {
     pub plan: Plan,
 }
 
+/// What a plan is made from.
+struct Seen {
+    desired: Arc<Desired>,
+    observed: Observed,
+    policy: Policy,
+}
+
 /// Reads, observes and plans. Fetches nothing and changes nothing.
 pub async fn survey(
     equipment: &Equipment,
     revision: &Revision,
     knowledge: &Knowledge,
     allow_delete: &BTreeSet<ExchangeId>,
-    removing: BTreeSet<ExchangeId>,
     now: Timestamp,
 ) -> Result<Survey, PassError> {
+    let mut seen = see(equipment, revision, knowledge, now).await?;
+    let allowed = allow_delete.iter().cloned();
+    seen.policy.allow_delete.extend(allowed);
+    Ok(conclude(equipment, seen, now).await)
+}
+
+/// The same, for whoever looks again and again, with the removals that are under way: where nothing was to be done `before`
+/// and everything is as it was, it is what was said before. Ten thousand exchanges are not compared once a minute, and not
+/// kept twice meanwhile.
+pub async fn survey_again(
+    equipment: &Equipment,
+    revision: &Revision,
+    knowledge: &Knowledge,
+    removing: BTreeSet<ExchangeId>,
+    before: Option<Arc<Survey>>,
+    now: Timestamp,
+) -> Result<Arc<Survey>, PassError> {
+    let mut seen = see(equipment, revision, knowledge, now).await?;
+    seen.policy.removing = removing;
+    match before {
+        Some(before) if before.follows_from(&seen) => Ok(before),
+        Some(_) | None => Ok(Arc::new(conclude(equipment, seen, now).await)),
+    }
+}
+
+/// Reads and observes.
+async fn see(
+    equipment: &Equipment,
+    revision: &Revision,
+    knowledge: &Knowledge,
+    now: Timestamp,
+) -> Result<Seen, PassError> {
     let read = equipment.read_settled(revision, knowledge).await?;
     let wants = wants(&read.desired);
     let mut observed = look(equipment, &wants, DEADLINE, usize::MAX).await;
     let instance = &equipment.settings.instance;
-    let mut policy = policy(equipment, knowledge, allow_delete, removing);
+    let mut policy = policy(equipment, knowledge);
     tokio::task::block_in_place(|| -> Result<(), PassError> {
         let declared = match read.history {
             Some(_) => BTreeMap::new(),
@@ -85,28 +123,42 @@ pub async fn survey(
     if let Some(drifts) = &equipment.drifts {
         observed.drifts = drifts.found();
     }
-    let mut plan = plan(&read.desired, &observed, &policy, now);
+    Ok(Seen {
+        desired: read.desired,
+        observed,
+        policy,
+    })
+}
+
+/// Plans, and asks what a first plan leaves open.
+async fn conclude(equipment: &Equipment, seen: Seen, now: Timestamp) -> Survey {
+    let Seen {
+        desired,
+        mut observed,
+        policy,
+    } = seen;
+    let mut plan = plan(&desired, &observed, &policy, now);
     let (renders, stored, drifts) = tokio::join!(
-        render(equipment, &read.desired, &plan),
-        ask_stores(equipment, &read.desired, &observed, &plan),
-        compare(equipment, &read.desired, &observed, &plan),
+        render(equipment, &desired, &plan),
+        ask_stores(equipment, &desired, &observed, &plan),
+        compare(equipment, &desired, &observed, &plan),
     );
     let is_news = !(renders.is_empty() && stored.is_empty() && drifts.is_empty());
     (observed.renders, observed.stored) = (renders, stored);
     observed.drifts.extend(drifts);
     if is_news {
-        plan = crate::plan::plan(&read.desired, &observed, &policy, now);
+        plan = crate::plan::plan(&desired, &observed, &policy, now);
     }
     observed.gone_sets = gone_sets(equipment, &observed, &plan).await;
     if !observed.gone_sets.is_empty() {
-        plan = crate::plan::plan(&read.desired, &observed, &policy, now);
+        plan = crate::plan::plan(&desired, &observed, &policy, now);
     }
-    Ok(Survey {
-        desired: read.desired,
+    Survey {
+        desired,
         observed,
         policy,
         plan,
-    })
+    }
 }
 
 /// What clusters and registry say, so many clusters at once; nothing of what git knows.
@@ -132,6 +184,14 @@ pub(super) async fn look(
 }
 
 impl Survey {
+    /// Whether it says of what is seen now what a plan made anew would.
+    fn follows_from(&self, seen: &Seen) -> bool {
+        self.plan.is_settled()
+            && Arc::ptr_eq(&self.desired, &seen.desired)
+            && self.policy == seen.policy
+            && self.observed == seen.observed
+    }
+
     /// Remembers clusters that were seen for the first time, and what a plain folder declares: before anything is done
     /// there. Approvals that are over are removed. For whoever holds the state folder.
     pub fn remember(&self, state: &State, now: Timestamp) -> Result<(), PassError> {
@@ -235,22 +295,15 @@ pub(super) fn wants(desired: &Desired) -> BTreeMap<ClusterId, ViewWants> {
     wants
 }
 
-fn policy(
-    equipment: &Equipment,
-    knowledge: &Knowledge,
-    allow_delete: &BTreeSet<ExchangeId>,
-    removing: BTreeSet<ExchangeId>,
-) -> Policy {
+fn policy(equipment: &Equipment, knowledge: &Knowledge) -> Policy {
     let settings = &equipment.settings;
     Policy {
         instance: settings.instance.clone(),
         prune: settings.policy.prune,
         max_delete_percent: settings.policy.max_delete,
-        allow_delete: allow_delete.clone(),
         journalled: knowledge.journalled.clone(),
         helm_timeout: settings.helm.timeout,
         put_back: knowledge.put_back.clone(),
-        removing,
         ..Policy::default()
     }
 }

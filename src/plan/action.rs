@@ -334,6 +334,14 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Whether everything is as wanted. Then the same is planned at any time, as long as the same is wanted and seen.
+    pub fn is_settled(&self) -> bool {
+        let settled = |entry: &PlannedExchange| {
+            entry.action == Action::None && entry.reason == Reason::UpToDate
+        };
+        self.exchanges.iter().all(settled)
+    }
+
     /// The exchanges whose effects are estimates, which rendering would make exact; with `installs` also those to be
     /// installed, whose rendering says whether helm takes their values.
     pub fn to_render(&self, installs: bool) -> impl Iterator<Item = &ExchangeId> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use smol_str::SmolStr;
 
 use super::action::{Plan, PlannedExchange, StepKind};
 use crate::exchange::desired::{ChartRef, Desired};
@@ -37,9 +38,9 @@ pub struct ReleaseSeen {
     /// Helm's number.
     pub revision: u32,
     /// uid of its Secret.
-    pub uid: String,
+    pub uid: SmolStr,
     /// Of its Secret: another one after each change of status or labels, and never by itself.
-    pub resource_version: String,
+    pub resource_version: SmolStr,
 }
 
 impl Inputs {

@@ -22,7 +22,7 @@ pub struct PutBack {
 }
 
 /// Everything a plan may not decide for itself.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// Whose releases are ours.
     pub instance: Instance,

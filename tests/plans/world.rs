@@ -277,9 +277,9 @@ fn release(exchange: &DesiredExchange, tweak: &ReleaseTweak, commit: &CommitId) 
         revision,
         status: tweak.status.unwrap_or(ReleaseStatus::Deployed),
         secret: SecretIdentity {
-            name: format!("sh.helm.release.v1.{}.v{revision}", exchange.id.release),
-            uid: "uid".to_owned(),
-            resource_version: "1".to_owned(),
+            name: format!("sh.helm.release.v1.{}.v{revision}", exchange.id.release).into(),
+            uid: "uid".into(),
+            resource_version: "1".into(),
             created: Some(created.parse().unwrap()),
         },
         stamp: (!tweak.unmarked).then_some(stamp),

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use smol_str::SmolStr;
+
 use crate::chart::ChartArchive;
 use crate::health::InForce;
 use crate::observe::observed::StoredRelease;
@@ -15,9 +17,9 @@ pub struct Held {
     /// When the configuration of a revision was in force before; asked once.
     pub(super) before: Option<(u32, Vec<InForce>)>,
     /// The digests of the configuration of the release under this uid, by pod; asked once.
-    pub(super) digests: Option<(String, BTreeMap<String, String>)>,
+    pub(super) digests: Option<(SmolStr, BTreeMap<String, String>)>,
     /// The chart, looked at once.
     pub(super) chart: Option<ChartArchive>,
     /// The release last decoded, under the uid of its Secret.
-    pub(super) stored: Option<(String, Arc<StoredRelease>)>,
+    pub(super) stored: Option<(SmolStr, Arc<StoredRelease>)>,
 }

@@ -48,10 +48,9 @@ impl Stage {
         let mut knowledge = Knowledge::of(&self.session.journal);
         // A person asks: what was put back in vain is put back once more.
         knowledge.put_back.clear();
-        let nothing = BTreeSet::new();
         let now = Timestamp::now();
         let equipment = &self.equipment;
-        let survey = survey(equipment, revision, &knowledge, allow_delete, nothing, now).await?;
+        let survey = survey(equipment, revision, &knowledge, allow_delete, now).await?;
         survey.remember(&equipment.state, now)?;
         Ok(survey)
     }
@@ -86,7 +85,7 @@ impl Stage {
         outcomes: &BTreeMap<ExchangeId, Outcome>,
     ) -> Result<(), Failure> {
         let mut ledger = Ledger::new(Timestamp::now());
-        ledger.take_pass(survey, BTreeMap::new());
+        ledger.take_pass(Arc::new(survey), BTreeMap::new());
         for outcome in outcomes
             .values()
             .filter(|outcome| outcome.result != crate::apply::OutcomeResult::Unchanged)

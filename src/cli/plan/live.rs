@@ -56,7 +56,6 @@ pub(super) async fn plan(
         &revision,
         &knowledge,
         &allowed,
-        BTreeSet::new(),
         Timestamp::now(),
     )
     .await?;

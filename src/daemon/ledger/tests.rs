@@ -40,13 +40,13 @@ fn a_look_that_began_during_our_own_work_is_midway_until_the_next() {
     let mut ledger = Ledger::new(now());
     ledger.begin_pass(BTreeSet::from([id("a")]));
     ledger.take_outcome(ended(Verdict::Done));
-    ledger.take_pass(survey(false), BTreeMap::new());
+    ledger.take_pass(Arc::new(survey(false)), BTreeMap::new());
     let seen = entry(&mut ledger);
     assert_eq!(seen.planned, Some(Reason::RecordMissing));
     assert!(seen.midway);
     ledger.begin_pass(BTreeSet::new());
     assert!(entry(&mut ledger).midway, "the next one has only begun");
-    ledger.take_pass(survey(false), BTreeMap::new());
+    ledger.take_pass(Arc::new(survey(false)), BTreeMap::new());
     assert!(!entry(&mut ledger).midway);
 }
 
@@ -54,13 +54,13 @@ fn a_look_that_began_during_our_own_work_is_midway_until_the_next() {
 fn a_plan_that_was_carried_out_says_no_more_what_is_so() {
     let mut ledger = Ledger::new(now());
     ledger.begin_pass(BTreeSet::new());
-    ledger.take_pass(survey(false), BTreeMap::new());
+    ledger.take_pass(Arc::new(survey(false)), BTreeMap::new());
     let why = Why::new(Reason::RegistryUnreadable, "x");
     ledger.take_outcome(ended(Verdict::Failed(why)));
     assert!(!entry(&mut ledger).midway, "it is still so");
     ledger.take_outcome(ended(Verdict::Done));
     assert!(entry(&mut ledger).midway);
-    ledger.take_pass(survey(true), BTreeMap::new());
+    ledger.take_pass(Arc::new(survey(true)), BTreeMap::new());
     assert!(!entry(&mut ledger).midway);
 }
 
@@ -72,7 +72,7 @@ fn what_is_suspended_while_something_is_done_to_it_is_suspended() {
     let planned = &mut survey.plan.exchanges[0];
     (planned.action, planned.reason) = (Action::Blocked, Reason::Suspended);
     planned.text = "suspended by command: moved".to_owned();
-    ledger.take_pass(survey, BTreeMap::new());
+    ledger.take_pass(Arc::new(survey), BTreeMap::new());
     let mut flight = InFlight {
         action: Action::Install,
         digest: None,
@@ -99,7 +99,7 @@ fn what_failed_is_failed_until_it_is_tried_again() {
     let why = Why::new(Reason::HealthTimeout, "0 of 3 pods ready");
     let failed = ended(Verdict::Failed(why));
     ledger.begin_pass(BTreeSet::new());
-    ledger.take_pass(survey(false), BTreeMap::new());
+    ledger.take_pass(Arc::new(survey(false)), BTreeMap::new());
     ledger.take_outcome(failed.clone());
     for _ in 0..2 {
         let seen = entry(&mut ledger);
@@ -108,7 +108,10 @@ fn what_failed_is_failed_until_it_is_tried_again() {
             (Phase::Failed, Reason::HealthTimeout)
         );
         ledger.begin_pass(BTreeSet::new());
-        ledger.take_pass(survey(false), BTreeMap::from([(id("a"), failed.clone())]));
+        ledger.take_pass(
+            Arc::new(survey(false)),
+            BTreeMap::from([(id("a"), failed.clone())]),
+        );
     }
 }
 

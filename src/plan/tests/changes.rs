@@ -48,10 +48,10 @@ pub(crate) const CHANGES: [(&str, Option<&str>, Change); 20] = [
     }),
     // Releases
     ("labels are patched", Some("release"), |_, world| {
-        release(world, "orders").secret.resource_version = "2".to_owned();
+        release(world, "orders").secret.resource_version = "2".into();
     }),
     ("made anew", Some("release"), |_, world| {
-        release(world, "orders").secret.uid = "other".to_owned();
+        release(world, "orders").secret.uid = "other".into();
     }),
     ("another revision", Some("release"), |_, world| {
         release(world, "orders").revision = 2;

@@ -184,6 +184,20 @@ proptest! {
     }
 
     #[test]
+    fn what_is_as_wanted_is_so_at_any_time(fates in prop::collection::vec(fate(), 0..9)) {
+        let (wanted, world) = build(&fates);
+        let policy = Policy::default();
+        let years = jiff::SignedDuration::from_hours(24 * 365 * 3);
+        let first = plan(&wanted, &world, &policy, now());
+        let later = plan(&wanted, &world, &policy, now().checked_add(years).unwrap());
+        for (first, later) in first.exchanges.iter().zip(&later.exchanges) {
+            if first.action == Action::None && first.reason == Reason::UpToDate {
+                prop_assert_eq!(first, later);
+            }
+        }
+    }
+
+    #[test]
     fn hiding_a_cluster_removes_nothing_more(fates in prop::collection::vec(fate(), 0..9)) {
         let (wanted, mut world) = build(&fates);
         let policy = Policy::default();

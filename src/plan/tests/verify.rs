@@ -108,7 +108,7 @@ const SPOILT: [(&str, &str, Spoil); 34] = [
         "relies on another release than was seen",
         "orders",
         |case| {
-            release(&mut case.world, "orders").secret.uid = "other".to_owned();
+            release(&mut case.world, "orders").secret.uid = "other".into();
         },
     ),
     ("unlocks what we did not lock", "orders", |case| {

@@ -78,9 +78,9 @@ pub(crate) fn released(exchange: &DesiredExchange) -> ReleaseView {
         revision: 1,
         status: ReleaseStatus::Deployed,
         secret: SecretIdentity {
-            name: format!("sh.helm.release.v1.{}.v1", exchange.id.release),
-            uid: "uid".to_owned(),
-            resource_version: "1".to_owned(),
+            name: format!("sh.helm.release.v1.{}.v1", exchange.id.release).into(),
+            uid: "uid".into(),
+            resource_version: "1".into(),
             created: Some("2026-01-01T11:59:00Z".parse().unwrap()),
         },
         stamp: Some(Stamp {
