@@ -3,8 +3,8 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A value, kept as the JSON it is written as. Each map of a tree takes more than half a kilobyte, whatever it holds; of ten
 /// thousand exchanges that would be most of what a daemon takes, and in most passes it looks into none of them.
@@ -29,6 +29,13 @@ impl<T: Serialize + DeserializeOwned + Default> Packed<T> {
     /// The value.
     pub fn open(&self) -> T {
         serde_json::from_str(&self.text).unwrap_or_default()
+    }
+
+    /// Changes the value.
+    pub fn change(&mut self, change: impl FnOnce(&mut T)) {
+        let mut value = self.open();
+        change(&mut value);
+        *self = Self::of(&value);
     }
 }
 
@@ -58,6 +65,19 @@ impl<T> PartialEq for Packed<T> {
 impl<T: Serialize + DeserializeOwned + Default> Default for Packed<T> {
     fn default() -> Self {
         Self::of(&T::default())
+    }
+}
+
+/// Written as the value it is.
+impl<T: Serialize + DeserializeOwned + Default> Serialize for Packed<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.open().serialize(serializer)
+    }
+}
+
+impl<'de, T: Serialize + DeserializeOwned + Default> Deserialize<'de> for Packed<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        T::deserialize(deserializer).map(|value| Self::of(&value))
     }
 }
 

@@ -10,7 +10,6 @@ use super::{Common, Done, Failure, LOCKED, NOTHING_MATCHED, Output};
 use crate::cli::options::Format;
 use crate::config::RegistrySettings;
 use crate::config::settings::ListenSettings;
-use crate::id::ExchangeId;
 use crate::listen::Port;
 use crate::observe::observed::Record;
 use crate::registry::store::{Store, StoreError};
@@ -83,15 +82,9 @@ fn meant<'r>(wanted: &str, records: &'r [Record]) -> Result<Vec<&'r Record>, Fai
     if !found.is_empty() {
         return Ok(found);
     }
-    let marked = records.iter().filter_map(|record| {
-        let id = format!(
-            "{}/{}/{}",
-            record.cluster_id.as_deref()?,
-            record.mark("namespace")?,
-            record.mark("release")?
-        );
-        Some((id.parse::<ExchangeId>().ok()?, record))
-    });
+    let marked = records
+        .iter()
+        .filter_map(|record| Some((record.marked_for(&record.mark()?)?, record)));
     let marked: Vec<_> = marked.collect();
     let ids: BTreeSet<_> = marked.iter().map(|(id, _)| id).collect();
     match one_of(wanted, ids) {
@@ -190,7 +183,11 @@ fn table(records: &[Record], width: u16) -> String {
         return "no records".to_owned();
     }
     let rows = records.iter().map(|record| {
-        let mark = |key: &str| record.mark(key).unwrap_or("-").to_owned();
+        let mark = record.mark();
+        let mark = |key: &str| {
+            let text = mark.as_ref().and_then(|mark| mark.text(key));
+            text.unwrap_or("-").to_owned()
+        };
         let field = |field: &Option<String>| crate::report::safe(field.as_deref().unwrap_or("-"));
         [
             record.system_id.clone(),

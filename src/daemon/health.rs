@@ -22,8 +22,25 @@ const UNHURRIED: Duration = Duration::from_secs(1);
 struct Target {
     id: ExchangeId,
     cluster: Cluster,
-    /// As the last pass saw it. What others do to it since is told by the watch, and seen by the next pass.
-    release: ReleaseView,
+    /// Its release as the last pass saw it. What others do to it since is told by the watch, and seen by the next pass.
+    release: Released,
+}
+
+/// Of a release, what is needed until its turn comes: that of ten thousand takes half an hour.
+struct Released {
+    revision: u32,
+    status: ReleaseStatus,
+    secret: SecretIdentity,
+}
+
+impl Released {
+    fn of(release: &ReleaseView) -> Self {
+        Self {
+            revision: release.revision,
+            status: release.status,
+            secret: release.secret.clone(),
+        }
+    }
 }
 
 /// An answer.
@@ -94,7 +111,7 @@ impl Daemon<'_> {
         let each = ids.into_iter().filter_map(|id| {
             Some(Target {
                 cluster: self.equipment.inventory.get(&id.cluster)?.ok()?,
-                release: self.ledger.release(&id)?.clone(),
+                release: Released::of(self.ledger.release(&id)?),
                 id,
             })
         });
@@ -192,7 +209,7 @@ async fn one(target: &Target, known: &Known) -> (Health, Vec<String>) {
 async fn read(
     id: &ExchangeId,
     cluster: &Cluster,
-    release: &ReleaseView,
+    release: &Released,
 ) -> Result<Asked, ClusterError> {
     let stored = cluster.stored(&id.namespace, &id.release, release.revision);
     let (stored, manifest) = stored.await?;
@@ -270,7 +287,7 @@ mod tests {
             .expect(2)
             .mount(&server)
             .await;
-        let at = |version: &str| ReleaseView {
+        let at = |version: &str| Released {
             revision: 1,
             status: ReleaseStatus::Deployed,
             secret: SecretIdentity {
@@ -279,10 +296,6 @@ mod tests {
                 resource_version: version.into(),
                 created: None,
             },
-            stamp: None,
-            stored: None,
-            undecodable: None,
-            last_deployed: None,
         };
         let known = Known::default();
         let mut target = Target {

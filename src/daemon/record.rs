@@ -128,9 +128,9 @@ impl Ledger {
             return None;
         };
         let instance = &survey.policy.instance;
-        let said = self.stated.get(id).copied().or(record.mark("state"))?;
-        let ours = record.mark("instance") == Some(instance.as_str());
-        if !ours || said == state {
+        let mark = record.mark()?;
+        let said = self.stated.get(id).copied().or(mark.text("state"))?;
+        if !mark.is_of(instance) || said == state {
             return None;
         }
         // Last, as all are gone through for it.

@@ -64,7 +64,7 @@ pub struct DesiredExchange {
     /// Owners, in the file's order.
     pub org_ids: Vec<String>,
     /// Free form.
-    pub metadata: Map<String, Value>,
+    pub metadata: Packed<Map<String, Value>>,
     /// As the registry gets it; `None` when the cluster's host is not known (cluster not in the inventory).
     pub public_url: Option<String>,
     /// The chart wanted.
@@ -76,7 +76,7 @@ pub struct DesiredExchange {
     /// SHA-256 over chart and values (design 4.2).
     pub digest: Digest,
     /// Blob ids of the files it is made of, by path; its own is [`OWN_FILE`], wherever it is.
-    pub blobs: BTreeMap<String, String>,
+    pub blobs: Packed<BTreeMap<String, String>>,
     /// Installed before this one.
     pub depends_on: Vec<ExchangeId>,
     /// What may be done.
@@ -256,16 +256,16 @@ impl From<ValueOrigin> for (Layer, u32, u32) {
 
 impl DesiredExchange {
     /// The path of a layer's file, from the repository's root.
-    pub fn file_of(&self, layer: &Layer) -> &str {
+    pub fn file_of(&self, layer: &Layer) -> String {
         let stem = match layer {
             Layer::Base => "values".to_owned(),
             Layer::Profile(name) => format!("profiles/{name}"),
-            Layer::Block(_) | Layer::Exchange => return &self.file,
+            Layer::Block(_) | Layer::Exchange => return self.file.clone(),
         };
-        let mut shared = self.blobs.keys();
+        let mut shared = self.blobs.open().into_keys();
         shared
             .find(|path| path.rsplit_once('.').is_some_and(|(path, _)| path == stem))
-            .map_or(self.file.as_str(), String::as_str)
+            .unwrap_or_else(|| self.file.clone())
     }
 }
 

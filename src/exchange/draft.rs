@@ -201,8 +201,7 @@ impl<'a> Draft<'a> {
         let blobs = layers
             .iter()
             .filter_map(|shared| Some((shared.path.clone(), shared.blob?.to_owned())))
-            .chain([(OWN_FILE.to_owned(), self.file.blob.clone())])
-            .collect();
+            .chain([(OWN_FILE.to_owned(), self.file.blob.clone())]);
         let exchange = DesiredExchange {
             system_id: declared.system_id.clone().unwrap_or_else(|| id.system_id()),
             adopts_record: declared.system_id.is_some(),
@@ -210,14 +209,14 @@ impl<'a> Draft<'a> {
             file: self.file.path.clone(),
             line: self.begins.line,
             org_ids: declared.org_ids,
-            metadata: declared.metadata,
+            metadata: Packed::of(&declared.metadata),
             public_url: declared.public_url.or_else(|| context.public_url(&id)),
             digest: digest(&chart, &values),
             chart,
             provenance: Packed::of(&provenance(&tree, blocks, checkout)),
             secrets: reference::collect(&values),
             values: Packed::of(&values),
-            blobs,
+            blobs: Packed::of(&blobs.collect()),
             depends_on: declared.depends_on.into_iter().map(|(id, _)| id).collect(),
             terms: declared.terms,
             drift_ignore: declared.drift_ignore,

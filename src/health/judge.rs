@@ -67,7 +67,7 @@ mod tests {
 
     fn shape(clustered: bool) -> Shape {
         Shape {
-            name: "nats".to_owned(),
+            name: "nats".into(),
             selector: "app=nats".to_owned(),
             monitor: None,
             clustered,

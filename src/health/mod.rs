@@ -32,7 +32,7 @@ pub struct HealthTarget {
     /// Its release, for texts.
     pub release: ReleaseName,
     /// The `StatefulSet`s of the stored manifest; none where one of them does not say how its servers are asked.
-    shapes: Option<Vec<Shape>>,
+    shapes: Option<Box<[Shape]>>,
     /// Set when the rendered configuration changed: then every server has to have loaded it.
     pub change: Option<ConfigChange>,
     /// Hides the secrets it is released with in what servers and Kubernetes say.

@@ -129,7 +129,7 @@ async fn refusal(
     };
     let api: Api<Pod> = cluster.namespaced(namespace);
     let params = LogParams {
-        container: Some(monitor.container.clone()),
+        container: Some(monitor.container.to_string()),
         since_time: Some(change.at),
         limit_bytes: Some(1024 * 1024),
         ..LogParams::default()

@@ -1,6 +1,7 @@
 //! What a `StatefulSet` of the stored manifest says about how its servers can be asked. Pure.
 
 use serde_json::Value;
+use smol_str::SmolStr;
 
 use crate::cluster::label_selector;
 use crate::observe::manifest::text;
@@ -8,7 +9,7 @@ use crate::observe::manifest::text;
 /// How the servers of one `StatefulSet` are found and asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Shape {
-    pub(super) name: String,
+    pub(super) name: SmolStr,
     /// Selects its pods.
     pub(super) selector: String,
     /// None where the monitor is off.
@@ -22,7 +23,7 @@ pub(super) struct Shape {
 /// Where a server answers questions about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Monitor {
-    pub(super) container: String,
+    pub(super) container: SmolStr,
     pub(super) port: u64,
     pub(super) tls: bool,
 }
@@ -36,7 +37,7 @@ impl Shape {
             .pointer("/spec/template/spec/containers")?
             .as_array()?;
         Some(Self {
-            name: text(stateful_set, "/metadata/name")?.to_owned(),
+            name: text(stateful_set, "/metadata/name")?.into(),
             selector: label_selector(selector)?,
             monitor: containers.iter().find_map(monitor),
             clustered: containers
@@ -52,7 +53,7 @@ impl Shape {
 
 fn monitor(container: &Value) -> Option<Monitor> {
     Some(Monitor {
-        container: text(container, "/name")?.to_owned(),
+        container: text(container, "/name")?.into(),
         port: port(container, "monitor")?,
         tls: ["startupProbe", "readinessProbe", "livenessProbe"]
             .iter()
@@ -101,7 +102,7 @@ mod tests {
         assert_eq!(
             shape.monitor,
             Some(Monitor {
-                container: "nats".to_owned(),
+                container: "nats".into(),
                 port: 8222,
                 tls: true
             })

@@ -11,10 +11,13 @@ pub fn client_urls(namespace: &Namespace, manifest: &str) -> Vec<String> {
     let Ok(objects) = parse_objects(manifest) else {
         return Vec::new();
     };
-    of_kind(&objects, "Service")
+    let mut urls: Vec<String> = of_kind(&objects, "Service")
         .filter(|service| text(service, "/spec/clusterIP") != Some("None"))
         .filter_map(|service| url(namespace, service))
-        .collect()
+        .collect();
+    // One, mostly, and kept for as long as the exchange runs.
+    urls.shrink_to_fit();
+    urls
 }
 
 fn url(namespace: &Namespace, service: &Value) -> Option<String> {

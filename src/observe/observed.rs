@@ -13,6 +13,7 @@ use smol_str::SmolStr;
 use crate::drift::Drift;
 use crate::exchange::desired::{SecretKey, Terms};
 use crate::id::{ClusterId, CommitId, ExchangeId, Instance, Namespace, SystemId};
+use crate::packed::Packed;
 use crate::reason::Reason;
 
 pub use key::ReleaseKey;
@@ -235,13 +236,40 @@ pub struct Record {
     /// For people.
     pub name: Option<String>,
     /// Free form, with our part under `natsx`.
-    pub metadata: Map<String, Value>,
+    pub metadata: Packed<Map<String, Value>>,
 }
 
 impl Record {
-    /// What natsx-sync wrote into it about itself, under `metadata.natsx`.
-    pub fn mark(&self, key: &str) -> Option<&str> {
-        self.metadata.get("natsx")?.get(key)?.as_str()
+    /// What a natsx-sync wrote into it about itself, under `metadata.natsx`.
+    pub fn mark(&self) -> Option<Mark> {
+        let mark = self.metadata.open().remove("natsx")?;
+        let fields = mark.as_object().cloned();
+        Some(Mark(fields.unwrap_or_default()))
+    }
+
+    /// The exchange that a mark in it says it was written for.
+    pub fn marked_for(&self, mark: &Mark) -> Option<ExchangeId> {
+        Some(ExchangeId {
+            cluster: self.cluster_id.as_deref()?.parse().ok()?,
+            namespace: mark.text("namespace")?.parse().ok()?,
+            release: mark.text("release")?.parse().ok()?,
+        })
+    }
+}
+
+/// Our part of a record; somebody else may have written anything there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mark(Map<String, Value>);
+
+impl Mark {
+    /// A text in it.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.0.get(key)?.as_str()
+    }
+
+    /// Whether this instance wrote it.
+    pub fn is_of(&self, instance: &Instance) -> bool {
+        self.text("instance") == Some(instance.as_str())
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
 use crate::exchange::declare;
 use crate::exchange::desired::Desired;
 use crate::id::{CommitId, ExchangeId, Instance};
@@ -148,15 +146,8 @@ fn marked(observed: &Observed, instance: &Instance) -> BTreeMap<ExchangeId, Mark
 
 /// The id and commit our part of a record names, if the record is this instance's.
 fn mark_of(record: &Record, instance: &Instance) -> Option<(ExchangeId, Option<CommitId>)> {
-    let mark = record.metadata.get("natsx")?;
-    let text = |key: &str| mark.get(key).and_then(Value::as_str);
-    if text("instance")? != instance.as_str() {
-        return None;
-    }
-    let id = ExchangeId {
-        cluster: record.cluster_id.as_deref()?.parse().ok()?,
-        namespace: text("namespace")?.parse().ok()?,
-        release: text("release")?.parse().ok()?,
-    };
-    Some((id, text("commit").and_then(|commit| commit.parse().ok())))
+    let mark = record.mark().filter(|mark| mark.is_of(instance))?;
+    let id = record.marked_for(&mark)?;
+    let commit = mark.text("commit");
+    Some((id, commit.and_then(|commit| commit.parse().ok())))
 }

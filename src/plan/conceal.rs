@@ -34,7 +34,7 @@ pub(super) fn conceal<'a>(
         }
         if let Some(exchange) = desired.exchanges.get(id) {
             secrets.learn(&[], &exchange.values.open());
-            for (key, value) in &exchange.metadata {
+            for (key, value) in &exchange.metadata.open() {
                 secrets.learn(std::slice::from_ref(key), value);
             }
         }

@@ -52,7 +52,7 @@ impl Inputs {
             reason: entry.reason,
             steps: entry.steps.clone(),
             blobs: exchange
-                .map(|exchange| exchange.blobs.clone())
+                .map(|exchange| exchange.blobs.open())
                 .unwrap_or_default(),
             chart: exchange.map(|exchange| exchange.chart.clone()),
             public_url: exchange.and_then(|exchange| exchange.public_url.clone()),

@@ -11,6 +11,7 @@ use crate::exchange::canonical_json;
 use crate::exchange::desired::DesiredExchange;
 use crate::id::{CommitId, Digest, ExchangeId, Instance, SystemId};
 use crate::observe::observed::{Observed, Record};
+use crate::packed::Packed;
 use crate::reason::Reason;
 
 /// Parts of our mark that change without the exchange changing: moving a file is no change, and health writes `state`.
@@ -68,7 +69,7 @@ pub fn wanted_record(
     if let Some(commit) = commit {
         set("commit", commit.as_str());
     }
-    let mut metadata = exchange.metadata.clone();
+    let mut metadata = exchange.metadata.open();
     metadata.insert("natsx".to_owned(), Value::Object(mark));
     Record {
         system_id: exchange.system_id.to_string(),
@@ -76,7 +77,7 @@ pub fn wanted_record(
         cluster_id: Some(exchange.id.cluster.to_string()),
         public_url: exchange.public_url.clone(),
         name: Some(exchange.name.clone()),
-        metadata,
+        metadata: Packed::of(&metadata),
     }
 }
 
@@ -84,41 +85,17 @@ pub fn wanted_record(
 pub fn record_digest(records: &[Record]) -> String {
     let lasting = |record: &Record| {
         let mut record = record.clone();
-        if let Some(Value::Object(mark)) = record.metadata.get_mut("natsx") {
-            mark.retain(|key, _| !VOLATILE.contains(&key.as_str()));
-        }
+        record.metadata.change(|metadata| {
+            if let Some(Value::Object(mark)) = metadata.get_mut("natsx") {
+                mark.retain(|key, _| !VOLATILE.contains(&key.as_str()));
+            }
+        });
         canonical_json(&serde_json::to_value(record).unwrap_or(Value::Null))
     };
     let mut all: Vec<String> = records.iter().map(lasting).collect();
     // The original has no order, and answers with another one each time.
     all.sort_unstable();
     Digest::of(format!("[{}]", all.join(",")).as_bytes()).to_string()
-}
-
-/// Our mark in a record: which instance wrote it, and for which exchange.
-pub(super) struct Mark {
-    /// Who wrote it.
-    pub(super) instance: String,
-    /// For which exchange; none when its parts are no names.
-    pub(super) id: Option<ExchangeId>,
-}
-
-/// Reads `metadata.natsx`.
-pub(super) fn mark_of(record: &Record) -> Option<Mark> {
-    let id = match (
-        record.cluster_id.as_deref(),
-        record.mark("namespace"),
-        record.mark("release"),
-    ) {
-        (Some(cluster), Some(namespace), Some(release)) => {
-            format!("{cluster}/{namespace}/{release}").parse().ok()
-        }
-        (_, _, _) => None,
-    };
-    Some(Mark {
-        instance: record.mark("instance")?.to_owned(),
-        id,
-    })
 }
 
 /// Compares the record of a declared exchange.
@@ -135,8 +112,8 @@ pub(super) fn standing(scene: &Scene<'_>, exchange: &DesiredExchange) -> Standin
         return Standing::Missing;
     };
     for record in records {
-        match mark_of(record) {
-            Some(mark) if mark.instance == scene.policy.instance.as_str() => {}
+        match record.mark() {
+            Some(mark) if mark.is_of(&scene.policy.instance) => {}
             Some(_) => return Standing::Foreign(Reason::OtherInstance),
             None if exchange.adopts_record => {}
             None => return Standing::Foreign(Reason::RecordNotOurs),
@@ -179,9 +156,9 @@ pub(super) fn marked<'a>(
     let views = observed.registry.iter();
     let mut marked: BTreeMap<ExchangeId, Vec<&Record>> = BTreeMap::new();
     for record in views.flat_map(|view| view.records.values().flatten()) {
-        if let Some(mark) = mark_of(record)
-            && mark.instance == instance.as_str()
-            && let Some(id) = mark.id
+        if let Some(mark) = record.mark()
+            && mark.is_of(instance)
+            && let Some(id) = record.marked_for(&mark)
         {
             marked.entry(id).or_default().push(record);
         }
@@ -210,8 +187,8 @@ fn changes(seen: &Record, wanted: &Record, hidden: &Paths) -> Vec<ValueChange> {
     }
     compare(
         &["metadata".to_owned()],
-        &seen.metadata,
-        &wanted.metadata,
+        &seen.metadata.open(),
+        &wanted.metadata.open(),
         hidden,
         &mut changes,
     );

@@ -154,8 +154,9 @@ mod tests {
 
     fn shop(set: &[(&str, Layer, u32)]) -> DesiredExchange {
         let mut shop = exchange("shop", json!({}));
-        shop.blobs
-            .insert("profiles/big.yml".to_owned(), "blob".to_owned());
+        shop.blobs.change(|blobs| {
+            blobs.insert("profiles/big.yml".to_owned(), "blob".to_owned());
+        });
         let mut provenance = Provenance::default();
         for (path, layer, line) in set {
             let origin = ValueOrigin {

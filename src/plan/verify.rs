@@ -265,13 +265,10 @@ impl<'a> Check<'a> {
             .records
             .get(change.system_id.as_str())
             .map_or(&[], Vec::as_slice);
-        let instance = self.policy.instance.as_str();
+        let instance = &self.policy.instance;
         let ours = records
             .iter()
-            .all(|record| match record.metadata.get("natsx") {
-                Some(mark) => mark.get("instance").and_then(|name| name.as_str()) == Some(instance),
-                None => adopts,
-            });
+            .all(|record| record.mark().map_or(adopts, |mark| mark.is_of(instance)));
         self.require(entry, ours, "touches a record without our mark");
     }
 
@@ -349,16 +346,12 @@ impl<'a> Check<'a> {
     fn marked(&self) -> Vec<ExchangeId> {
         let registries = self.observed.registry.iter();
         let records = registries.flat_map(|registry| registry.records.values().flatten());
-        let ours =
-            records.filter(|record| record.mark("instance") == Some(self.policy.instance.as_str()));
-        ours.filter_map(|record| {
-            Some(ExchangeId {
-                cluster: record.cluster_id.as_ref()?.parse().ok()?,
-                namespace: record.mark("namespace")?.parse().ok()?,
-                release: record.mark("release")?.parse().ok()?,
-            })
-        })
-        .collect()
+        let ours = records.filter_map(|record| {
+            let mark = record.mark();
+            let mark = mark.filter(|mark| mark.is_of(&self.policy.instance))?;
+            record.marked_for(&mark)
+        });
+        ours.collect()
     }
 }
 

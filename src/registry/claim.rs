@@ -60,9 +60,12 @@ impl<'a> Held<'a> {
             self.rows.get_or_insert(digests);
             return Ok(());
         }
-        let ours = |record: &Record| match record.mark("instance") {
-            Some(instance) => instance == self.claim.instance.as_str(),
-            None => self.claim.adopts,
+        let ours = |record: &Record| {
+            let mark = record.mark();
+            match mark.as_ref().and_then(|mark| mark.text("instance")) {
+                Some(instance) => instance == self.claim.instance.as_str(),
+                None => self.claim.adopts,
+            }
         };
         if !records.iter().all(ours) {
             return Err(RegistryError::NotOurs {

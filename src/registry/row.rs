@@ -2,10 +2,11 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::wire::Tag;
 use crate::observe::observed::Record;
+use crate::packed::Packed;
 
 /// The answer to a query.
 #[derive(Debug, Default, PartialEq)]
@@ -108,8 +109,8 @@ pub(super) fn read(row: Value) -> Option<Record> {
         public_url: text("public_url"),
         name: text("name"),
         metadata: match row.remove("metadata") {
-            Some(Value::Object(metadata)) => metadata,
-            _ => Map::new(),
+            Some(Value::Object(metadata)) => Packed::of(&metadata),
+            _ => Packed::default(),
         },
     })
 }

@@ -93,10 +93,12 @@ impl Registry {
         let Some(mut record) = records.into_iter().next() else {
             return Ok(Written::Absent);
         };
-        let mark = record.metadata.get_mut("natsx");
-        if let Some(mark) = mark.and_then(Value::as_object_mut) {
-            mark.insert("state".to_owned(), Value::from(state));
-        }
+        record.metadata.change(|metadata| {
+            let mark = metadata.get_mut("natsx");
+            if let Some(mark) = mark.and_then(Value::as_object_mut) {
+                mark.insert("state".to_owned(), Value::from(state));
+            }
+        });
         self.put(id, &record, claim).await
     }
 

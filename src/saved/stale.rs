@@ -178,7 +178,7 @@ impl Changes {
             (None, false) => self.add(own, format!("no file declares it any more at {commit}")),
             (Some(exchange), false) => {
                 let now = Inputs {
-                    blobs: exchange.blobs.clone(),
+                    blobs: exchange.blobs.open(),
                     ..saved.clone()
                 };
                 self.files(saved, &now, &format!("changed until {commit}"));

@@ -114,20 +114,22 @@ fn mask_record(record: &mut Record, hidden: &mut Paths) {
         }
     }
     let metadata = "metadata".to_owned();
-    record.metadata.retain(|key, value| {
-        let path = vec![metadata.clone(), key.clone()];
-        // As deep as records are compared.
-        if let Value::Object(fields) = value {
-            fields.retain(|key, value| {
-                keep(
-                    [&path[..], std::slice::from_ref(key)].concat(),
-                    value,
-                    hidden,
-                )
-            });
-            return true;
-        }
-        keep(path, value, hidden)
+    record.metadata.change(|fields| {
+        fields.retain(|key, value| {
+            let path = vec![metadata.clone(), key.clone()];
+            // As deep as records are compared.
+            if let Value::Object(fields) = value {
+                fields.retain(|key, value| {
+                    keep(
+                        [&path[..], std::slice::from_ref(key)].concat(),
+                        value,
+                        hidden,
+                    )
+                });
+                return true;
+            }
+            keep(path, value, hidden)
+        });
     });
 }
 

@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::exchange::desired::DesiredExchange;
+use crate::packed::Packed;
 use crate::plan::action::{Action, Plan, PlannedExchange, ValueOp};
 use crate::plan::plan;
 use crate::plan::tests::changes::{CHANGES, upgrade};
@@ -105,7 +106,7 @@ fn a_record_is_compared_as_far_as_it_is_shown() {
     let with = |token: &str, tier: &str| {
         let mut one = exchange("orders", json!({}));
         let metadata = json!({"token": token, "contact": {"password": token, "tier": tier}});
-        one.metadata = metadata.as_object().unwrap().clone();
+        one.metadata = Packed::of(metadata.as_object().unwrap());
         one
     };
     let world = observed([&with("canary", "gold")]);
@@ -136,7 +137,8 @@ fn a_record_is_compared_as_far_as_it_is_shown() {
         )
     );
     let mut bare = with("canary", "gold");
-    bare.metadata.remove("token");
+    bare.metadata
+        .change(|metadata| drop(metadata.remove("token")));
     assert_eq!(say(bare).1, ["-metadata.token*"]);
 }
 
@@ -191,7 +193,8 @@ fn no_secret_is_in_it() {
                 "container": {"env": {"DB_PASSWORD": secret}},
             }),
         );
-        one.metadata.insert("token".to_owned(), secret.into());
+        one.metadata
+            .change(|metadata| drop(metadata.insert("token".to_owned(), secret.into())));
         let mut world = observed([&one]);
         let env = json!([{"name": "DB", "value": secret}]);
         let set = json!({
@@ -216,7 +219,8 @@ fn no_secret_is_in_it() {
 #[test]
 fn a_file_keeps_its_form() {
     let mut one = exchange("orders", users("canary"));
-    one.metadata.insert("token".to_owned(), "canary".into());
+    one.metadata
+        .change(|metadata| drop(metadata.insert("token".to_owned(), "canary".into())));
     let mut world = observed([&one]);
     let stored = release(&mut world, "orders").stored.as_mut().unwrap();
     stored.stateful_sets = vec![json!({

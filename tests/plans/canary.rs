@@ -146,7 +146,7 @@ const PLACES: [(&str, Put); 13] = [
     ("metadata", |desired, _, _, secret| {
         wanted(desired)
             .metadata
-            .insert("note".to_owned(), Value::from(secret));
+            .change(|metadata| drop(metadata.insert("note".to_owned(), Value::from(secret))));
     }),
     ("a name", |desired, _, _, secret| {
         wanted(desired).name = format!("Orders {secret}");

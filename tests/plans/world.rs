@@ -211,7 +211,9 @@ fn put(world: &mut Observed, exchange: &DesiredExchange, tweak: &ReleaseTweak, d
         };
         let mut record = wanted_record(exchange, &instance, Some(&commit), "ready");
         if tweak.record.as_deref() == Some("unmarked") {
-            record.metadata.remove("natsx");
+            record
+                .metadata
+                .change(|metadata| drop(metadata.remove("natsx")));
         }
         if let Some(name) = &tweak.record_name {
             record.name = Some(name.clone());

@@ -19,7 +19,9 @@ fn marked(instance: &str, name: &str) -> Record {
         name: Some(name.to_owned()),
         ..record("a")
     };
-    record.metadata["natsx"]["instance"] = json!(instance);
+    record
+        .metadata
+        .change(|metadata| metadata["natsx"]["instance"] = json!(instance));
     record
 }
 

@@ -15,7 +15,9 @@ async fn lives(registry: &Registry) {
     assert_eq!(registry.find(&id).await.unwrap(), [record.clone()]);
 
     record.name = Some("Renamed".to_owned());
-    record.metadata.remove("team");
+    record
+        .metadata
+        .change(|metadata| drop(metadata.remove("team")));
     assert_eq!(put(registry, &record).await.unwrap(), Written::Updated);
     assert_eq!(
         state(registry, &id, "degraded").await.unwrap(),
@@ -25,7 +27,9 @@ async fn lives(registry: &Registry) {
         state(registry, &id, "degraded").await.unwrap(),
         Written::Unchanged
     );
-    record.metadata["natsx"]["state"] = json!("degraded");
+    record
+        .metadata
+        .change(|metadata| metadata["natsx"]["state"] = json!("degraded"));
 
     let view = registry.view().await.unwrap();
     assert_eq!(view.records.len(), 2);

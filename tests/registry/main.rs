@@ -17,6 +17,7 @@ use std::time::Duration;
 use natsx_sync::id::{Instance, SystemId};
 use natsx_sync::listen::Port;
 use natsx_sync::observe::observed::Record;
+use natsx_sync::packed::Packed;
 use natsx_sync::registry::{
     Claim, Embedded, Pace, Registry, RegistryAccess, RegistryError, Written,
 };
@@ -54,7 +55,7 @@ fn record(id: &str) -> Record {
         cluster_id: Some("us-east".to_owned()),
         public_url: Some("https://h/nats/r".to_owned()),
         name: Some("Global Event Bus".to_owned()),
-        metadata,
+        metadata: Packed::of(&metadata),
     }
 }
 

@@ -192,10 +192,10 @@ async fn strange_rows_hide_nobody() {
     let view = registry.view().await.unwrap();
     assert_eq!(view.unusable, 2);
     assert_eq!(view.records["a"], [record("a")]);
-    assert_eq!(view.records["nan"][0].metadata["ok"], 1);
-    assert_eq!(view.records["nan"][0].metadata["load"], Value::Null);
+    assert_eq!(view.records["nan"][0].metadata.open()["ok"], 1);
+    assert_eq!(view.records["nan"][0].metadata.open()["load"], Value::Null);
     assert_eq!(view.records["types"][0].name, None);
-    assert_eq!(view.records["types"][0].metadata.len(), 0);
+    assert_eq!(view.records["types"][0].metadata.open().len(), 0);
     assert_eq!(view.records.len(), 4);
     assert_eq!(
         put(&registry, &record("types")).await.unwrap(),

@@ -58,7 +58,7 @@ fn examples_resolve_without_errors() {
         json!("5Gi")
     );
     assert_eq!(values["natsBox"]["enabled"], json!(false));
-    assert_eq!(bus.metadata["team"], json!("infra"));
+    assert_eq!(bus.metadata.open()["team"], json!("infra"));
     assert_eq!(bus.org_ids, ["org001"]);
     assert_eq!(bus.name, "Global Event Bus");
     assert_eq!(bus.chart.version, "2.14.2");
@@ -84,7 +84,7 @@ fn examples_resolve_without_errors() {
         Layer::Exchange
     );
     assert_eq!(
-        orders.blobs.keys().collect::<Vec<_>>(),
+        orders.blobs.open().keys().collect::<Vec<_>>(),
         ["file", "profiles/production.yaml", "values.yaml"]
     );
     assert!(orders.terms.protect);

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::world::*;
 use crate::exchange::desired::{Desired, DesiredExchange, OWN_FILE, SecretKey};
 use crate::observe::observed::{Observed, Record, ReleaseKey, Unreadable};
+use crate::packed::Packed;
 use crate::plan::plan;
 use crate::plan::policy::Policy;
 use crate::reason::Reason;
@@ -17,14 +18,14 @@ pub(crate) type Change = fn(&mut Desired, &mut Observed);
 pub(crate) const CHANGES: [(&str, Option<&str>, Change); 20] = [
     // Files and settings
     ("its file", Some("file"), |desired, _| {
-        wanted(desired)
-            .blobs
-            .insert(OWN_FILE.to_owned(), "x".to_owned());
+        wanted(desired).blobs.change(|blobs| {
+            blobs.insert(OWN_FILE.to_owned(), "x".to_owned());
+        });
     }),
     ("a profile", Some("profiles/a.yaml"), |desired, _| {
-        wanted(desired)
-            .blobs
-            .insert("profiles/a.yaml".to_owned(), "x".to_owned());
+        wanted(desired).blobs.change(|blobs| {
+            blobs.insert("profiles/a.yaml".to_owned(), "x".to_owned());
+        });
     }),
     ("its file moves", None, |desired, _| {
         wanted(desired).file = "exchanges/elsewhere.yaml".to_owned();
@@ -34,7 +35,7 @@ pub(crate) const CHANGES: [(&str, Option<&str>, Change); 20] = [
     }),
     ("another file", None, |desired, _| {
         let other = desired.exchanges.get_mut(&id("other")).unwrap();
-        Arc::make_mut(other).blobs.clear();
+        Arc::make_mut(other).blobs = Packed::default();
     }),
     ("one more file", None, |desired, _| {
         let more = exchange("more", json!({}));
@@ -122,7 +123,10 @@ fn record(world: &mut Observed) -> &mut Record {
 }
 
 fn mark(world: &mut Observed, key: &str, value: &str) {
-    record(world).metadata["natsx"][key] = value.into();
+    let record = record(world);
+    record
+        .metadata
+        .change(|metadata| metadata["natsx"][key] = value.into());
 }
 
 #[test]

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use rstest::rstest;
-use serde_json::json;
+use serde_json::{Map, json};
 
 use super::world::*;
 use crate::exchange::desired::{BrokenFile, DesiredExchange, SecretKey, Suspend, SyncMode};
 use crate::observe::observed::{
     Ancestry, Observed, Record, ReleaseStatus as S, Render, Rendered, Unreadable,
 };
+use crate::packed::Packed;
 use crate::plan::action::{Action, Effect, EffectsFrom, StepKind};
 use crate::plan::plan;
 use crate::plan::policy::Policy;
@@ -299,7 +300,8 @@ fn a_record_is_written_for_a_changed_release_only_when_it_is_ready() {
     record(&mut world, |record| record.name = Some("old".to_owned()));
     assert_eq!(steps(&world), [StepKind::Register]);
     record(&mut world, |record| {
-        record.metadata["natsx"]["digest"] = "other".into();
+        let change = |metadata: &mut Map<_, _>| metadata["natsx"]["digest"] = "other".into();
+        record.metadata.change(change);
     });
     assert_eq!(steps(&world), [StepKind::WaitReady, StepKind::Register]);
     world.registry.as_mut().unwrap().records.clear();
@@ -331,8 +333,7 @@ fn records_are_written_only_when_ours() {
         .records
         .get_mut(&key)
         .unwrap()[0]
-        .metadata
-        .clear();
+        .metadata = Packed::default();
     assert_eq!(
         verdict(&desired([one.clone()]), &world, &policy, "orders"),
         "conflict RecordNotOurs"

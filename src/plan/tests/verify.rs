@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use serde_json::Map;
+
 use super::world::*;
 use crate::diagnostic::Diagnostic;
 use crate::exchange::desired::{BrokenFile, Desired, DesiredExchange, Suspend, SyncMode, Terms};
 use crate::observe::observed::{Observed, Proof, ReleaseKey, Unreadable};
+use crate::packed::Packed;
 use crate::plan::action::{Action, Plan, PlannedExchange, StepKind};
 use crate::plan::policy::Policy;
 use crate::plan::{Refused, Violation, plan, verify};
@@ -136,14 +139,13 @@ const SPOILT: [(&str, &str, Spoil); 34] = [
         let key = id("orders").system_id();
         let registry = case.world.registry.as_mut().unwrap();
         let record = &mut registry.records.get_mut(key.as_str()).unwrap()[0];
-        record.metadata["natsx"]["instance"] = "other".into();
+        let change = |metadata: &mut Map<_, _>| metadata["natsx"]["instance"] = "other".into();
+        record.metadata.change(change);
     }),
     ("touches a record without our mark", "gone", |case| {
         let key = id("gone").system_id();
         let registry = case.world.registry.as_mut().unwrap();
-        registry.records.get_mut(key.as_str()).unwrap()[0]
-            .metadata
-            .clear();
+        registry.records.get_mut(key.as_str()).unwrap()[0].metadata = Packed::default();
     }),
     ("removes while the source is incomplete", "gone", |case| {
         let link = Diagnostic::error(Reason::SourceIncomplete, "a symlink");

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::exchange::desired::{ChartRef, Desired, DesiredExchange, OWN_FILE, Terms};
 use crate::id::{CommitId, Digest, ExchangeId};
@@ -42,7 +42,7 @@ pub(crate) fn exchange_of(id: ExchangeId, values: Value) -> DesiredExchange {
         file: format!("exchanges/{}.yaml", id.release),
         line: 1,
         org_ids: vec!["org".to_owned()],
-        metadata: Map::new(),
+        metadata: Packed::default(),
         public_url: Some("https://prod/nats/x".to_owned()),
         chart: ChartRef {
             name: "nats".to_owned(),
@@ -51,7 +51,10 @@ pub(crate) fn exchange_of(id: ExchangeId, values: Value) -> DesiredExchange {
         digest: Digest::of(values.to_string().as_bytes()),
         values: Packed::of(&values),
         provenance: Packed::default(),
-        blobs: BTreeMap::from([(OWN_FILE.to_owned(), format!("blob of {id}"))]),
+        blobs: Packed::of(&BTreeMap::from([(
+            OWN_FILE.to_owned(),
+            format!("blob of {id}"),
+        )])),
         depends_on: Vec::new(),
         terms: Terms::default(),
         drift_ignore: Vec::new(),

@@ -200,7 +200,7 @@ pub(super) fn wanted(id: &ExchangeId) -> DesiredExchange {
         file: String::new(),
         line: 1,
         org_ids: vec![],
-        metadata: serde_json::Map::new(),
+        metadata: Packed::default(),
         public_url: None,
         chart: ChartRef {
             name: "nats".to_owned(),
@@ -209,7 +209,7 @@ pub(super) fn wanted(id: &ExchangeId) -> DesiredExchange {
         values: Packed::of(&serde_json::json!({"config": {"password": CANARY}})),
         provenance: Packed::default(),
         digest: Digest::of(id.to_string().as_bytes()),
-        blobs: std::collections::BTreeMap::new(),
+        blobs: Packed::default(),
         depends_on: vec![],
         terms: Terms::default(),
         drift_ignore: Vec::new(),
