@@ -16,6 +16,7 @@ mod kinds;
 mod kubeconfig;
 mod lease;
 mod listed;
+mod page;
 mod permissions;
 mod present;
 mod stamp;

@@ -97,7 +97,11 @@ impl Registry {
 
     /// Reads every record in one request, or says why it could not.
     pub async fn view(&self) -> Result<RegistryView, Unreadable> {
-        let rows = self.query(&json!({})).await.map_err(|error| Unreadable {
+        let rows = match &self.way {
+            Way::Remote(wire) => query(wire, &json!({})).await,
+            Way::Local(local) => local.all().await,
+        };
+        let rows = rows.map_err(|error| Unreadable {
             reason: Reason::RegistryUnreadable,
             text: chain(&error),
         })?;

@@ -40,8 +40,16 @@ pub enum EmbeddedError {
 pub struct Embedded {
     /// Where it answers.
     pub address: SocketAddr,
-    /// The task that serves it and what ends it; none when another process does.
-    served: Option<(JoinHandle<io::Result<()>>, CancellationToken)>,
+    /// None when another process serves it.
+    served: Option<Served>,
+}
+
+/// What is served here.
+#[derive(Debug)]
+struct Served {
+    task: JoinHandle<io::Result<()>>,
+    ending: CancellationToken,
+    store: Store,
 }
 
 impl Embedded {
@@ -67,10 +75,15 @@ impl Embedded {
         let address = bound.map_err(|source| EmbeddedError::Listen { address, source })?;
         let (ending, instance) = (CancellationToken::new(), instance.to_owned());
         let ended = ending.clone().cancelled_owned();
-        let task = async move { serve(listener, store, &instance, None, ended).await };
+        let shared = store.clone();
+        let task = async move { serve(listener, shared, &instance, None, ended).await };
         Ok(Self {
             address,
-            served: Some((tokio::spawn(task), ending)),
+            served: Some(Served {
+                task: tokio::spawn(task),
+                ending,
+                store,
+            }),
         })
     }
 
@@ -82,7 +95,7 @@ impl Embedded {
     /// Whether it is still where it was opened or found.
     pub(super) fn is_there(&self, state_dir: &Path) -> bool {
         match &self.served {
-            Some((task, _)) => !task.is_finished(),
+            Some(served) => !served.task.is_finished(),
             None => address_of(state_dir) == Some(self.address),
         }
     }
@@ -92,12 +105,17 @@ impl Embedded {
         self.served.is_some()
     }
 
+    /// The store, where this process has it.
+    pub(super) fn store(&self) -> Option<&Store> {
+        self.served.as_ref().map(|served| &served.store)
+    }
+
     /// Finishes what is under way and lets go of the store.
     pub async fn close(mut self) -> io::Result<()> {
         match self.served.take() {
-            Some((task, ending)) => {
-                ending.cancel();
-                task.await.map_err(io::Error::other)?
+            Some(served) => {
+                served.ending.cancel();
+                served.task.await.map_err(io::Error::other)?
             }
             None => Ok(()),
         }
@@ -106,8 +124,8 @@ impl Embedded {
 
 impl Drop for Embedded {
     fn drop(&mut self) {
-        if let Some((_, ending)) = &self.served {
-            ending.cancel();
+        if let Some(served) = &self.served {
+            served.ending.cancel();
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use super::embedded::{Embedded, EmbeddedError};
@@ -81,6 +81,30 @@ impl Local {
         Ok(wire)
     }
 
+    /// Every row. Where this process has the store it is read where it is: ten thousand rows are not written down to be
+    /// read again.
+    pub(super) async fn all(&self) -> Result<Rows, RegistryError> {
+        if self.serving.is_none() {
+            return self.rows(&json!({})).await;
+        }
+        let wire = self.wire().await?;
+        let store = {
+            let reached = self.reached.lock().await;
+            let embedded = reached.as_ref().map(|reached| &reached.embedded);
+            embedded.and_then(Embedded::store).cloned()
+        };
+        let Some(store) = store else {
+            return query(&wire, &json!({})).await;
+        };
+        let read = tokio::task::spawn_blocking(move || read_all(&store)).await;
+        let read = read.map_err(std::io::Error::other);
+        let read = read.map_err(|source| StoreError::File {
+            path: self.folder.clone(),
+            source,
+        });
+        Ok(read.flatten().map_err(EmbeddedError::from)?)
+    }
+
     /// Rows that fit a filter, or more than those.
     pub(super) async fn rows(&self, filter: &Value) -> Result<Rows, RegistryError> {
         if self.serving.is_some() {
@@ -136,10 +160,12 @@ pub(super) const PAUSE: Duration = Duration::from_millis(100);
 
 /// What the store holds. Where there is none, none is made.
 fn read(folder: &Path) -> Result<Rows, StoreError> {
+    let store = Store::look(folder)?;
+    store.map_or_else(|| Ok(Rows::default()), |store| read_all(&store))
+}
+
+fn read_all(store: &Store) -> Result<Rows, StoreError> {
     let mut rows = Rows::default();
-    let Some(store) = Store::look(folder)? else {
-        return Ok(rows);
-    };
     store.each("", |row| {
         rows.add(serde_json::from_str(row.record.get())?);
         Ok(ControlFlow::Continue(()))
