@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
+use super::ledger::Answer;
 use super::watch::Daemon;
 use crate::cluster::{Cluster, ClusterError};
 use crate::health::{Health, HealthTarget, check, client_urls};
@@ -43,9 +44,6 @@ impl Released {
     }
 }
 
-/// An answer.
-pub(super) type Answer = (ExchangeId, Health, Vec<String>);
-
 impl Daemon<'_> {
     /// Those never asked are asked at once.
     pub(super) fn ask_health(&mut self) {
@@ -60,9 +58,12 @@ impl Daemon<'_> {
         }
     }
 
-    pub(super) fn take_health(&mut self, (id, health, urls): Answer) {
-        self.lanes.take_health(&id, &health);
-        let is_news = self.ledger.take_health(id.clone(), health, urls);
+    pub(super) fn take_health(&mut self, answer: Answer) {
+        let id = answer.id.clone();
+        if !self.ledger.is_late(&answer) {
+            self.lanes.take_health(&id, &answer.health);
+        }
+        let is_news = self.ledger.take_health(answer);
         self.follow_health(&id);
         // Somebody answers several times a second, and the status tells of everybody.
         if is_news {
@@ -176,8 +177,15 @@ async fn ask(targets: Vec<Target>, budget: u32, known: Known, answers: Unbounded
     let each = lanes.into_values().map(|lane| async {
         for target in lane {
             turns.lock().await.next().await;
-            let (health, urls) = one(&target, &known).await;
-            if answers.send((target.id, health, urls)).is_err() {
+            let asked = std::time::Instant::now();
+            let (health, client_urls) = one(&target, &known).await;
+            let answer = Answer {
+                id: target.id,
+                health,
+                client_urls,
+                asked,
+            };
+            if answers.send(answer).is_err() {
                 return;
             }
         }

@@ -6,6 +6,7 @@ pub(super) use entry::{errors, finding};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use jiff::Timestamp;
 
@@ -42,12 +43,23 @@ pub struct Ledger {
 }
 
 /// How an exchange is, as it said itself.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Condition {
     pub(super) health: Health,
     client_urls: Vec<String>,
     /// How often in a row it was not well.
     pub(super) unwell: u32,
+    /// When it was asked.
+    asked: Instant,
+}
+
+/// What an exchange answered.
+pub(super) struct Answer {
+    pub(super) id: ExchangeId,
+    pub(super) health: Health,
+    pub(super) client_urls: Vec<String>,
+    /// When it was asked.
+    pub(super) asked: Instant,
 }
 
 impl Ledger {
@@ -141,33 +153,52 @@ impl Ledger {
             // Applying ends only when it is healthy.
             let urls = self.health.remove(&outcome.id);
             let urls = urls.map(|before| before.client_urls).unwrap_or_default();
-            self.take_health(outcome.id.clone(), Health::Ready, urls);
+            self.take_health(Answer {
+                id: outcome.id.clone(),
+                health: Health::Ready,
+                client_urls: urls,
+                asked: Instant::now(),
+            });
         } else {
             self.health.remove(&outcome.id);
         }
         self.outcomes.insert(outcome.id.clone(), outcome);
     }
 
-    /// Somebody was asked. Whether the answer differs from the last.
-    pub fn take_health(
-        &mut self,
-        id: ExchangeId,
-        health: Health,
-        client_urls: Vec<String>,
-    ) -> bool {
-        let before = self.health.get(&id).map_or(0, |before| before.unwell);
-        let unwell = match &health {
-            Health::Ready | Health::Limited => 0,
-            Health::Waiting { .. } | Health::Failed { .. } => before.saturating_add(1),
-            Health::Unknown { .. } => before,
-        };
-        let condition = Condition {
+    /// Whether it was asked before what is known of it.
+    pub(super) fn is_late(&self, answer: &Answer) -> bool {
+        let known = self.health.get(&answer.id);
+        known.is_some_and(|known| answer.asked < known.asked)
+    }
+
+    /// Somebody was asked. Whether the answer differs from the last; what was asked before that one says only where clients
+    /// find it: a slow answer would tell of servers that were still starting, for as long as nobody asks again.
+    pub(super) fn take_health(&mut self, answer: Answer) -> bool {
+        let is_late = self.is_late(&answer);
+        let Answer {
+            id,
             health,
             client_urls,
-            unwell,
+            asked,
+        } = answer;
+        let Some(known) = self.health.get_mut(&id) else {
+            let unwell = unwell(&health, 0);
+            let condition = Condition {
+                health,
+                client_urls,
+                unwell,
+                asked,
+            };
+            self.health.insert(id, condition);
+            return true;
         };
-        let is_news = self.health.get(&id) != Some(&condition);
-        self.health.insert(id, condition);
+        let mut is_news = known.client_urls != client_urls;
+        known.client_urls = client_urls;
+        if !is_late {
+            let unwell = unwell(&health, known.unwell);
+            is_news |= (&known.health, known.unwell) != (&health, unwell);
+            (known.health, known.unwell, known.asked) = (health, unwell, asked);
+        }
         is_news
     }
 
@@ -307,6 +338,15 @@ impl Ledger {
                 .outcomes
                 .get(id)
                 .is_some_and(|outcome| outcome.result == OutcomeResult::Done)
+    }
+}
+
+/// How often in a row it was not well, with this answer.
+fn unwell(health: &Health, before: u32) -> u32 {
+    match health {
+        Health::Ready | Health::Limited => 0,
+        Health::Waiting { .. } | Health::Failed { .. } => before.saturating_add(1),
+        Health::Unknown { .. } => before,
     }
 }
 

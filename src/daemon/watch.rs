@@ -14,8 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::changes::{Stir, Watches};
 use super::drift::Comparing;
-use super::health::{Answer, Known};
+use super::health::Known;
 use super::holds::Holds;
+use super::ledger::Answer;
 use super::pace::{Pace, SOON};
 use super::record::Stated;
 use super::requests::Again;

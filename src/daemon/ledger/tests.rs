@@ -115,13 +115,45 @@ fn what_failed_is_failed_until_it_is_tried_again() {
     }
 }
 
+/// It said that it was well when the install was over; what it said before comes late.
+#[test]
+fn a_slow_answer_takes_nothing_back() {
+    let mut ledger = Ledger::new(now());
+    let asked = Instant::now();
+    ledger.take_outcome(ended(Verdict::Done));
+    let text = "0 of 3 pods ready".to_owned();
+    let reason = Reason::RollingOut;
+    let mut answer = |asked: Instant| {
+        let health = Health::Waiting {
+            reason,
+            text: text.clone(),
+        };
+        ledger.take_health(Answer {
+            id: id("a"),
+            health,
+            client_urls: vec!["nats://a.shop.svc:4222".to_owned()],
+            asked,
+        });
+        let condition = &ledger.health[&id("a")];
+        (condition.health.clone(), condition.client_urls.len())
+    };
+    assert_eq!(answer(asked), (Health::Ready, 1));
+    assert_ne!(answer(Instant::now()).0, Health::Ready, "asked again");
+}
+
 /// The status is written when it has something new to tell, and not at each answer.
 #[test]
 fn only_another_answer_is_news() {
     let mut ledger = Ledger::new(now());
     let mut take = |health: Health, urls: &[&str]| {
         let urls = urls.iter().map(|url| (*url).to_owned()).collect();
-        ledger.take_health(id("a"), health, urls)
+        let (id, asked) = (id("a"), Instant::now());
+        ledger.take_health(Answer {
+            id,
+            health,
+            client_urls: urls,
+            asked,
+        })
     };
     let url = ["nats://a.shop.svc:4222"];
     assert!(take(Health::Ready, &url));
