@@ -16,7 +16,6 @@ mod kinds;
 mod kubeconfig;
 mod lease;
 mod listed;
-mod page;
 mod permissions;
 mod present;
 mod stamp;

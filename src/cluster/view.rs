@@ -308,7 +308,7 @@ pub(super) async fn collect_metadata<K: Resource + Clone>(
     loop {
         let request = kube::core::Request::new(api.resource_url()).list_metadata(&params);
         let request = request.map_err(|error| cluster.unexpected(error))?;
-        let page: ObjectList<Listed<K>> = match cluster.page(request).await {
+        let page: ObjectList<Listed<K>> = match cluster.client().request(request).await {
             Ok(page) => page,
             Err(kube::Error::Api(status)) if status.code == 410 && restarts < 2 => {
                 restarts += 1;

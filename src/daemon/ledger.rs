@@ -207,6 +207,7 @@ impl Ledger {
         if let Some(condition) = self.health.get_mut(id) {
             let text = "health is being asked".to_owned();
             condition.health = Health::Unknown { text };
+            condition.asked = Instant::now();
         }
     }
 
