@@ -114,9 +114,12 @@ pub(super) fn standing(scene: &Scene<'_>, exchange: &DesiredExchange) -> Standin
     for record in records {
         match record.mark() {
             Some(mark) if mark.is_of(&scene.policy.instance) => {}
-            Some(_) => return Standing::Foreign(Reason::OtherInstance),
+            Some(mark) if mark.text("instance").is_some() => {
+                return Standing::Foreign(Reason::OtherInstance);
+            }
             None if exchange.adopts_record => {}
-            None => return Standing::Foreign(Reason::RecordNotOurs),
+            // Something that names nobody stands where our mark would: it is not taken over either.
+            Some(_) | None => return Standing::Foreign(Reason::RecordNotOurs),
         }
     }
     let wanted = wanted_record(exchange, &scene.policy.instance, None, "");

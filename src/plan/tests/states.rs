@@ -309,6 +309,25 @@ fn a_record_is_written_for_a_changed_release_only_when_it_is_ready() {
 }
 
 #[test]
+fn a_mark_that_names_nobody_is_not_ours_and_not_taken_over() {
+    let mut one = exchange("orders", some_values());
+    let mut world = observed([&one]);
+    let records = &mut world.registry.as_mut().unwrap().records;
+    let record = &mut records.get_mut(one.system_id.as_str()).unwrap()[0];
+    let change = |metadata: &mut Map<_, _>| metadata["natsx"] = json!({"instance": 3});
+    record.metadata.change(change);
+    let policy = Policy::default();
+    for adopts in [false, true] {
+        one.adopts_record = adopts;
+        let wanted = desired([one.clone()]);
+        let said = verdict(&wanted, &world, &policy, "orders");
+        assert_eq!(said, "conflict RecordNotOurs");
+        let plan = plan(&wanted, &world, &policy, now());
+        assert_eq!(crate::plan::verify(&plan, &wanted, &world, &policy), Ok(()));
+    }
+}
+
+#[test]
 fn records_are_written_only_when_ours() {
     let mut one = exchange("orders", some_values());
     let mut world = observed([&one]);
