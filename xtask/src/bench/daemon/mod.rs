@@ -59,6 +59,9 @@ pub(super) struct Arguments {
     /// How often the daemon is killed
     #[arg(long, default_value_t = 10)]
     kills: usize,
+    /// Leave what the daemons that wait found as it is until Ctrl-C, to look at one by hand
+    #[arg(long)]
+    keep: bool,
     /// Measure this natsx-sync instead of a release build of these sources
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
@@ -121,11 +124,17 @@ fn quiet(
         if wanted(Part::Idle) {
             quiet.idle(arguments.idle, FEW, table)?;
         }
+        if arguments.keep {
+            quiet.keep()?;
+        }
     }
     if wanted(Part::Many) {
         let size = (arguments.many, 100);
         let quiet = Quiet::make(program, &servers, size, interrupt)?;
         quiet.idle(arguments.idle, MANY, table)?;
+        if arguments.keep {
+            quiet.keep()?;
+        }
     }
     Ok(())
 }

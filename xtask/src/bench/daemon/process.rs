@@ -94,7 +94,7 @@ impl<'a> Daemon<'a> {
 }
 
 /// What the unit puts into the environment: it is the daemon under systemd that is measured.
-fn of_the_unit() -> Result<Vec<(String, String)>> {
+pub(super) fn of_the_unit() -> Result<Vec<(String, String)>> {
     let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../systemd/natsx-sync.service");
     let text = std::fs::read_to_string(unit)?;
     let lines = text.lines();

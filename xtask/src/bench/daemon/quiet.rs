@@ -9,7 +9,7 @@ use anyhow::Result;
 use fleet::process::run;
 use rustix::process::Signal;
 
-use super::process::Daemon;
+use super::process::{Daemon, of_the_unit};
 use crate::bench::exchanges::Size;
 use crate::bench::measure::{Cost, middle_of};
 use crate::bench::table::{Limit, Row, Table, progress};
@@ -147,6 +147,17 @@ impl<'a> Quiet<'a> {
                 .note(format!("{peak} MiB at most since its start"))
                 .note(format!("both control planes {plane:.0} %")),
         )
+    }
+
+    /// Leaves all of it to somebody who wants to look, until the command is interrupted: it takes minutes to make.
+    pub(super) fn keep(&self) -> Result<()> {
+        let mut command = self.world.command(&["run"]);
+        command.envs(of_the_unit()?);
+        progress(&format!("kept until Ctrl-C; a daemon: {command:?}"))?;
+        loop {
+            self.interrupt.check()?;
+            std::thread::sleep(EVERY);
+        }
     }
 
     /// A daemon that has seen that all is well.
