@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
 use kube::api::ListParams;
 use serde::Deserialize;
@@ -21,6 +22,8 @@ use crate::observe::release::{DecodeError, Decoded, decode_release};
 
 #[derive(Deserialize)]
 struct ReleaseSecret {
+    #[serde(default)]
+    metadata: ObjectMeta,
     #[serde(default)]
     data: BTreeMap<String, String>,
 }
@@ -71,6 +74,27 @@ impl Cluster {
         Ok(each.collect())
     }
 
+    /// One revision, as a fence compares it and as it is stored, or none where it is not there or says of itself that it is
+    /// another one.
+    pub async fn revision(
+        &self,
+        namespace: &Namespace,
+        release: &ReleaseName,
+        revision: u32,
+    ) -> Result<Option<(ReleaseView, StoredRelease)>, ClusterError> {
+        let read = self.secret_of(namespace, release, revision).await;
+        let Some(secret) = absent_is_none(read)? else {
+            return Ok(None);
+        };
+        let decoded = decode(&secret, namespace, release, revision)?;
+        let key = ReleaseKey {
+            namespace: namespace.clone(),
+            release: release.clone(),
+        };
+        let view = latest_releases([secret.metadata]).remove(&key);
+        Ok(view.map(|view| (view, decoded.stored)))
+    }
+
     /// A stored revision with the text of its manifest.
     pub async fn stored(
         &self,
@@ -104,21 +128,18 @@ impl Cluster {
         release: &ReleaseName,
         revision: u32,
     ) -> Result<Decoded, ClusterError> {
-        let name = format!("{PREFIX}{release}.v{revision}");
-        let secret: ReleaseSecret = self.get_quietly(&secrets_of(namespace), &name).await?;
-        let undecodable = |source| ClusterError::Undecodable {
-            secret: format!("{namespace}/{name}"),
-            source,
-        };
-        let data = secret
-            .data
-            .get("release")
-            .ok_or_else(|| undecodable(DecodeError::Empty))?;
-        let decoded = decode_release(data).map_err(undecodable)?;
-        if decoded.name != release.as_str() || decoded.revision != revision {
-            return Err(undecodable(DecodeError::Misplaced));
-        }
-        Ok(decoded)
+        let secret = self.secret_of(namespace, release, revision).await?;
+        decode(&secret, namespace, release, revision)
+    }
+
+    async fn secret_of(
+        &self,
+        namespace: &Namespace,
+        release: &ReleaseName,
+        revision: u32,
+    ) -> Result<ReleaseSecret, ClusterError> {
+        let name = secret_name(release, revision);
+        self.get_quietly(&secrets_of(namespace), &name).await
     }
 
     /// Whether a Secret has a key (or is there at all, where no key is named).
@@ -134,6 +155,31 @@ impl Cluster {
             Some(key) => secret.data.is_some_and(|data| data.contains_key(key)),
         }))
     }
+}
+
+fn decode(
+    secret: &ReleaseSecret,
+    namespace: &Namespace,
+    release: &ReleaseName,
+    revision: u32,
+) -> Result<Decoded, ClusterError> {
+    let undecodable = |source| ClusterError::Undecodable {
+        secret: format!("{namespace}/{}", secret_name(release, revision)),
+        source,
+    };
+    let data = secret
+        .data
+        .get("release")
+        .ok_or_else(|| undecodable(DecodeError::Empty))?;
+    let decoded = decode_release(data).map_err(undecodable)?;
+    if decoded.name != release.as_str() || decoded.revision != revision {
+        return Err(undecodable(DecodeError::Misplaced));
+    }
+    Ok(decoded)
+}
+
+fn secret_name(release: &ReleaseName, revision: u32) -> String {
+    format!("{PREFIX}{release}.v{revision}")
 }
 
 fn secrets_of(namespace: &Namespace) -> String {

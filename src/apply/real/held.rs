@@ -20,6 +20,8 @@ pub struct Held {
     pub(super) digests: Option<(SmolStr, BTreeMap<String, String>)>,
     /// The chart, looked at once.
     pub(super) chart: Option<ChartArchive>,
+    /// The revision helm has just made; not looked up again in the list of all.
+    pub(super) made: Option<u32>,
     /// The release last decoded, under the uid of its Secret.
     pub(super) stored: Option<(SmolStr, Arc<StoredRelease>)>,
 }

@@ -143,7 +143,7 @@ impl At<'_> {
             // A later revision than the first: an uninstalled release whose history was kept.
             replace: revision > 1,
         };
-        self.run(&verb).await
+        self.make(&verb, revision).await
     }
 
     pub(super) async fn upgrade(&self, revision: u32) -> Performed {
@@ -153,7 +153,7 @@ impl At<'_> {
             chart: &chart.path,
             labels: &labels,
         };
-        self.run(&verb).await
+        self.make(&verb, revision).await
     }
 
     pub(super) async fn rollback(&self, revision: u32) -> Performed {
@@ -165,6 +165,12 @@ impl At<'_> {
             Err(error) if error.refusal() == Some(Refusal::NotFound) => Ok(Reply::Done),
             ended => performed(ended),
         }
+    }
+
+    async fn make(&self, verb: &Verb<'_>, revision: u32) -> Performed {
+        let reply = self.run(verb).await?;
+        self.hold(|held| held.made = Some(revision));
+        Ok(reply)
     }
 
     async fn run(&self, verb: &Verb<'_>) -> Performed {

@@ -95,7 +95,12 @@ impl At<'_> {
     }
 
     pub(super) async fn await_ready(&self) -> Performed {
-        let Some(release) = self.release().await? else {
+        let made = self.made().await?;
+        let release = match made {
+            Some(release) => Some(release),
+            None => self.release().await?,
+        };
+        let Some(release) = release else {
             let text = "the release is gone while it was waited for";
             return Ok(Reply::Refused(Why::new(Reason::StaleFence, text)));
         };
@@ -119,6 +124,27 @@ impl At<'_> {
             Health::Failed { reason, text } => Reply::Refused(Why::new(reason, text)),
             Health::Unknown { text } => Reply::NotYet(Why::new(Reason::HealthUnknown, text)),
         })
+    }
+
+    /// What helm has just made, the first time it is waited for: one question instead of two. If somebody has made another
+    /// revision since, the next look tells.
+    async fn made(&self) -> Result<Option<ReleaseView>, Reply> {
+        let mut made = None;
+        self.hold(|held| made = held.made.take());
+        let Some(revision) = made else {
+            return Ok(None);
+        };
+        let id = &self.subject.id;
+        let found = self
+            .cluster
+            .revision(&id.namespace, &id.release, revision)
+            .await;
+        let Some((release, stored)) = found.map_err(cluster_reply)? else {
+            return Ok(None);
+        };
+        let held = Some((release.secret.uid.clone(), Arc::new(stored)));
+        self.hold(|all| all.stored = held);
+        Ok(Some(release))
     }
 
     /// What each server says it has loaded once it has; without a nats-server of its version nobody knows.
