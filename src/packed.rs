@@ -62,6 +62,8 @@ impl<T> PartialEq for Packed<T> {
     }
 }
 
+impl<T> Eq for Packed<T> {}
+
 impl<T: Serialize + DeserializeOwned + Default> Default for Packed<T> {
     fn default() -> Self {
         Self::of(&T::default())

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use clap::Subcommand;
 
@@ -175,7 +176,8 @@ async fn records(common: &Common) -> Result<Vec<Record>, Failure> {
     let view = registry.view().await;
     let view =
         view.map_err(|unreadable| anyhow::anyhow!("{}: {}", unreadable.reason, unreadable.text))?;
-    Ok(view.records.into_values().flatten().collect())
+    let records = Arc::unwrap_or_clone(view).records;
+    Ok(records.into_values().flatten().collect())
 }
 
 fn table(records: &[Record], width: u16) -> String {

@@ -25,6 +25,7 @@ use super::exec::ExecCache;
 use super::kubeconfig;
 use super::terminating::Looks;
 use crate::id::{ClusterId, Namespace};
+use crate::observe::observed::{ClusterView, Last};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const IO_TIMEOUT: Duration = Duration::from_secs(30);
@@ -64,6 +65,7 @@ pub(super) struct Connection {
     pub(super) auth: AuthInfo,
     pub(super) exec: Arc<ExecCache>,
     pub(super) looks: Looks,
+    pub(super) last: Last<ClusterView>,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -108,6 +110,7 @@ impl Cluster {
                 auth,
                 exec,
                 looks: Looks::default(),
+                last: Last::default(),
             }),
         })
     }

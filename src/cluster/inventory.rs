@@ -5,7 +5,7 @@ use std::sync::{PoisonError, RwLock};
 
 use super::{Cluster, ClusterAccess};
 use crate::id::ClusterId;
-use crate::observe::observed::{ClusterView, Unreadable};
+use crate::observe::observed::{Unreadable, Views};
 use crate::reason::Reason;
 
 /// A cluster, or why it cannot be talked to.
@@ -87,7 +87,7 @@ impl Inventory {
     }
 
     /// Takes what a look has shown.
-    pub fn trust(&self, views: &BTreeMap<ClusterId, Result<ClusterView, Unreadable>>) {
+    pub fn trust(&self, views: &Views) {
         let mut clusters = self
             .clusters
             .write()

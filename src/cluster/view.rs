@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert;
+use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable as _};
@@ -67,9 +68,12 @@ impl ViewWants {
     }
 }
 
+type Releases = BTreeMap<ReleaseKey, ReleaseView>;
+
 impl Cluster {
-    /// Everything a plan needs to know of this cluster, or the reason why that is not known.
-    pub async fn view(&self, wants: &ViewWants) -> Result<ClusterView, Unreadable> {
+    /// Everything a plan needs to know of this cluster, or the reason why that is not known. While somebody has the last
+    /// view and nothing differs, it is that one: not kept twice, and found to be the same by looking at neither.
+    pub async fn view(&self, wants: &ViewWants) -> Result<Arc<ClusterView>, Unreadable> {
         let attempt = || self.look(wants);
         let retries = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(200))
@@ -78,6 +82,7 @@ impl Cluster {
             .retry(retries)
             .when(ClusterError::is_retryable)
             .await
+            .map(|view| self.inner.last.or(view, None))
             .map_err(Unreadable::from)
     }
 
@@ -149,14 +154,14 @@ impl Cluster {
         let namespaces: Api<NamespaceObject> = Api::all(self.client().clone());
         let list = releases_params();
         let ending = ListParams::default().fields("status.phase=Terminating");
-        let (secrets, uid, terminating) = futures::try_join!(
-            collect_metadata(self, &secrets, &list),
+        let (releases, uid, terminating) = futures::try_join!(
+            self.releases(&secrets, &list),
             self.uid(),
             allowed(collect_metadata(self, &namespaces, &ending)),
         )?;
         Ok(ClusterView {
             uid,
-            releases: latest_releases(secrets),
+            releases,
             terminating_namespaces: terminating
                 .unwrap_or_default()
                 .into_iter()
@@ -171,18 +176,18 @@ impl Cluster {
         namespaces: &BTreeSet<Namespace>,
     ) -> Result<ClusterView, ClusterError> {
         let list = releases_params();
-        let looks: Vec<(Namespace, Option<ObjectMeta>, Vec<ObjectMeta>)> =
+        let looks: Vec<(Namespace, Option<ObjectMeta>, Releases)> =
             stream::iter(namespaces.iter().cloned().map(|namespace| {
                 let list = &list;
                 async move {
                     let api: Api<Secret> = self.namespaced(&namespace);
-                    let (meta, secrets) = futures::try_join!(
+                    let (meta, releases) = futures::try_join!(
                         allowed(self.namespace_meta(namespace.as_str())),
-                        collect_metadata(self, &api, list),
+                        self.releases(&api, list),
                     )?;
                     // May not be read: taken to be there, for its Secrets could be listed.
                     let meta = meta.unwrap_or_else(|| Some(ObjectMeta::default()));
-                    Ok::<_, ClusterError>((namespace, meta, secrets))
+                    Ok::<_, ClusterError>((namespace, meta, releases))
                 }
             }))
             .buffer_unordered(PARALLEL)
@@ -192,8 +197,7 @@ impl Cluster {
             scope: Some(namespaces.clone()),
             ..ClusterView::default()
         };
-        let mut secrets = Vec::new();
-        for (namespace, meta, found) in looks {
+        for (namespace, meta, mut found) in looks {
             match meta {
                 None => {
                     view.missing_namespaces.insert(namespace);
@@ -203,10 +207,19 @@ impl Cluster {
                 }
                 Some(_) => {}
             }
-            secrets.extend(found);
+            view.releases.append(&mut found);
         }
-        view.releases = latest_releases(secrets);
         Ok(view)
+    }
+
+    /// The latest revisions of a list. What else the list says is gone before anything else is waited for: it is five times
+    /// as much.
+    async fn releases(
+        &self,
+        api: &Api<Secret>,
+        list: &ListParams,
+    ) -> Result<Releases, ClusterError> {
+        Ok(latest_releases(collect_metadata(self, api, list).await?))
     }
 
     /// uid of `kube-system`, which tells clusters apart; none where we may not ask for it.

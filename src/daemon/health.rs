@@ -193,8 +193,8 @@ async fn ask(targets: Vec<Target>, budget: u32, known: Known, answers: Unbounded
     join_all(each).await;
 }
 
-async fn one(target: &Target, known: &Known) -> (Health, Vec<String>) {
-    let unknown = |text: String| (Health::Unknown { text }, Vec::new());
+async fn one(target: &Target, known: &Known) -> (Health, Arc<[String]>) {
+    let unknown = |text: String| (Health::Unknown { text }, Arc::default());
     let Target {
         id,
         cluster,
@@ -210,7 +210,7 @@ async fn one(target: &Target, known: &Known) -> (Health, Vec<String>) {
             Err(error) => return unknown(error.to_string()),
         },
     };
-    (check(cluster, &asked.target).await, asked.urls.clone())
+    (check(cluster, &asked.target).await, Arc::clone(&asked.urls))
 }
 
 /// Reads how a release is asked.
@@ -224,7 +224,7 @@ async fn read(
     Ok(Asked {
         secret: release.secret.clone(),
         target: HealthTarget::of(id.namespace.clone(), id.release.clone(), &stored),
-        urls: client_urls(&id.namespace, &manifest),
+        urls: client_urls(&id.namespace, &manifest).into(),
     })
 }
 
@@ -236,7 +236,7 @@ struct Asked {
     /// Where that was read.
     secret: SecretIdentity,
     target: HealthTarget,
-    urls: Vec<String>,
+    urls: Arc<[String]>,
 }
 
 impl Known {

@@ -46,7 +46,7 @@ pub struct Ledger {
 #[derive(Debug)]
 pub(super) struct Condition {
     pub(super) health: Health,
-    client_urls: Vec<String>,
+    client_urls: Arc<[String]>,
     /// How often in a row it was not well.
     pub(super) unwell: u32,
     /// When it was asked.
@@ -57,7 +57,7 @@ pub(super) struct Condition {
 pub(super) struct Answer {
     pub(super) id: ExchangeId,
     pub(super) health: Health,
-    pub(super) client_urls: Vec<String>,
+    pub(super) client_urls: Arc<[String]>,
     /// When it was asked.
     pub(super) asked: Instant,
 }

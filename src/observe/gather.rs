@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt as _};
 
 use super::Patience;
-use super::observed::{ClusterView, Unreadable};
+use super::observed::{ClusterView, Unreadable, Views};
 use crate::cluster::{Cluster, ViewWants};
 use crate::id::ClusterId;
 use crate::reason::Reason;
@@ -24,7 +24,7 @@ pub async fn observe(
     wants: &BTreeMap<ClusterId, ViewWants>,
     (deadline, at_once): (Duration, usize),
     patience: Option<&Arc<Patience>>,
-) -> BTreeMap<ClusterId, Result<ClusterView, Unreadable>> {
+) -> Views {
     let nothing = ViewWants::default();
     let looks = clusters.iter().map(|(id, cluster)| {
         let wants = wants.get(id).unwrap_or(&nothing);
@@ -59,7 +59,7 @@ async fn look(
     cluster: &Cluster,
     wants: &ViewWants,
     deadline: Duration,
-) -> Result<Result<ClusterView, Unreadable>, Unreadable> {
+) -> Result<Result<Arc<ClusterView>, Unreadable>, Unreadable> {
     tokio::time::timeout(deadline, cluster.view(wants))
         .await
         .map_err(|_elapsed| Unreadable {

@@ -2,8 +2,10 @@
 //! A cluster gives a view or the reason there is none, so "not seen" is never taken for "not there".
 
 mod key;
+mod last;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,14 +19,18 @@ use crate::packed::Packed;
 use crate::reason::Reason;
 
 pub use key::ReleaseKey;
+pub(crate) use last::Last;
+
+/// Each cluster, or why there is no view of it. A cluster that looks as it did is the same view again.
+pub type Views = BTreeMap<ClusterId, Result<Arc<ClusterView>, Unreadable>>;
 
 /// Everything seen in one pass.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observed {
     /// Every cluster of the inventory. A cluster that is no key here is not in the inventory.
-    pub clusters: BTreeMap<ClusterId, Result<ClusterView, Unreadable>>,
+    pub clusters: Views,
     /// The registry, read completely or not at all.
-    pub registry: Result<RegistryView, Unreadable>,
+    pub registry: Result<Arc<RegistryView>, Unreadable>,
     /// What git knows of releases and records that carry our mark and are not declared now.
     pub proofs: BTreeMap<ExchangeId, Proof>,
     /// How stamped commits of declared exchanges relate to the head.
@@ -61,7 +67,7 @@ pub struct Unreadable {
 }
 
 /// One cluster.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterView {
     /// uid of `kube-system`; none where the settings limit us to namespaces.
     pub uid: Option<String>,
@@ -92,7 +98,7 @@ impl ClusterView {
 }
 
 /// The latest stored revision of a release.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReleaseView {
     /// Helm's revision number.
     pub revision: u32,
@@ -183,7 +189,7 @@ pub struct Stamp {
 }
 
 /// The parts of a decoded release that are compared or shown.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredRelease {
     /// Chart name.
     pub chart: String,
@@ -214,7 +220,7 @@ pub struct ObjectRef {
 }
 
 /// The registry's records.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegistryView {
     /// By `system_id`; several where the original registry made duplicates.
     pub records: BTreeMap<String, Vec<Record>>,
@@ -223,7 +229,7 @@ pub struct RegistryView {
 }
 
 /// A registry record, read leniently: any field may be missing.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// Key.
     pub system_id: String,

@@ -2,17 +2,16 @@
 //! as if everything had been removed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::id::ClusterId;
-use crate::observe::observed::{ClusterView, Unreadable};
+use crate::observe::observed::{Unreadable, Views};
 use crate::reason::Reason;
 use crate::state::clusters::KnownCluster;
 use crate::state::{State, StateError};
 use crate::status::Trouble;
-
-type Views = BTreeMap<ClusterId, Result<ClusterView, Unreadable>>;
 
 /// Marks the views of clusters that are not what they were, and of entries that lead to one cluster.
 pub(super) fn identify(views: &mut Views, state: &State) {
@@ -20,7 +19,9 @@ pub(super) fn identify(views: &mut Views, state: &State) {
         let Ok(seen) = view else { continue };
         let Some(uid) = &seen.uid else { continue };
         match state.known_cluster(id) {
-            Ok(Some(known)) if known.uid != *uid => seen.replaced = Some(known.uid),
+            Ok(Some(known)) if known.uid != *uid => {
+                Arc::make_mut(seen).replaced = Some(known.uid);
+            }
             Ok(_) => {}
             Err(error) => *view = Err(unknown(id, &error)),
         }
@@ -75,6 +76,7 @@ fn unknown(id: &ClusterId, error: &StateError) -> Unreadable {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observe::observed::ClusterView;
 
     fn id(text: &str) -> ClusterId {
         text.parse().unwrap()
@@ -86,7 +88,8 @@ mod tests {
             ..ClusterView::default()
         };
         let all = uids.iter();
-        all.map(|(name, uid)| (id(name), Ok(view(*uid)))).collect()
+        all.map(|(name, uid)| (id(name), Ok(Arc::new(view(*uid)))))
+            .collect()
     }
 
     fn replaced(views: &Views, name: &str) -> Option<String> {

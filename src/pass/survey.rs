@@ -25,6 +25,10 @@ use crate::reason::Reason;
 use crate::source::Revision;
 use crate::state::State;
 
+/// Clusters a pass looks at at the same time. What they answer is large, and gone when it is understood. Dead ones cost the
+/// others nothing while they are fewer, and from the next pass on they are not waited for.
+const AT_ONCE: usize = 32;
+
 /// What one look gave.
 #[derive(Debug)]
 pub struct Survey {
@@ -87,7 +91,7 @@ async fn see(
 ) -> Result<Seen, PassError> {
     let read = equipment.read_settled(revision, knowledge).await?;
     let wants = wants(&read.desired);
-    let mut observed = look(equipment, &wants, DEADLINE, usize::MAX).await;
+    let mut observed = look(equipment, &wants, DEADLINE, AT_ONCE).await;
     let instance = &equipment.settings.instance;
     let mut policy = policy(equipment, knowledge);
     tokio::task::block_in_place(|| -> Result<(), PassError> {

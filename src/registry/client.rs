@@ -14,7 +14,7 @@ use super::wire::{Answer, Request, Tag, Wire};
 use super::{Pace, RegistryAccess, RegistryError};
 use crate::diagnostic::chain;
 use crate::id::SystemId;
-use crate::observe::observed::{Record, RegistryView, Unreadable};
+use crate::observe::observed::{Last, Record, RegistryView, Unreadable};
 use crate::reason::Reason;
 
 /// A registry, seen from a client; clones share one connection limit and one writer per record.
@@ -23,6 +23,7 @@ pub struct Registry {
     way: Way,
     pub(super) pace: Pace,
     writers: Arc<Mutex<BTreeMap<SystemId, Weak<tokio::sync::Mutex<()>>>>>,
+    last: Arc<Last<RegistryView>>,
 }
 
 /// How requests get there.
@@ -76,6 +77,7 @@ impl Registry {
             way,
             pace,
             writers: Arc::default(),
+            last: Arc::default(),
         }
     }
 
@@ -95,27 +97,20 @@ impl Registry {
         }
     }
 
-    /// Reads every record in one request, or says why it could not.
-    pub async fn view(&self) -> Result<RegistryView, Unreadable> {
-        let rows = match &self.way {
-            Way::Remote(wire) => query(wire, &json!({})).await,
-            Way::Local(local) => local.all().await,
+    /// Reads every record in one request, or says why it could not. While somebody has the last view and nothing differs, it
+    /// is that one.
+    pub async fn view(&self) -> Result<Arc<RegistryView>, Unreadable> {
+        let view = match &self.way {
+            Way::Remote(wire) => {
+                let rows = query(wire, &json!({})).await;
+                rows.map(|rows| self.last.or(rows.into_view(), None))
+            }
+            Way::Local(local) => local.view(&self.last).await,
         };
-        let rows = rows.map_err(|error| Unreadable {
+        view.map_err(|error| Unreadable {
             reason: Reason::RegistryUnreadable,
             text: chain(&error),
-        })?;
-        let mut view = RegistryView {
-            unusable: rows.unusable,
-            ..RegistryView::default()
-        };
-        for record in rows.records {
-            let of_key = view.records.entry(record.system_id.clone());
-            // One is what there is of nearly every key.
-            let of_key = of_key.or_insert_with(|| Vec::with_capacity(1));
-            of_key.push(record);
-        }
-        Ok(view)
+        })
     }
 
     /// The records of one key: none, one, or several where the original made duplicates.

@@ -16,6 +16,7 @@ use super::store::{Store, StoreError};
 use super::wire::{Answer, Request, Wire};
 use super::{Pace, RegistryError};
 use crate::listen::Port;
+use crate::observe::observed::{Last, RegistryView};
 
 /// How a process serves the registry when nobody else does.
 #[derive(Debug, Clone)]
@@ -81,28 +82,39 @@ impl Local {
         Ok(wire)
     }
 
-    /// Every row. Where this process has the store it is read where it is: ten thousand rows are not written down to be
-    /// read again.
-    pub(super) async fn all(&self) -> Result<Rows, RegistryError> {
-        if self.serving.is_none() {
-            return self.rows(&json!({})).await;
+    /// Every record. Where this process has the store it is read where it is, and only where something was written since the
+    /// last view: ten thousand rows are not written down to be read again, nor read to find that they are as they were.
+    pub(super) async fn view(
+        &self,
+        last: &Last<RegistryView>,
+    ) -> Result<Arc<RegistryView>, RegistryError> {
+        let Some(store) = self.store().await? else {
+            let rows = self.rows(&json!({})).await?;
+            return Ok(last.or(rows.into_view(), None));
+        };
+        let state = store.state();
+        if let Some(view) = last.of(state) {
+            return Ok(view);
         }
-        let wire = self.wire().await?;
-        let store = {
-            let reached = self.reached.lock().await;
-            let embedded = reached.as_ref().map(|reached| &reached.embedded);
-            embedded.and_then(Embedded::store).cloned()
-        };
-        let Some(store) = store else {
-            return query(&wire, &json!({})).await;
-        };
         let read = tokio::task::spawn_blocking(move || read_all(&store)).await;
         let read = read.map_err(std::io::Error::other);
         let read = read.map_err(|source| StoreError::File {
             path: self.folder.clone(),
             source,
         });
-        Ok(read.flatten().map_err(EmbeddedError::from)?)
+        let rows = read.flatten().map_err(EmbeddedError::from)?;
+        Ok(last.or(rows.into_view(), Some(state)))
+    }
+
+    /// The store, where this process is to serve it and does.
+    async fn store(&self) -> Result<Option<Store>, RegistryError> {
+        if self.serving.is_none() {
+            return Ok(None);
+        }
+        self.wire().await?;
+        let reached = self.reached.lock().await;
+        let embedded = reached.as_ref().map(|reached| &reached.embedded);
+        Ok(embedded.and_then(Embedded::store).cloned())
     }
 
     /// Rows that fit a filter, or more than those.

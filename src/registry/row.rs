@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::wire::Tag;
-use crate::observe::observed::Record;
+use crate::observe::observed::{Record, RegistryView};
 use crate::packed::Packed;
 
 /// The answer to a query.
@@ -25,6 +25,21 @@ impl Rows {
             Some(record) => self.records.push(record),
             None => self.unusable += 1,
         }
+    }
+
+    /// By key.
+    pub(super) fn into_view(self) -> RegistryView {
+        let mut view = RegistryView {
+            unusable: self.unusable,
+            ..RegistryView::default()
+        };
+        for record in self.records {
+            let of_key = view.records.entry(record.system_id.clone());
+            // One is what there is of nearly every key.
+            let of_key = of_key.or_insert_with(|| Vec::with_capacity(1));
+            of_key.push(record);
+        }
+        view
     }
 
     /// How many there are, usable or not.

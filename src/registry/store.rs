@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 use serde::{Deserialize, Serialize};
@@ -125,6 +126,14 @@ pub enum Change {
 pub struct Store {
     database: Arc<Database>,
     lock: Arc<Lock>,
+    state: Arc<AtomicU64>,
+}
+
+/// States of stores, of which no two have one number.
+static STATES: AtomicU64 = AtomicU64::new(0);
+
+fn next_state() -> u64 {
+    STATES.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Store {
@@ -145,6 +154,7 @@ impl Store {
         Ok(Self {
             database: Arc::new(database),
             lock: Arc::new(lock),
+            state: Arc::new(AtomicU64::new(next_state())),
         })
     }
 
@@ -171,6 +181,11 @@ impl Store {
     /// Tells other processes where to ask.
     pub fn announce(&self, address: SocketAddr) -> std::io::Result<()> {
         self.lock.announce(address)
+    }
+
+    /// A number that is another one after each write. What is read later is of this state or a newer one.
+    pub(super) fn state(&self) -> u64 {
+        self.state.load(Ordering::Acquire)
     }
 
     /// One record.
@@ -296,7 +311,10 @@ impl Store {
             }
         }
         drop(table);
-        transaction.commit()?;
+        let committed = transaction.commit();
+        // Also where it failed: what is in it then is not known.
+        self.state.store(next_state(), Ordering::Release);
+        committed?;
         Ok((outcome, revision))
     }
 }

@@ -8,6 +8,7 @@ mod mask;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -128,14 +129,14 @@ impl Snapshot {
         let mut hidden = Hidden::default();
         let clusters = observed.clusters.into_iter().map(|(id, view)| {
             let seen = match view {
-                Ok(view) => Seen::View(mask::cluster(&id, view, &mut hidden)),
+                Ok(view) => Seen::View(mask::cluster(&id, Arc::unwrap_or_clone(view), &mut hidden)),
                 Err(why) => Seen::Unreadable(mask::reason(&why)),
             };
             (id, seen)
         });
         let clusters = clusters.collect();
         let registry = match observed.registry {
-            Ok(view) => Seen::View(mask::registry(view, &mut hidden)),
+            Ok(view) => Seen::View(mask::registry(Arc::unwrap_or_clone(view), &mut hidden)),
             Err(why) => Seen::Unreadable(mask::reason(&why)),
         };
         Self {
@@ -241,7 +242,7 @@ impl<'b> Recorded<'b> {
         })?;
         Ok(Observed {
             hidden: self.rest.hidden,
-            ..Observed::new(clusters, self.rest.registry.into())
+            ..Observed::new(clusters, Result::from(self.rest.registry).map(Arc::new))
         })
     }
 }

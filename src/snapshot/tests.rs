@@ -262,7 +262,7 @@ proptest! {
     fn any_world_is_planned_as_if_seen_now(fates in prop::collection::vec(fate(), 0..9)) {
         let (desired, mut world) = build(&fates);
         // Releases of others are not decoded.
-        for release in world.clusters.values_mut().flatten().flat_map(|view| view.releases.values_mut()) {
+        for release in world.clusters.values_mut().flatten().flat_map(|view| Arc::make_mut(view).releases.values_mut()) {
             release.stored = release.stored.take().filter(|_| release.stamp.is_some());
         }
         let (live, again) = plans(&desired, &world);

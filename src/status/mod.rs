@@ -8,6 +8,7 @@ pub use phase::{Phase, phase_of};
 pub use table::{line, table};
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -157,8 +158,8 @@ pub struct StatusEntry {
     pub since: Timestamp,
     /// Where services find it.
     pub public_url: Option<String>,
-    /// For clients within the cluster.
-    pub client_urls: Vec<String>,
+    /// For clients within the cluster; shared, for each status tells them again.
+    pub client_urls: Arc<[String]>,
     /// Key of its record.
     pub system_id: Option<SystemId>,
 }

@@ -112,7 +112,8 @@ fn old_values(world: &mut Observed, values: Value) {
 
 fn release(world: &mut Observed) -> &mut ReleaseView {
     let view = world.clusters.get_mut(&"east".parse().unwrap()).unwrap();
-    view.as_mut().unwrap().releases.values_mut().next().unwrap()
+    let view = Arc::make_mut(view.as_mut().unwrap());
+    view.releases.values_mut().next().unwrap()
 }
 
 fn wanted(desired: &mut Desired) -> &mut natsx_sync::exchange::desired::DesiredExchange {
@@ -152,7 +153,7 @@ const PLACES: [(&str, Put); 13] = [
         wanted(desired).name = format!("Orders {secret}");
     }),
     ("a record", |_, world, _, secret| {
-        let records = &mut world.registry.as_mut().unwrap().records;
+        let records = &mut Arc::make_mut(world.registry.as_mut().unwrap()).records;
         records.values_mut().next().unwrap()[0].name = Some(secret.to_owned());
     }),
     ("helm's refusal", |desired, world, _, secret| {

@@ -13,6 +13,7 @@ mod schema;
 mod world;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use natsx_sync::plan::action::{Action, Plan, StepKind};
 use natsx_sync::plan::verify;
@@ -175,7 +176,10 @@ fn nothing_without_our_labels_is_touched() {
         let (desired, mut observed, policy) = fixture.world();
         let mut strangers = Vec::new();
         for (cluster, view) in &mut observed.clusters {
-            for (key, release) in view.iter_mut().flat_map(|view| &mut view.releases) {
+            let releases = view
+                .iter_mut()
+                .flat_map(|view| &mut Arc::make_mut(view).releases);
+            for (key, release) in releases {
                 release.stamp = None;
                 strangers.push(format!("{cluster}/{}/{}", key.namespace, key.release));
             }

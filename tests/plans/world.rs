@@ -1,13 +1,14 @@
 //! What clusters and registry say, made from what was released.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use natsx_sync::exchange::desired::{Desired, DesiredExchange, SecretKey};
 use natsx_sync::id::{CommitId, Namespace};
 use natsx_sync::observe::observed::{
-    Ancestry, ClusterView, Complaint, Observed, Proof, RegistryView, ReleaseKey, ReleaseStatus,
-    ReleaseView, Render, Rendered, SecretIdentity, ServerStored, Stamp, Stored, StoredRelease,
-    Trial, Unreadable,
+    Ancestry, ClusterView, Complaint, Observed, Proof, ReleaseKey, ReleaseStatus, ReleaseView,
+    Render, Rendered, SecretIdentity, ServerStored, Stamp, Stored, StoredRelease, Trial,
+    Unreadable,
 };
 use natsx_sync::plan::wanted_record;
 use natsx_sync::reason::Reason;
@@ -145,7 +146,7 @@ fn unreadable(reason: Reason, text: &str) -> Unreadable {
 }
 
 pub(crate) fn build(fixture: &Fixture, desired: &Desired, released: &Desired) -> Observed {
-    let mut world = Observed::new(BTreeMap::new(), Ok(RegistryView::default()));
+    let mut world = Observed::new(BTreeMap::new(), Ok(Arc::default()));
     let names = fixture.clusters.keys().map(String::as_str);
     for name in names.chain(["east", "west"]).collect::<BTreeSet<_>>() {
         let tweak = fixture.clusters.get(name).cloned().unwrap_or_default();
@@ -164,7 +165,7 @@ pub(crate) fn build(fixture: &Fixture, desired: &Desired, released: &Desired) ->
     world
 }
 
-fn view(tweak: &ClusterTweak) -> Result<ClusterView, Unreadable> {
+fn view(tweak: &ClusterTweak) -> Result<Arc<ClusterView>, Unreadable> {
     if let Some(text) = &tweak.unreachable {
         return Err(unreachable(text));
     }
@@ -179,7 +180,7 @@ fn view(tweak: &ClusterTweak) -> Result<ClusterView, Unreadable> {
         let name = name.to_owned();
         ("communication".parse().unwrap(), SecretKey { name, key })
     };
-    Ok(ClusterView {
+    Ok(Arc::new(ClusterView {
         uid: Some("uid-now".to_owned()),
         replaced: tweak.replaced.clone(),
         scope: tweak.scope.clone(),
@@ -187,7 +188,7 @@ fn view(tweak: &ClusterTweak) -> Result<ClusterView, Unreadable> {
         terminating_namespaces: tweak.terminating_namespaces.clone(),
         missing_secrets: tweak.missing_secrets.iter().map(secret).collect(),
         ..ClusterView::default()
-    })
+    }))
 }
 
 fn put(world: &mut Observed, exchange: &DesiredExchange, tweak: &ReleaseTweak, desired: &Desired) {
@@ -202,7 +203,8 @@ fn put(world: &mut Observed, exchange: &DesiredExchange, tweak: &ReleaseTweak, d
         && !tweak.gone
     {
         let key = ReleaseKey::of(&exchange.id);
-        view.releases.insert(key, release(exchange, tweak, &commit));
+        let releases = &mut Arc::make_mut(view).releases;
+        releases.insert(key, release(exchange, tweak, &commit));
     }
     if let (Ok(registry), false) = (&mut world.registry, tweak.record.as_deref() == Some("none")) {
         let instance = match tweak.record.as_deref() {
@@ -224,7 +226,8 @@ fn put(world: &mut Observed, exchange: &DesiredExchange, tweak: &ReleaseTweak, d
             1
         };
         let key = exchange.system_id.to_string();
-        registry.records.insert(key, vec![record; count]);
+        let records = &mut Arc::make_mut(registry).records;
+        records.insert(key, vec![record; count]);
     }
     let proof = match tweak.proof.as_deref() {
         Some("none") => None,

@@ -1,6 +1,7 @@
 //! What a status says of one exchange.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -46,8 +47,8 @@ impl Ledger {
             .id
             .as_ref()
             .and_then(|id| self.health.get(id))
-            .map_or(("unknown", Vec::new()), |condition| {
-                (word(&condition.health), condition.client_urls.clone())
+            .map_or(("unknown", Arc::default()), |condition| {
+                (word(&condition.health), Arc::clone(&condition.client_urls))
             });
         // What is being done to it makes what it said before worth nothing.
         let moving = entry

@@ -1,10 +1,11 @@
 //! What a release is called within its cluster, and which releases are whose.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClusterView, Hidden, Observed, RegistryView, ReleaseView, Stamp, Unreadable};
+use super::{Hidden, Observed, RegistryView, ReleaseView, Stamp, Unreadable, Views};
 use crate::id::{ClusterId, ExchangeId, IdError, Instance, Namespace, ReleaseName};
 
 /// A release within a cluster; serialised `namespace/release`.
@@ -55,10 +56,7 @@ impl TryFrom<String> for ReleaseKey {
 
 impl Observed {
     /// What clusters and registry say, before anything else was asked.
-    pub fn new(
-        clusters: BTreeMap<ClusterId, Result<ClusterView, Unreadable>>,
-        registry: Result<RegistryView, Unreadable>,
-    ) -> Self {
+    pub fn new(clusters: Views, registry: Result<Arc<RegistryView>, Unreadable>) -> Self {
         Self {
             clusters,
             registry,

@@ -81,7 +81,7 @@ pub(crate) const CHANGES: [(&str, Option<&str>, Change); 20] = [
     }),
     ("a second record", Some("record"), |_, world| {
         let one = record(world).clone();
-        let registry = world.registry.as_mut().unwrap();
+        let registry = registry(world);
         registry
             .records
             .entry(one.system_id.clone())
@@ -117,7 +117,7 @@ fn wanted(desired: &mut Desired) -> &mut DesiredExchange {
 }
 
 fn record(world: &mut Observed) -> &mut Record {
-    let registry = world.registry.as_mut().unwrap();
+    let registry = registry(world);
     let key = id("orders").system_id();
     &mut registry.records.get_mut(key.as_str()).unwrap()[0]
 }

@@ -1,5 +1,7 @@
 //! What holds in every world.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -64,12 +66,8 @@ pub(crate) fn build(fates: &[Fate]) -> (Desired, Observed) {
             .unwrap();
         let one = exchange_of(id, json!({"container": {"n": number}}));
         put(&mut world, &one);
-        let view = world
-            .clusters
-            .get_mut(&one.id.cluster)
-            .unwrap()
-            .as_mut()
-            .unwrap();
+        let view = world.clusters.get_mut(&one.id.cluster).unwrap();
+        let view = Arc::make_mut(view.as_mut().unwrap());
         if fate.released {
             let release = view.releases.get_mut(&ReleaseKey::of(&one.id)).unwrap();
             release.status = STATES
@@ -86,12 +84,7 @@ pub(crate) fn build(fates: &[Fate]) -> (Desired, Observed) {
             view.releases.remove(&ReleaseKey::of(&one.id));
         }
         if !fate.recorded {
-            world
-                .registry
-                .as_mut()
-                .unwrap()
-                .records
-                .remove(one.system_id.as_str());
+            registry(&mut world).records.remove(one.system_id.as_str());
         }
         if !fate.proved {
             world.proofs.remove(&one.id);
@@ -126,13 +119,9 @@ fn apply(plan: &Plan, wanted: &Desired, world: &mut Observed) {
     {
         let id = entry.id.clone().unwrap();
         let one: Option<&DesiredExchange> = wanted.exchanges.get(&id).map(AsRef::as_ref);
-        let view = world
-            .clusters
-            .get_mut(&id.cluster)
-            .unwrap()
-            .as_mut()
-            .unwrap();
-        let registry = world.registry.as_mut().unwrap();
+        let view = world.clusters.get_mut(&id.cluster).unwrap();
+        let view = Arc::make_mut(view.as_mut().unwrap());
+        let registry = Arc::make_mut(world.registry.as_mut().unwrap());
         for step in &entry.steps {
             match step {
                 StepKind::Unlock | StepKind::HelmUninstall => {
@@ -221,7 +210,7 @@ proptest! {
     fn without_our_mark_nothing_is_touched(fates in prop::collection::vec(fate(), 0..9)) {
         let (wanted, mut world) = build(&fates);
         for view in world.clusters.values_mut() {
-            for release in view.as_mut().unwrap().releases.values_mut() {
+            for release in Arc::make_mut(view.as_mut().unwrap()).releases.values_mut() {
                 release.stamp = None;
             }
         }

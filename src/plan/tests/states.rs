@@ -294,7 +294,7 @@ fn a_record_is_written_for_a_changed_release_only_when_it_is_ready() {
         plan.exchanges[0].steps.clone()
     };
     let record = |world: &mut Observed, change: fn(&mut Record)| {
-        let records = &mut world.registry.as_mut().unwrap().records;
+        let records = &mut registry(world).records;
         change(&mut records.get_mut(&key).unwrap()[0]);
     };
     record(&mut world, |record| record.name = Some("old".to_owned()));
@@ -304,7 +304,7 @@ fn a_record_is_written_for_a_changed_release_only_when_it_is_ready() {
         record.metadata.change(change);
     });
     assert_eq!(steps(&world), [StepKind::WaitReady, StepKind::Register]);
-    world.registry.as_mut().unwrap().records.clear();
+    registry(&mut world).records.clear();
     assert_eq!(steps(&world), [StepKind::WaitReady, StepKind::Register]);
 }
 
@@ -312,7 +312,7 @@ fn a_record_is_written_for_a_changed_release_only_when_it_is_ready() {
 fn a_mark_that_names_nobody_is_not_ours_and_not_taken_over() {
     let mut one = exchange("orders", some_values());
     let mut world = observed([&one]);
-    let records = &mut world.registry.as_mut().unwrap().records;
+    let records = &mut registry(&mut world).records;
     let record = &mut records.get_mut(one.system_id.as_str()).unwrap()[0];
     let change = |metadata: &mut Map<_, _>| metadata["natsx"] = json!({"instance": 3});
     record.metadata.change(change);
@@ -333,26 +333,12 @@ fn records_are_written_only_when_ours() {
     let mut world = observed([&one]);
     let key = one.system_id.to_string();
     let policy = Policy::default();
-    world
-        .registry
-        .as_mut()
-        .unwrap()
-        .records
-        .get_mut(&key)
-        .unwrap()[0]
-        .name = Some("old".to_owned());
+    registry(&mut world).records.get_mut(&key).unwrap()[0].name = Some("old".to_owned());
     assert_eq!(
         verdict(&desired([one.clone()]), &world, &policy, "orders"),
         "register RecordDiffers"
     );
-    world
-        .registry
-        .as_mut()
-        .unwrap()
-        .records
-        .get_mut(&key)
-        .unwrap()[0]
-        .metadata = Packed::default();
+    registry(&mut world).records.get_mut(&key).unwrap()[0].metadata = Packed::default();
     assert_eq!(
         verdict(&desired([one.clone()]), &world, &policy, "orders"),
         "conflict RecordNotOurs"
@@ -362,7 +348,7 @@ fn records_are_written_only_when_ours() {
         verdict(&desired([one.clone()]), &world, &policy, "orders"),
         "register RecordDiffers"
     );
-    world.registry.as_mut().unwrap().records.clear();
+    registry(&mut world).records.clear();
     assert_eq!(
         verdict(&desired([one.clone()]), &world, &policy, "orders"),
         "register RecordMissing"

@@ -137,14 +137,14 @@ const SPOILT: [(&str, &str, Spoil); 34] = [
     }),
     ("touches a record without our mark", "orders", |case| {
         let key = id("orders").system_id();
-        let registry = case.world.registry.as_mut().unwrap();
+        let registry = registry(&mut case.world);
         let record = &mut registry.records.get_mut(key.as_str()).unwrap()[0];
         let change = |metadata: &mut Map<_, _>| metadata["natsx"]["instance"] = "other".into();
         record.metadata.change(change);
     }),
     ("touches a record without our mark", "gone", |case| {
         let key = id("gone").system_id();
-        let registry = case.world.registry.as_mut().unwrap();
+        let registry = registry(&mut case.world);
         registry.records.get_mut(key.as_str()).unwrap()[0].metadata = Packed::default();
     }),
     ("removes while the source is incomplete", "gone", |case| {

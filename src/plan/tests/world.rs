@@ -1,6 +1,7 @@
 //! Small worlds to plan in.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -118,8 +119,8 @@ pub(crate) fn record(exchange: &DesiredExchange) -> Record {
 
 /// A world where every one of `exchanges` is released, registered and provable.
 pub(crate) fn observed<'a>(exchanges: impl IntoIterator<Item = &'a DesiredExchange>) -> Observed {
-    let clusters = BTreeMap::from([("prod".parse().unwrap(), Ok(ClusterView::default()))]);
-    let mut world = Observed::new(clusters, Ok(RegistryView::default()));
+    let clusters = BTreeMap::from([("prod".parse().unwrap(), Ok(Arc::default()))]);
+    let mut world = Observed::new(clusters, Ok(Arc::default()));
     for exchange in exchanges {
         put(&mut world, exchange);
     }
@@ -130,13 +131,11 @@ pub(crate) fn put(world: &mut Observed, exchange: &DesiredExchange) {
     let view = world
         .clusters
         .entry(exchange.id.cluster.clone())
-        .or_insert_with(|| Ok(ClusterView::default()));
-    view.as_mut()
-        .unwrap()
+        .or_insert_with(|| Ok(Arc::default()));
+    Arc::make_mut(view.as_mut().unwrap())
         .releases
         .insert(ReleaseKey::of(&exchange.id), released(exchange));
-    let registry = world.registry.as_mut().unwrap();
-    registry
+    registry(world)
         .records
         .insert(exchange.system_id.to_string(), vec![record(exchange)]);
     world.proofs.insert(
@@ -150,12 +149,12 @@ pub(crate) fn put(world: &mut Observed, exchange: &DesiredExchange) {
 }
 
 pub(crate) fn view(world: &mut Observed) -> &mut ClusterView {
-    world
-        .clusters
-        .get_mut(&"prod".parse().unwrap())
-        .unwrap()
-        .as_mut()
-        .unwrap()
+    let view = world.clusters.get_mut(&"prod".parse().unwrap());
+    Arc::make_mut(view.unwrap().as_mut().unwrap())
+}
+
+pub(crate) fn registry(world: &mut Observed) -> &mut RegistryView {
+    Arc::make_mut(world.registry.as_mut().unwrap())
 }
 
 pub(crate) fn release<'a>(world: &'a mut Observed, name: &str) -> &'a mut ReleaseView {
