@@ -2,9 +2,12 @@
 
 use std::fs::{File, Permissions, TryLockError};
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::Duration;
+
+/// How the name of a file begins that takes another one's place when it is whole.
+const UNFINISHED: &str = ".new-";
 
 /// Replaces a file so that readers see the old or the new, never half of one, also after a loss of power. Its mode is
 /// `mode`, whatever the umask says.
@@ -14,6 +17,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
+        .prefix(UNFINISHED)
         .permissions(Permissions::from_mode(mode))
         .tempfile_in(folder)?;
     file.as_file()
@@ -22,6 +26,39 @@ pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path)?;
     File::open(folder)?.sync_all()
+}
+
+/// Removes what processes that were killed left of replacing files of a folder, or of a folder in it. What is younger than a
+/// minute may be being written.
+pub(crate) fn sweep(folder: &Path) {
+    let entries = |folder: &Path| folder.read_dir().into_iter().flatten().flatten();
+    let folders = entries(folder).filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    let folders = folders.map(|entry| entry.path()).chain([folder.to_owned()]);
+    for entry in folders.flat_map(|folder| entries(&folder)) {
+        let name = entry.file_name();
+        let age = entry.metadata().and_then(|data| data.modified());
+        let age = age.ok().and_then(|modified| modified.elapsed().ok());
+        if name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes())
+            && age.is_some_and(|age| age > Duration::from_secs(60))
+        {
+            // What cannot be removed takes room, and nothing else.
+            std::fs::remove_file(entry.path()).ok();
+        }
+    }
+}
+
+/// Opens a file to be locked, and makes it where there is none. Nobody else may open it, whatever the umask says and it was
+/// before: whoever may can lock it, and keep us out.
+pub(crate) fn private(path: &Path) -> io::Result<File> {
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    Ok(file)
 }
 
 /// Takes a lock for this process alone; `false` when somebody else has it and keeps it. Who only looks whether it is
@@ -35,4 +72,35 @@ pub(crate) fn lock(file: &File) -> io::Result<bool> {
         }
     }
     Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn what_was_left_of_a_file_is_removed_and_what_is_being_written_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let below = folder.path().join("outbox");
+        std::fs::create_dir(&below).unwrap();
+        let old = SystemTime::now() - Duration::from_secs(90);
+        let make = |path: &Path, old: Option<SystemTime>| {
+            let file = File::create(path).unwrap();
+            if let Some(old) = old {
+                file.set_modified(old).unwrap();
+            }
+        };
+        make(&folder.path().join(".new-a"), Some(old));
+        make(&below.join(".new-b"), Some(old));
+        make(&below.join(".new-c"), None);
+        make(&folder.path().join("status.json"), Some(old));
+        sweep(folder.path());
+        assert!(!folder.path().join(".new-a").exists() && !below.join(".new-b").exists());
+        assert!(below.join(".new-c").exists() && folder.path().join("status.json").exists());
+        // What `replace` leaves when it is killed is called so.
+        replace(&folder.path().join("whole"), b"x", 0o600).unwrap();
+        assert_eq!(std::fs::read(folder.path().join("whole")).unwrap(), b"x");
+    }
 }

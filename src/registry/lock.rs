@@ -1,10 +1,10 @@
 //! Who has the embedded registry open: `registry.lock`, held for as long as the store is, with the address to ask at.
 //! It is never empty again once there was a store, so that a store that is gone is not taken for one that never was.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Read as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 const FILE: &str = "registry.lock";
@@ -43,13 +43,7 @@ const NOWHERE: &str = "-";
 impl Lock {
     /// Takes the lock; none when somebody else holds it.
     pub(super) fn take(state_dir: &Path) -> io::Result<Option<Self>> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o644)
-            .open(state_dir.join(FILE))?;
+        let file = crate::file::private(&state_dir.join(FILE))?;
         if !crate::file::lock(&file)? {
             return Ok(None);
         }

@@ -1,9 +1,8 @@
 //! One natsx-sync at a time works in a state folder.
 
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::File;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::state::{State, StateError, io};
 use crate::{command, file};
 
-/// Its name in the folder. Nobody else may open it: whoever may can lock it, and keep us out.
+/// Its name in the folder.
 pub(super) const FILE: &str = "lock";
 /// Who has it, for everybody to read, as the status is.
 const HOLDER: &str = "holder";
@@ -69,14 +68,7 @@ impl State {
     /// Takes the folder, or says who has it.
     pub fn lock(&self, now: Timestamp) -> Result<Lock, StateError> {
         let path = self.folder().join(FILE);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(io("open", &path))?;
+        let file = file::private(&path).map_err(io("open", &path))?;
         if !file::lock(&file).map_err(io("lock", &path))? {
             let holder = self
                 .holder()
@@ -86,9 +78,6 @@ impl State {
                 holder,
             });
         }
-        // It was open to readers once.
-        file.set_permissions(Permissions::from_mode(0o600))
-            .map_err(io("close to others", &path))?;
         let pid = std::process::id();
         let holder = Holder {
             pid,
@@ -102,6 +91,7 @@ impl State {
             holder,
         };
         lock.write(&lock.holder)?;
+        file::sweep(self.folder());
         Ok(lock)
     }
 
@@ -124,6 +114,8 @@ fn last_holder(folder: &Path) -> Option<Holder> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]

@@ -45,12 +45,7 @@ impl State {
     /// Of two people who brake at the same time, neither undoes what the other did.
     fn suspending(&self) -> Result<File, StateError> {
         let path = self.folder().join("suspensions.lock");
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(io("open", &path))?;
+        let file = crate::file::private(&path).map_err(io("open", &path))?;
         file.lock().map_err(io("lock", &path))?;
         Ok(file)
     }
