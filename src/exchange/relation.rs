@@ -21,6 +21,16 @@ pub(super) fn check(drafts: &mut [Draft<'_>]) {
     check_peers(drafts);
 }
 
+/// So many are named where many are meant: each of thousands says it of all the others.
+const NAMED: usize = 3;
+
+fn few(names: &[&str]) -> String {
+    match names.split_at_checked(NAMED) {
+        Some((first, [_, ..])) => format!("{} and more", first.join(", ")),
+        Some(_) | None => names.join(", "),
+    }
+}
+
 /// Groups the files by a key and refuses groups of more than one.
 fn refuse_groups<K: Ord>(
     drafts: &mut [Draft<'_>],
@@ -50,8 +60,9 @@ fn refuse_groups<K: Ord>(
                     .iter()
                     .map(String::as_str)
                     .filter(|file| *file != draft.file.path)
+                    .take(NAMED + 1)
                     .collect();
-                draft.refuse(error(key, &others.join(", ")), field);
+                draft.refuse(error(key, &few(&others)), field);
             }
         }
     }
@@ -128,7 +139,17 @@ pub(super) fn services(exchange: &DesiredExchange, values: &Value) -> Vec<Servic
         None => full_name(&exchange.id, chart),
     };
     let space = text("namespaceOverride").unwrap_or(exchange.id.namespace.as_str());
-    named(exchange, space, name)
+    let [headless, service] = ["headlessService", "service"].map(|section| {
+        let name = values.get(section)?.get("name")?.as_str()?;
+        (!name.is_empty()).then(|| name.to_owned())
+    });
+    let mut all = named(exchange, space, name);
+    for (one, name) in all.iter_mut().zip([headless, service]) {
+        if let Some(name) = name {
+            one.2 = name;
+        }
+    }
+    all
 }
 
 /// The same where no value gives them another name.
@@ -160,13 +181,18 @@ fn check_dependencies(drafts: &mut [Draft<'_>]) {
     let circular = circular(&graph);
     for draft in drafts.iter_mut() {
         if draft.id.as_ref().is_some_and(|id| circular.contains(id)) {
-            let names: Vec<String> = circular.iter().map(ToString::to_string).collect();
+            let names: Vec<String> = circular
+                .iter()
+                .take(NAMED + 1)
+                .map(ToString::to_string)
+                .collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
             draft.refuse(
                 Diagnostic::error(
                     Reason::InvalidValue,
                     format!(
                         "depends_on runs in a circle, through some of {}",
-                        names.join(", ")
+                        few(&names)
                     ),
                 )
                 .hint("take one of the dependencies away"),

@@ -14,6 +14,9 @@ use crate::reason::Reason;
 /// Faults kept of one file; nobody reads more, and a hostile file has thousands.
 const MAX_FAULTS: usize = 50;
 
+/// Most bytes of texts, and of the paths of all values: a long key above thousands of values is as many long paths.
+const MOST_BYTES: usize = 4 * MAX_BYTES;
+
 /// What a stop means: the rest of the file is not looked at.
 pub(super) type Halt = Fault;
 
@@ -140,15 +143,37 @@ impl Composer {
         )
     }
 
+    /// Of the key whose value comes next.
+    fn key_length(&self) -> usize {
+        match self.stack.last().map(|frame| &frame.part) {
+            Some(Part::Map {
+                key: Some((key, _)),
+                ..
+            }) => key.len(),
+            Some(Part::Map { key: None, .. } | Part::List(_)) | None => 0,
+        }
+    }
+
     fn spend(&mut self, nodes: usize, bytes: usize, place: Place) -> Result<(), Halt> {
         self.nodes = self.nodes.saturating_add(nodes);
         self.bytes = self.bytes.saturating_add(bytes);
-        if self.nodes > MAX_NODES || self.bytes > 2 * MAX_BYTES {
+        if self.nodes > MAX_NODES {
             return Err(halt(
                 Reason::TooLarge,
                 place,
                 format!("more than {MAX_NODES} values once every alias is expanded"),
                 "split the file, or use fewer anchors and aliases",
+            ));
+        }
+        if self.bytes > MOST_BYTES {
+            return Err(halt(
+                Reason::TooLarge,
+                place,
+                format!(
+                    "more than {} MiB of text once every alias is expanded and every value has its path",
+                    MOST_BYTES >> 20
+                ),
+                "split the file, or use shorter keys, fewer anchors and aliases",
             ));
         }
         Ok(())
@@ -236,7 +261,7 @@ impl Composer {
         if self.stack.len() + depth > MAX_DEPTH {
             return Err(too_deep(place));
         }
-        if self.nodes + nodes > MAX_NODES || self.bytes + bytes > 2 * MAX_BYTES {
+        if self.nodes + nodes > MAX_NODES || self.bytes + bytes > MOST_BYTES {
             return self.spend(nodes, bytes, place);
         }
         let node = self.anchors.get(&id).map(|anchored| anchored.node.clone());
@@ -255,6 +280,8 @@ impl Composer {
         depth: usize,
     ) -> Result<(), Halt> {
         let place = node.place;
+        // What is below a key is called by a path with the key in it, each value of it by its own.
+        let bytes = bytes + self.key_length().saturating_mul(nodes);
         self.spend(nodes, bytes, place)?;
         if anchor > 0 {
             // The copy kept for aliases costs memory like any other.
