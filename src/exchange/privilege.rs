@@ -46,7 +46,17 @@ const OBJECT_KEYS: &[&str] = &[
     "subjects",
 ];
 /// What an object may not be called, or where it may not be.
-const NAME_KEYS: &[&str] = &["generateName", "name", "namespace", "ownerReferences"];
+const NAME_KEYS: &[&str] = &[
+    "finalizers",
+    "generateName",
+    "name",
+    "namespace",
+    "ownerReferences",
+];
+/// By which Services, budgets and sets find the pods that are theirs: a pod with another's is another's to them.
+const IDENTITY_KEYS: &[&str] = &["app.kubernetes.io/instance", "app.kubernetes.io/name"];
+/// What helm does with an object: one that is a hook, or is to be kept, is no part of the release that is watched and removed.
+const HELM_KEYS: &str = "helm.sh/";
 /// Addresses a Service takes from others, and volumes of others: by their claim, by a copy, or by where they are kept.
 const CLAIMING_KEYS: &[&str] = &[
     "awsElasticBlockStore",
@@ -71,6 +81,7 @@ const CLAIMING_KEYS: &[&str] = &[
     "quobyte",
     "rbd",
     "scaleIO",
+    "selector",
     "storageos",
     "volumeName",
     "vsphereVolume",
@@ -142,7 +153,15 @@ fn privileged<'k>(path: &'k [String], name: &'k str, part: &'k Tree) -> Option<&
         ["serviceAccount"] => return None,
         _ => {}
     }
-    if POD_KEYS.contains(&name) || CLAIMING_KEYS.contains(&name) {
+    if POD_KEYS.contains(&name) || CLAIMING_KEYS.contains(&name) || is_found_by(name) {
+        return Some(name);
+    }
+    // Those of the cluster's own servers.
+    if name == "priorityClassName"
+        && part
+            .text()
+            .is_some_and(|class| class.starts_with("system-"))
+    {
         return Some(name);
     }
     if name == "path" || name == "from" {
@@ -185,9 +204,15 @@ fn pointed(pointer: &str) -> Option<&str> {
         | [.., "capabilities", key @ "add", _] => return Some(key),
         _ => {}
     }
-    steps
-        .into_iter()
-        .find(|step| POD_KEYS.contains(step) || CLAIMING_KEYS.contains(step))
+    let plain = |step: &str| step.replace("~1", "/").replace("~0", "~");
+    steps.into_iter().find(|step| {
+        POD_KEYS.contains(step) || CLAIMING_KEYS.contains(step) || is_found_by(&plain(step))
+    })
+}
+
+/// Whether a label or annotation of this name says whose an object is.
+fn is_found_by(name: &str) -> bool {
+    IDENTITY_KEYS.contains(&name) || name.starts_with(HELM_KEYS)
 }
 
 #[cfg(test)]
@@ -252,6 +277,22 @@ mod tests {
     #[case::patched_port("{container.patch: [{op: add, path: /ports/0/hostPort, value: 22}]}")]
     #[case::patched_capabilities(
         "{container.patch: [{op: add, path: /securityContext/capabilities, value: {add: [SYS_ADMIN]}}]}"
+    )]
+    #[case::hook(
+        "{statefulSet: {merge: {metadata: {annotations: {helm.sh/hook: 'post-install'}}}}}"
+    )]
+    #[case::kept("{configMap.merge.metadata.annotations: {helm.sh/resource-policy: keep}}")]
+    #[case::hook_of_all("{global.labels: {helm.sh/hook: pre-install}}")]
+    #[case::patched_hook(
+        "{service.patch: [{op: add, path: /metadata/annotations/helm.sh~1hook, value: pre-install}]}"
+    )]
+    #[case::never_gone("{service.merge.metadata.finalizers: [example.org/x]}")]
+    #[case::pods_of_others(
+        "{podTemplate: {merge: {metadata: {labels: {app.kubernetes.io/instance: nats-b}}}}}"
+    )]
+    #[case::selected_of_others("{podDisruptionBudget.merge.spec.selector.matchLabels: {app: b}}")]
+    #[case::before_the_clusters_own(
+        "{podTemplate.merge.spec.priorityClassName: system-node-critical}"
     )]
     #[case::raw_include("{config.merge.x: '<< 1; include /etc/passwd >>'}")]
     #[case::raw_folded("{config.merge.x: \"<< 1; \u{130}nclude /etc/passwd >>\"}")]
