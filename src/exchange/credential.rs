@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::finding::Findings;
 use super::tree::{Shape, Tree};
-use crate::mask::{environment_reference, masked};
+use crate::mask::{environment_reference, is_store_key_named, masked};
 use crate::reason::Reason;
 use crate::yaml::Place;
 
@@ -33,7 +33,7 @@ const KEYS: &[&str] = &[
 ];
 /// Ends of environment variables' names that hold credentials.
 const VARIABLES: &[&str] = &[
-    "PASSWORD", "PASS", "TOKEN", "SECRET", "SEED", "KEY", "CREDS",
+    "PASSWORD", "PASS", "PW", "TOKEN", "BEARER", "SECRET", "SEED", "KEY", "CREDS", "DSN",
 ];
 /// How well-known services begin their tokens.
 const PREFIXES: &[&str] = &["ghp_", "github_pat_", "glpat-", "xoxb-", "AKIA", "sk_live_"];
@@ -115,7 +115,7 @@ fn credential(path: &[&str], value: &Value) -> Option<&'static str> {
     };
     let is_key = KEYS.contains(&plain.as_str())
         || (name == "contents" && ["creds", "nkey"].contains(&above(1)))
-        || (name == "key" && above(1) == "merge" && above(2) == "jetstream");
+        || (is_store_key_named(name) && above(1) == "merge" && above(2) == "jetstream");
     let is_variable = variable
         .to_ascii_uppercase()
         .rsplit('_')

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 pub use masker::{Masker, Secrets, is_sensitive};
 pub use name::environment_reference;
+pub(crate) use name::is_store_key_named;
 
 use crate::diagnostic::Diagnostic;
 

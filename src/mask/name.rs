@@ -24,7 +24,15 @@ const WORDS: [&str; 17] = [
 ];
 
 /// Last words of a key, or of an environment variable's name, that mean the same.
-const ENDS: [&str; 5] = ["pass", "pwd", "access_key", "signing_key", "key_data"];
+const ENDS: [&str; 7] = [
+    "pass",
+    "pwd",
+    "pw",
+    "dsn",
+    "access_key",
+    "signing_key",
+    "key_data",
+];
 
 /// Keys that only name where a secret is kept.
 const REFERENCES: [&str; 6] = [
@@ -74,9 +82,20 @@ fn is_variable_named(path: &[String]) -> bool {
     variable(path).is_some_and(|name| name.to_uppercase().ends_with("_KEY"))
 }
 
-/// The key JetStream's files are encrypted with.
+/// The key JetStream's files are, or were, encrypted with; the server knows it by several names.
 fn is_store_key(path: &[String]) -> bool {
-    matches!(path, [.., above, key] if above == "jetstream" && key == "key")
+    match path {
+        [.., above, merge, key] if above == "jetstream" && merge == "merge" => {
+            is_store_key_named(key)
+        }
+        [.., above, key] => above == "jetstream" && is_store_key_named(key),
+        _ => false,
+    }
+}
+
+/// Whether the server takes what stands under this name within `jetstream` for a key of its files.
+pub(crate) fn is_store_key_named(name: &str) -> bool {
+    ["key", "ek", "prev_key", "prev_ek", "prev_encryption_key"].contains(&name)
 }
 
 /// The environment variable a path sets: `env.NAME` or `env.NAME.value`.
