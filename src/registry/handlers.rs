@@ -381,6 +381,9 @@ async fn blocking<T: Send + 'static>(
             let cause = error.source().map(ToString::to_string);
             tracing::error!(%error, cause, "the registry's store failed");
             let text = match error.downcast_ref() {
+                Some(StoreError::TooLarge { .. }) => {
+                    return Refusal(StatusCode::PAYLOAD_TOO_LARGE, error.to_string());
+                }
                 Some(StoreError::Damaged { .. }) => error.to_string(),
                 _ => "the registry's store failed".to_owned(),
             };

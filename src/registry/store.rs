@@ -61,6 +61,14 @@ pub enum StoreError {
     /// The database refuses.
     #[error("the registry's database failed")]
     Database(#[source] Box<redb::Error>),
+    /// A record, or all of them, would be too large to be told.
+    #[error("the record {system_id} is not stored: {text}")]
+    TooLarge {
+        /// Its key.
+        system_id: String,
+        /// What is too large, and what the limit is.
+        text: String,
+    },
     /// A stored record is not what was written.
     #[error(
         "the stored record {system_id} is damaged: nothing is told while it is there; delete it, and it is made anew"
@@ -127,7 +135,14 @@ pub struct Store {
     database: Arc<Database>,
     lock: Arc<Lock>,
     state: Arc<AtomicU64>,
+    /// Bytes of all records.
+    size: Arc<AtomicU64>,
 }
+
+/// Bytes of a record; one of ours has a few hundred.
+const LARGEST: u64 = 1 << 20;
+/// Bytes of all records: half of what a client takes for an answer, so that everything stored can be told.
+const MOST: u64 = 32 << 20;
 
 /// States of stores, of which no two have one number.
 static STATES: AtomicU64 = AtomicU64::new(0);
@@ -151,10 +166,15 @@ impl Store {
         let database = file::open(state_dir)?;
         let marked = lock.mark_opened();
         marked.map_err(file_error(state_dir.join("registry.lock")))?;
+        let mut size = 0;
+        for row in database.begin_read()?.open_table(RECORDS)?.iter()? {
+            size += row?.1.value().len() as u64;
+        }
         Ok(Self {
             database: Arc::new(database),
             lock: Arc::new(lock),
             state: Arc::new(AtomicU64::new(next_state())),
+            size: Arc::new(AtomicU64::new(size)),
         })
     }
 
@@ -288,7 +308,10 @@ impl Store {
     ) -> Result<(T, u64), StoreError> {
         let transaction = self.database.begin_write()?;
         let mut table = transaction.open_table(RECORDS)?;
-        let entry = table.get(id)?.map(|bytes| decode(id, bytes.value()));
+        let found = table.get(id)?;
+        let before = found.as_ref().map_or(0, |bytes| bytes.value().len() as u64);
+        let entry = found.map(|bytes| decode(id, bytes.value()));
+        let mut size = self.size.load(Ordering::Acquire).saturating_sub(before);
         let (outcome, next) = decide(entry)?;
         let mut revision = 0;
         match next {
@@ -307,6 +330,20 @@ impl Store {
                     system_id: id.to_owned(),
                     source,
                 })?;
+                let length = bytes.len() as u64;
+                size += length;
+                // What becomes smaller is always taken: that is how a store that is too large is mended.
+                if length > before && (length > LARGEST || size > MOST) {
+                    let (what, limit) = if length > LARGEST {
+                        ("it would have", LARGEST)
+                    } else {
+                        ("all records together would have", MOST)
+                    };
+                    return Err(StoreError::TooLarge {
+                        system_id: id.to_owned(),
+                        text: format!("{what} more than {} MiB", limit >> 20),
+                    });
+                }
                 table.insert(id, bytes.as_slice())?;
             }
         }
@@ -315,6 +352,7 @@ impl Store {
         // Also where it failed: what is in it then is not known.
         self.state.store(next_state(), Ordering::Release);
         committed?;
+        self.size.store(size, Ordering::Release);
         Ok((outcome, revision))
     }
 }

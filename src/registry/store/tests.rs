@@ -116,3 +116,56 @@ fn a_record_that_nobody_can_read_can_be_removed_and_nothing_else() {
     assert!(matches!(store.remove("id7", None), Ok(Change::Done(_))));
     assert_eq!(store.count().unwrap(), RECORDS_MADE - 1);
 }
+
+#[test]
+fn what_could_not_be_told_is_not_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let record = |bytes: usize| {
+        let mut record = Map::new();
+        record.insert("x".to_owned(), Value::from("x".repeat(bytes)));
+        record
+    };
+    let is_too_large = |result: Result<Option<u64>, StoreError>| {
+        matches!(result, Err(StoreError::TooLarge { .. }))
+    };
+    assert!(is_too_large(store.create("a", record(1 << 20))));
+    for number in 0..31 {
+        let made = store.create(&format!("r{number:02}"), record((1 << 20) - 100));
+        assert!(made.unwrap().is_some());
+    }
+    assert!(store.create("b", record(4000)).unwrap().is_some());
+    assert!(is_too_large(store.create("c", record((1 << 20) - 100))));
+    // It is known without being counted, and after a restart.
+    drop(store);
+    let store = Store::open(folder.path()).unwrap();
+    assert!(is_too_large(store.create("c", record((1 << 20) - 100))));
+    store.remove("r00", None).unwrap();
+    assert!(
+        store
+            .create("c", record((1 << 20) - 100))
+            .unwrap()
+            .is_some()
+    );
+    let smaller = store.change("c", None, |record| {
+        record.insert("x".to_owned(), Value::Null);
+    });
+    assert!(matches!(smaller.unwrap(), Change::Done(_)));
+    assert_eq!(store.count().unwrap(), 32);
+}
+
+#[test]
+fn each_write_makes_another_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let first = store.state();
+    assert_eq!(store.state(), first);
+    store.create("a", Map::new()).unwrap();
+    let second = store.state();
+    assert_ne!(second, first);
+    store.remove("a", None).unwrap();
+    assert!(![first, second].contains(&store.state()));
+    drop(store);
+    let again = Store::open(folder.path()).unwrap().state();
+    assert!(![first, second].contains(&again));
+}
