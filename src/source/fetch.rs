@@ -106,7 +106,7 @@ impl Source {
             let failed = failed(&shown, "copy its history into the mirror");
             let local = open_exactly(&git).map_err(&failed)?;
             let here = mirror.open()?;
-            copy(&local, &here, head).map_err(&failed)?;
+            copy(&local, &here, head).map_err(|error| failed(error.into()))?;
             here.reference(FETCHED, head, true, "fetched")
                 .map(drop)
                 .map_err(&failed)
@@ -138,12 +138,7 @@ impl Source {
             source,
         };
         std::fs::create_dir_all(state).map_err(wrong)?;
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(wrong)?;
+        let file = crate::file::private(&path).map_err(wrong)?;
         let began = std::time::Instant::now();
         loop {
             match file.try_lock() {

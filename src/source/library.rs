@@ -26,7 +26,8 @@ fn configure() -> Result<(), git2::Error> {
     ] {
         search_nowhere(level)?;
     }
-    trust_every_owner()
+    trust_every_owner()?;
+    survive_a_loss_of_power()
 }
 
 #[expect(
@@ -45,6 +46,20 @@ fn search_nowhere(level: ConfigLevel) -> Result<(), git2::Error> {
 fn trust_every_owner() -> Result<(), git2::Error> {
     // SAFETY: only called from `SET_UP`, which lets one thread in and comes before every repository.
     unsafe { git2::opts::set_verify_owner_validation(false) }
+}
+
+/// What is followed is written down for good: a reference that a loss of power cut off would stop every pass.
+#[expect(unsafe_code, reason = "a global of libgit2 that git2 has no name for")]
+fn survive_a_loss_of_power() -> Result<(), git2::Error> {
+    let option = libgit2_sys::GIT_OPT_ENABLE_FSYNC_GITDIR.cast_signed();
+    // SAFETY: libgit2 is initialised by the options set before; this one takes an int and is read only when files are written.
+    let set = unsafe { libgit2_sys::git_libgit2_opts(option, 1 as std::ffi::c_int) };
+    if set < 0 {
+        return Err(git2::Error::from_str(
+            "it cannot be told to sync what it writes",
+        ));
+    }
+    Ok(())
 }
 
 /// Opens the work tree `path` lies in, or the bare repository it is; none where it is neither. A work tree comes first: a

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use git2::{Oid, Repository};
+use git2::{ErrorCode, Oid, PackBuilder, Repository};
 
 use super::error::SourceError;
 use super::library::{failed, init_bare, open_exactly};
@@ -64,24 +64,40 @@ impl Mirror {
         let old = self.beside("old");
         remove(&new)?;
         remove(&old)?;
+        if let Err(error) = self.take_over(&new) {
+            // It takes room that the others on a full disk need.
+            remove(&new).ok();
+            return Err(error);
+        }
+        rename(&self.path, &old)?;
+        rename(&new, &self.path)?;
+        remove(&old)
+    }
+
+    /// Makes a mirror of what can be read of this one.
+    fn take_over(&self, new: &Path) -> Result<(), SourceError> {
         let failed = failed(&self.shown, "rebuild its mirror");
-        let fresh = init_bare(&new).map_err(&failed)?;
+        let fresh = init_bare(new).map_err(&failed)?;
         if let Ok(kept) = open_exactly(&self.path) {
             for name in [LAST, BEFORE, FETCHED] {
                 let Ok(id) = kept.refname_to_id(name) else {
                     continue;
                 };
-                let copied = copy(&kept, &fresh, id)
-                    .and_then(|()| fresh.reference(name, id, true, "rebuilt").map(drop));
-                if let Err(error) = copied {
-                    tracing::warn!(%error, name, "the old mirror is damaged; this is fetched again");
+                match copy(&kept, &fresh, id) {
+                    Ok(()) => drop(
+                        fresh
+                            .reference(name, id, true, "rebuilt")
+                            .map_err(&failed)?,
+                    ),
+                    Err(NotCopied::Unreadable(error)) => {
+                        tracing::warn!(%error, name, "the old mirror is damaged; this is fetched again");
+                    }
+                    // It is the disk that is full or broken: what is kept there is not given up for that.
+                    Err(NotCopied::Unwritten(error)) => return Err(failed(error)),
                 }
             }
         }
-        drop(fresh);
-        rename(&self.path, &old)?;
-        rename(&new, &self.path)?;
-        remove(&old)
+        Ok(())
     }
 
     /// After a crash between the two renames of a swap, the old mirror is the one there is.
@@ -107,8 +123,18 @@ impl Mirror {
     pub(super) fn advance(&self, repository: &Repository) -> Result<(), SourceError> {
         let failed = failed(&self.shown, "follow its branch in the mirror");
         let fetched = repository.refname_to_id(FETCHED).map_err(&failed)?;
-        let Some(last) = Self::last(repository) else {
-            return self.follow(repository, fetched);
+        let last = match repository.refname_to_id(LAST) {
+            Ok(last) => last,
+            Err(error) if error.code() == ErrorCode::NotFound => {
+                return self.follow(repository, fetched);
+            }
+            Err(error) => {
+                return Err(SourceError::Git {
+                    repository: self.shown.clone(),
+                    doing: "tell which commit it followed; `natsx-sync reconcile --commit COMMIT` says where to go on".to_owned(),
+                    source: error,
+                });
+            }
         };
         if fetched == last
             || repository
@@ -164,6 +190,12 @@ impl Mirror {
                 head: fetched.to_string(),
             });
         }
+        if let Err(error) = repository.refname_to_id(LAST)
+            && error.code() != ErrorCode::NotFound
+        {
+            // It cannot be read, nor replaced before it is gone.
+            remove(&self.path.join(LAST))?;
+        }
         self.follow(repository, fetched)?;
         Ok(fetched)
     }
@@ -181,11 +213,47 @@ impl Mirror {
     }
 }
 
+/// Why a history was not copied.
+pub(super) enum NotCopied {
+    /// Where it is, it cannot be read.
+    Unreadable(git2::Error),
+    /// Where it is to be, it cannot be written.
+    Unwritten(git2::Error),
+}
+
+impl From<NotCopied> for git2::Error {
+    fn from(error: NotCopied) -> Self {
+        match error {
+            NotCopied::Unreadable(error) | NotCopied::Unwritten(error) => error,
+        }
+    }
+}
+
 /// Copies a commit with all its history from one object store to another.
-pub(super) fn copy(from: &Repository, to: &Repository, commit: Oid) -> Result<(), git2::Error> {
+pub(super) fn copy(from: &Repository, to: &Repository, commit: Oid) -> Result<(), NotCopied> {
     if to.find_commit(commit).is_ok() {
         return Ok(());
     }
+    let mut pack = pack(from, to, commit).map_err(NotCopied::Unreadable)?;
+    let store = to.odb().map_err(NotCopied::Unwritten)?;
+    let mut writer = store.packwriter().map_err(NotCopied::Unwritten)?;
+    let mut outcome = Ok(());
+    let packed = pack.foreach(|bytes| {
+        outcome = std::io::Write::write_all(&mut writer, bytes);
+        outcome.is_ok()
+    });
+    outcome.map_err(|error| NotCopied::Unwritten(git2::Error::from_str(&error.to_string())))?;
+    packed.map_err(NotCopied::Unreadable)?;
+    writer.commit().map_err(NotCopied::Unwritten)?;
+    Ok(())
+}
+
+/// What `to` lacks of the history of a commit.
+fn pack<'r>(
+    from: &'r Repository,
+    to: &Repository,
+    commit: Oid,
+) -> Result<PackBuilder<'r>, git2::Error> {
     let mut walk = from.revwalk()?;
     walk.push(commit)?;
     for known in [LAST, FETCHED] {
@@ -197,16 +265,7 @@ pub(super) fn copy(from: &Repository, to: &Repository, commit: Oid) -> Result<()
     }
     let mut pack = from.packbuilder()?;
     pack.insert_walk(&mut walk)?;
-    let store = to.odb()?;
-    let mut writer = store.packwriter()?;
-    let mut outcome = Ok(());
-    pack.foreach(|bytes| {
-        outcome = std::io::Write::write_all(&mut writer, bytes);
-        outcome.is_ok()
-    })?;
-    outcome.map_err(|error| git2::Error::from_str(&error.to_string()))?;
-    writer.commit()?;
-    Ok(())
+    Ok(pack)
 }
 
 fn remove(path: &Path) -> Result<(), SourceError> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::super::mirror::{NotCopied, copy};
 use super::fixture::{Fixture, declares, id, oid, open, write};
 use crate::id::CommitId;
 use crate::observe::observed::Proof;
@@ -131,6 +132,46 @@ async fn an_interrupted_fetch_does_not_stop_the_next() {
         (third, Some(HeadMove::WentBack(second)))
     );
     assert!(source.history(&first).is_ok());
+}
+
+/// A loss of power once cut it off; a person says where to go on, and nothing is guessed.
+#[tokio::test]
+async fn a_followed_commit_that_cannot_be_read_is_asked_for() {
+    let fixture = Fixture::new();
+    let source = mirrored(&fixture);
+    let first = fixture.commit(&[("exchanges/a.yaml", Some("a"))]);
+    look(&source).await;
+    let mirror = fixture.folder.path().join("state/mirror.git");
+    fs::write(mirror.join("refs/natsx/last"), "").unwrap();
+    let error = source.fetch().await.unwrap_err().to_string();
+    assert!(error.contains("reconcile --commit"), "{error}");
+    source.accept(&first).unwrap();
+    assert_eq!(look(&source).await, (first, None));
+}
+
+/// A full disk is no reason to give up what is known of the commit that was followed.
+#[test]
+fn what_cannot_be_written_is_not_taken_for_damage() {
+    let fixture = Fixture::new();
+    let commit = oid(&fixture.commit(&[("exchanges/a.yaml", Some("a"))]));
+    let folder = tempfile::tempdir().unwrap();
+    let fresh = |name: &str| git2::Repository::init_bare(folder.path().join(name)).unwrap();
+    let to = fresh("full");
+    fs::remove_dir_all(to.path().join("objects")).unwrap();
+    fs::write(to.path().join("objects"), "no folder").unwrap();
+    let copied = copy(&fixture.git, &to, commit);
+    let error = copied.err().map(|error| match error {
+        NotCopied::Unwritten(error) => format!("unwritten: {error}"),
+        NotCopied::Unreadable(error) => format!("unreadable: {error}"),
+    });
+    let said = error.unwrap_or_default();
+    assert!(said.starts_with("unwritten"), "{said}");
+    let damaged = fresh("damaged");
+    assert!(copy(&fixture.git, &damaged, commit).is_ok());
+    fs::remove_dir_all(damaged.path().join("objects")).unwrap();
+    let damaged = git2::Repository::open_bare(damaged.path());
+    let copied = damaged.map(|damaged| copy(&damaged, &fresh("new"), commit));
+    assert!(!matches!(copied, Ok(Ok(()) | Err(NotCopied::Unwritten(_)))));
 }
 
 #[tokio::test]
