@@ -5,22 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::header::AUTHORIZATION;
-use axum::http::{HeaderValue, Request};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use http_body_util::Limited;
+use axum::http::Request;
 use kube::api::{GetParams, ListParams, ObjectMeta};
-use kube::client::{Body, ClientBuilder};
-use kube::config::{AuthInfo, ExecConfig};
+use kube::config::AuthInfo;
 use kube::{Api, Client, Config};
-use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
-use tower::buffer::BufferLayer;
-use tower::filter::AsyncFilterLayer;
-use tower_http::map_response_body::MapResponseBodyLayer;
 
-use super::error::{ClusterError, NoCredentials};
+use super::client::{Unbuilt, client};
+use super::error::ClusterError;
 use super::exec::ExecCache;
 use super::kubeconfig;
 use super::terminating::Looks;
@@ -29,11 +21,8 @@ use crate::observe::observed::{ClusterView, Last};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const IO_TIMEOUT: Duration = Duration::from_secs(30);
-/// Requests that may wait for one another to be handed over.
-const WAITING: usize = 1024;
-
-/// Bytes of one answer, unpacked. Lists come in pages; a watch that says more fails and is begun anew.
-const LARGEST: usize = 64 << 20;
+/// Bytes of one answer, unpacked, and of what is kept of all pages of a list; a watch that says more fails and is begun anew.
+pub(super) const LARGEST: usize = 64 << 20;
 
 /// How a cluster of the inventory is reached.
 #[derive(Debug, Clone)]
@@ -222,87 +211,6 @@ impl Cluster {
         serde_json::from_str(&text)
             .map_err(|error| self.unexpected(format!("column {}", error.column())))
     }
-}
-
-enum Unbuilt {
-    /// There is nothing to log in with.
-    Credentials(String),
-    /// The settings of the connection are not usable.
-    Client(kube::Error),
-}
-
-/// The client for a kubeconfig. Its credential program is run by us, with a deadline and killed at it: the client's own
-/// way would leave a program that hangs, and the thread that waits for it, behind at every try.
-async fn client(mut config: Config, cache: &Arc<ExecCache>) -> Result<Client, Unbuilt> {
-    let auth = &mut config.auth_info;
-    if auth.auth_provider.take().is_some() {
-        return Err(Unbuilt::Credentials(
-            "auth-provider is not supported; use exec or a token".to_owned(),
-        ));
-    }
-    let limited = MapResponseBodyLayer::new(|body| Limited::new(body, LARGEST));
-    let Some(exec) = auth.exec.take() else {
-        return aside(move || {
-            Ok(ClientBuilder::try_from(config)?
-                .with_layer(&limited)
-                .build())
-        })
-        .await;
-    };
-    let credential = cache
-        .credential(&exec)
-        .await
-        .map_err(Unbuilt::Credentials)?;
-    let mut until = None;
-    if let (Some(certificate), Some(key)) = (
-        credential.client_certificate_data,
-        credential.client_key_data,
-    ) {
-        auth.client_certificate_data = Some(STANDARD.encode(certificate));
-        auth.client_key_data = Some(STANDARD.encode(key.expose_secret()).into());
-        until = credential.expiration_timestamp;
-    }
-    let cache = Arc::clone(cache);
-    let log_in = AsyncFilterLayer::new(move |request: Request<Body>| {
-        log_in(Arc::clone(&cache), exec.clone(), request)
-    });
-    aside(move || {
-        let client = ClientBuilder::try_from(config)?
-            // Logging in takes a clone of the service for each request.
-            .with_layer(&BufferLayer::<Request<Body>>::new(WAITING))
-            .with_layer(&log_in)
-            .with_layer(&limited)
-            .with_valid_until(until);
-        Ok(client.build())
-    })
-    .await
-}
-
-/// Certificates and tokens are read from files.
-async fn aside(
-    build: impl FnOnce() -> kube::Result<Client> + Send + 'static,
-) -> Result<Client, Unbuilt> {
-    let client = tokio::task::spawn_blocking(build).await;
-    client
-        .unwrap_or_else(|error| Err(kube::Error::Service(error.into())))
-        .map_err(Unbuilt::Client)
-}
-
-/// Puts the token of the credential program on a request, a fresh one where the last has run out.
-async fn log_in(
-    cache: Arc<ExecCache>,
-    exec: ExecConfig,
-    mut request: Request<Body>,
-) -> Result<Request<Body>, NoCredentials> {
-    let credential = cache.credential(&exec).await.map_err(NoCredentials)?;
-    if let Some(token) = credential.token {
-        let text = SecretString::from(format!("Bearer {}", token.expose_secret()));
-        let mut value = HeaderValue::from_str(text.expose_secret())
-            .map_err(|_| NoCredentials("the token is not a legal header".to_owned()))?;
-        value.set_sensitive(true);
-        request.headers_mut().insert(AUTHORIZATION, value);
-    }
-    Ok(request)
 }
 
 fn address_of(config: &Config) -> String {

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::Cluster;
 use super::error::ClusterError;
-use super::listed::Listed;
+use super::listed::{Listed, RELEASE};
 use super::stamp::INSTANCE;
 use crate::id::{ExchangeId, Instance};
 
@@ -121,10 +121,7 @@ impl Cluster {
     ) -> Option<Change> {
         let is_news = matches!(event, Event::Apply(_) | Event::Delete(_));
         let (object, is_there) = object(event)?;
-        let release = object
-            .annotations
-            .as_ref()?
-            .get("meta.helm.sh/release-name")?;
+        let release = object.annotations.as_ref()?.get(RELEASE)?;
         let id = self.exchange(&object, release)?;
         let uid = object.uid?;
         let generation = object.generation?;

@@ -8,6 +8,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::Resource;
 use serde::Deserialize;
 
+/// The annotation that names the release of an object.
+pub(super) const RELEASE: &str = "meta.helm.sh/release-name";
+
 /// An object of kind `K`, as far as it is read. What API servers note of who set which field is most of its metadata by far,
 /// and ten thousand of them at a time would be most of what a daemon ever takes.
 #[derive(Debug, Clone, Deserialize)]
@@ -34,7 +37,14 @@ struct Meta {
     creation_timestamp: Option<Time>,
     deletion_timestamp: Option<Time>,
     labels: Option<BTreeMap<String, String>>,
-    annotations: Option<BTreeMap<String, String>>,
+    annotations: Option<Annotations>,
+}
+
+/// The one that is read; people and programs write documents into the others.
+#[derive(Deserialize)]
+struct Annotations {
+    #[serde(rename = "meta.helm.sh/release-name")]
+    release: Option<String>,
 }
 
 impl<K> From<Wire> for Listed<K> {
@@ -49,7 +59,10 @@ impl<K> From<Wire> for Listed<K> {
                 creation_timestamp: meta.creation_timestamp,
                 deletion_timestamp: meta.deletion_timestamp,
                 labels: meta.labels,
-                annotations: meta.annotations,
+                annotations: meta.annotations.and_then(|one| {
+                    let release = one.release?;
+                    Some(BTreeMap::from([(RELEASE.to_owned(), release)]))
+                }),
                 ..ObjectMeta::default()
             },
             of: PhantomData,

@@ -4,6 +4,7 @@ mod access;
 mod assemble;
 mod changes;
 mod claims;
+mod client;
 mod clock;
 mod drift;
 mod dry_run;

@@ -12,8 +12,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::ListParams;
 use kube::core::ObjectList;
 use kube::{Api, Resource};
+use tokio::time::Instant;
 
-use super::access::Cluster;
+use super::access::{Cluster, LARGEST};
 use super::assemble::latest_releases;
 use super::error::ClusterError;
 use super::listed::Listed;
@@ -29,6 +30,9 @@ const SUPERSEDED: &str = "owner=helm,status=superseded";
 const PAGE: u32 = 500;
 /// So many releases are asked for by name; of more all are listed.
 const NAMED: usize = 50;
+/// How long a look reads releases whose labels are not enough: a thousand that differ are read, and acted upon, in several.
+const DECODING: Duration = Duration::from_secs(5);
+const FOR_EVER: Duration = Duration::from_secs(3600);
 /// Requests at a time within one cluster.
 const PARALLEL: usize = 16;
 
@@ -246,8 +250,16 @@ impl Cluster {
             .filter(|(key, view)| wants.must_decode(key, view))
             .map(|(key, view)| (key.clone(), view.revision))
             .collect();
+        // Whoever wants all of them decoded waits for all of them.
+        let patient = wants.decode_marked.is_some();
+        let until = Instant::now() + if patient { FOR_EVER } else { DECODING };
         stream::iter(open.into_iter().map(|(key, revision)| async move {
-            match self.decode(&key.namespace, &key.release, revision).await {
+            let decoding = self.decode(&key.namespace, &key.release, revision);
+            let Ok(decoded) = tokio::time::timeout_at(until, decoding).await else {
+                let text = "the cluster is too slow to read all that differ at once: the next look goes on";
+                return Ok((key, Err(text.to_owned())));
+            };
+            match decoded {
                 Ok(decoded) => {
                     let keep = wants.decode_marked.unwrap_or(convert::identity);
                     Ok((key, Ok(keep(decoded.stored))))
@@ -317,7 +329,7 @@ pub(super) async fn collect_metadata<K: Resource + Clone>(
 ) -> Result<Vec<ObjectMeta>, ClusterError> {
     let mut params = params.clone();
     let mut found = Vec::new();
-    let mut restarts = 0;
+    let (mut restarts, mut bytes) = (0, 0);
     loop {
         let request = kube::core::Request::new(api.resource_url()).list_metadata(&params);
         let request = request.map_err(|error| cluster.unexpected(error))?;
@@ -326,15 +338,34 @@ pub(super) async fn collect_metadata<K: Resource + Clone>(
             Err(kube::Error::Api(status)) if status.code == 410 && restarts < 2 => {
                 restarts += 1;
                 found.clear();
+                bytes = 0;
                 params.continue_token = None;
                 continue;
             }
             Err(error) => return Err(cluster.fail(&error)),
         };
-        found.extend(page.items.into_iter().map(|object| object.metadata));
+        found.extend(page.items.into_iter().map(|object| {
+            bytes += size(&object.metadata);
+            object.metadata
+        }));
+        if bytes > LARGEST {
+            return Err(cluster.unexpected("the list has no end"));
+        }
         match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) if params.continue_token.as_ref() == Some(&token) => {
+                return Err(cluster.unexpected("the list goes on where it went on before"));
+            }
             Some(token) => params.continue_token = Some(token),
             None => return Ok(found),
         }
     }
+}
+
+/// About what it takes to keep it.
+fn size(meta: &ObjectMeta) -> usize {
+    let words = meta.labels.iter().flatten();
+    size_of::<ObjectMeta>()
+        + words
+            .map(|(key, word)| key.len() + word.len())
+            .sum::<usize>()
 }

@@ -37,7 +37,8 @@ pub async fn observe(
                     Ok(view) => view,
                     Err(late) => {
                         if let Some(patience) = patience {
-                            patience.lose(id, cluster.clone(), late.clone(), deadline);
+                            let why = (late.clone(), deadline);
+                            patience.lose(id, cluster.clone(), wants.clone(), why);
                         }
                         Err(late)
                     }

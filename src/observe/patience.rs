@@ -44,23 +44,23 @@ impl Patience {
         self.hanging().get(id).cloned()
     }
 
-    /// It did not answer in time: asks it until it answers, however that turns out, or nobody wants to know any more.
+    /// It did not answer in time: asks it for the same until it answers, however that turns out, or nobody wants to know any
+    /// more. Asked for less it might answer at once, and be waited for in vain by the next pass.
     pub(super) fn lose(
         self: &Arc<Self>,
         id: &ClusterId,
         cluster: Cluster,
-        why: Unreadable,
-        deadline: Duration,
+        wants: ViewWants,
+        (why, deadline): (Unreadable, Duration),
     ) {
         if self.hanging().insert(id.clone(), why).is_some() {
             return;
         }
         let (patience, id, pause) = (Arc::downgrade(self), id.clone(), self.pause);
         tokio::spawn(async move {
-            let nothing = ViewWants::default();
             loop {
                 tokio::time::sleep(pause).await;
-                let answer = tokio::time::timeout(deadline, cluster.view(&nothing)).await;
+                let answer = tokio::time::timeout(deadline, cluster.view(&wants)).await;
                 let Some(patience) = patience.upgrade() else {
                     return;
                 };

@@ -10,8 +10,9 @@ use serde_json::{Map, Value};
 use super::manifest;
 use super::observed::StoredRelease;
 
-/// The most a release may unpack to: Secrets hold 1 MiB, gzip makes a thousand of that if someone wants it to.
-const LARGEST: u64 = 32 * 1024 * 1024;
+/// The most a release may unpack to: Secrets hold 1 MiB, gzip makes a thousand of that if someone wants it to, and its values
+/// take a dozen times as much again while they are looked at. A release of the chart unpacks to a few hundred kilobytes.
+const LARGEST: u64 = 8 * 1024 * 1024;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Why a stored release cannot be read; never quotes it, for it holds values.
@@ -30,7 +31,7 @@ pub enum DecodeError {
     #[error("the gzip stream is damaged")]
     Gzip,
     /// Larger than anything Helm would store.
-    #[error("it unpacks to more than 32 MiB")]
+    #[error("it unpacks to more than 8 MiB")]
     TooLarge,
     /// Not the JSON of a release.
     #[error("not the JSON of a release (line {line}, column {column})")]
