@@ -351,18 +351,22 @@ pub struct Complaint {
 }
 
 impl Rendered {
-    /// Whether a changed configuration is loaded by running servers: a container beside each tells it to.
+    /// Whether a changed configuration is loaded by running servers.
     pub fn reloads(&self) -> bool {
-        let containers = self
-            .stateful_sets
-            .iter()
-            .filter_map(|set| set.pointer("/spec/template/spec/containers"))
-            .filter_map(Value::as_array)
-            .flatten();
-        containers
-            .filter_map(|container| container.get("name"))
-            .any(|name| name == "reloader")
+        reloads(&self.stateful_sets)
     }
+}
+
+/// Whether a changed configuration is loaded by running servers: a container beside each tells it to.
+pub fn reloads(stateful_sets: &[Value]) -> bool {
+    let containers = stateful_sets
+        .iter()
+        .filter_map(|set| set.pointer("/spec/template/spec/containers"))
+        .filter_map(Value::as_array)
+        .flatten();
+    containers
+        .filter_map(|container| container.get("name"))
+        .any(|name| name == "reloader")
 }
 
 /// What `JetStream` stores on the servers of an exchange.

@@ -106,6 +106,31 @@ fn a_reload_leaves_the_pods_and_a_restart_replaces_them() {
     assert_eq!(before, after);
 }
 
+/// Some of what a server reads it takes at its start only; it says so in its log, and nowhere else.
+#[test]
+fn a_refused_reload_is_named_and_not_forgotten() {
+    let world = World::new("refused");
+    let release = "nats-effects-refused";
+    begin(&world, release, "");
+    let file = format!("exchanges/{release}.yaml");
+    let more = "  config.merge.lame_duck_duration: 45s\n";
+    world.commit(&[(&file, Some(&exchange(US, release, more)))]);
+    // The second time nothing is left to be done but to wait, and what was changed is known from what helm stored alone.
+    for _ in 0..2 {
+        let ran = world.apply().expect(1);
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(said.contains("ReloadRefused"), "{said}");
+        assert!(said.contains("LameDuckDuration"), "{said}");
+    }
+    // Another upgrade that leaves the configuration as it is makes it no better.
+    let outside = format!("{more}  service.merge.metadata.annotations.seen: \"yes\"\n");
+    world.commit(&[(&file, Some(&exchange(US, release, &outside)))]);
+    let ran = world.apply().expect(1);
+    assert!(ran.stderr.contains("ReloadRefused") || ran.stdout.contains("ReloadRefused"));
+    world.commit(&[(&file, Some(&exchange(US, release, "")))]);
+    world.apply().expect(0);
+}
+
 #[test]
 fn scaling_keeps_the_pods_that_stay() {
     let world = World::new("scale");

@@ -3,19 +3,28 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use smol_str::SmolStr;
 
 use crate::chart::ChartArchive;
 use crate::health::InForce;
 use crate::observe::observed::StoredRelease;
 
+/// When a configuration came that was another than the one before.
+#[derive(Debug, Clone)]
+pub(super) struct Came {
+    pub(super) at: Timestamp,
+    /// When it was in force already.
+    pub(super) before: Vec<InForce>,
+}
+
 /// Of one exchange.
 #[derive(Debug, Clone, Default)]
 pub struct Held {
-    /// The rendered configuration differs from the one in force.
+    /// The rendered configuration differs from the one in force, which no revision that is kept has.
     pub(super) config_changes: bool,
-    /// When the configuration of a revision was in force before; asked once.
-    pub(super) before: Option<(u32, Vec<InForce>)>,
+    /// When the configuration of the release under this uid came, and was in force before; asked once.
+    pub(super) change: Option<(SmolStr, Option<Came>)>,
     /// The digests of the configuration of the release under this uid, by pod; asked once.
     pub(super) digests: Option<(SmolStr, BTreeMap<String, String>)>,
     /// The chart, looked at once.

@@ -86,20 +86,14 @@ impl At<'_> {
                 return Err(Reply::Blocked(Why::new(reason, text)));
             }
         }
-        // Health waits until changed configuration is loaded, and only then; without a reloader it is loaded by the
-        // next start of each pod, whenever that is.
+        // Health waits until a changed configuration is loaded, and finds the change in the revisions that are kept. What is
+        // in force was made by none of them where somebody deleted the latest.
         let changes = match self.release().await? {
-            Some(release) if rendered.reloads() => {
+            Some(release) if release.status == ReleaseStatus::Superseded && rendered.reloads() => {
                 let stored = self.stored(&release).await?;
-                let before = if release.status == ReleaseStatus::Superseded {
-                    // What is in force was made by a revision that is gone.
-                    let namespace = &self.subject.id.namespace;
-                    let live = self.cluster.configuration(namespace, &stored.objects);
-                    live.await.map_err(cluster_reply)?
-                } else {
-                    stored.configuration.clone()
-                };
-                before != rendered.configuration
+                let namespace = &self.subject.id.namespace;
+                let live = self.cluster.configuration(namespace, &stored.objects);
+                live.await.map_err(cluster_reply)? != rendered.configuration
             }
             Some(_) | None => false,
         };

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
+use serde_json::Value;
 
+use super::held::Came;
 use super::{At, Performed, cluster_reply, orphan, registry_reply};
 use crate::apply::effect::{Reply, Why};
 use crate::cluster::{Compared, stamp_labels};
 use crate::health::{self, ConfigChange, Health, HealthTarget, InForce};
-use crate::observe::observed::{ReleaseView, SecretIdentity, Stamp, StoredRelease};
+use crate::observe::observed::{ReleaseView, SecretIdentity, Stamp, StoredRelease, reloads};
 use crate::plan::wanted_record;
 use crate::reason::Reason;
 
@@ -107,10 +109,7 @@ impl At<'_> {
         let stored = self.stored(&release).await?;
         let id = &self.subject.id;
         let mut target = HealthTarget::of(id.namespace.clone(), id.release.clone(), &stored);
-        let mut changes = false;
-        self.hold(|held| changes = held.config_changes);
-        if let Some(at) = release.secret.created.filter(|_| changes) {
-            let before = self.in_force_before(release.revision).await?;
+        if let Some(Came { at, before }) = self.came(&release, &stored).await? {
             let digests = self.digests(&release, &stored).await;
             target.change = Some(ConfigChange {
                 at,
@@ -168,42 +167,75 @@ impl At<'_> {
         digests
     }
 
-    /// When earlier revisions had the configuration of this one.
-    async fn in_force_before(&self, revision: u32) -> Result<Vec<InForce>, Reply> {
+    /// When the configuration of a release came in the place of another one; none where no revision that is kept has another,
+    /// or nobody tells the servers to load it: then the next start of each pod does, whenever that is. It is looked for in what
+    /// helm stored, so that one that a server refused is still refused after a restart of ours, and after another upgrade.
+    async fn came(
+        &self,
+        release: &ReleaseView,
+        stored: &StoredRelease,
+    ) -> Result<Option<Came>, Reply> {
+        if !reloads(&stored.stateful_sets) {
+            return Ok(None);
+        }
         let mut known = None;
-        self.hold(|held| known.clone_from(&held.before));
+        self.hold(|held| known.clone_from(&held.change));
         // Of another revision when somebody else made one meanwhile.
-        if let Some((_, found)) = known.filter(|(of, _)| *of == revision) {
+        if let Some((_, found)) = known.filter(|(of, _)| *of == release.secret.uid) {
             return Ok(found);
+        }
+        let found = self
+            .look_when_it_came(release, &stored.configuration)
+            .await?;
+        let held = Some((release.secret.uid.clone(), found.clone()));
+        self.hold(|all| all.change = held);
+        Ok(found)
+    }
+
+    async fn look_when_it_came(
+        &self,
+        release: &ReleaseView,
+        wanted: &[Value],
+    ) -> Result<Option<Came>, Reply> {
+        let mut forced = false;
+        self.hold(|held| forced = held.config_changes);
+        if release.revision == 1 {
+            return Ok(None);
         }
         let id = &self.subject.id;
         let revisions = self.cluster.revisions(&id.namespace, &id.release).await;
         let revisions = revisions.map_err(cluster_reply)?;
-        let wanted = self.configuration(revision).await?;
+        let mut first = release.revision;
         let mut found: Vec<InForce> = Vec::new();
-        let mut goes_on = false;
-        let earlier = revisions.range(..revision);
-        // What replaced each is the next one; what replaced the last of them is this one.
-        let next = revisions.range(..=revision).skip(1);
-        for ((before, from), (_, until)) in earlier.zip(next) {
-            let same = self.configuration(*before).await? == wanted;
-            match found.last_mut().filter(|_| same && goes_on) {
-                Some(last) => last.until = *until,
-                None if same => found.push(InForce {
-                    // Before the first there was no server that could have loaded anything else.
-                    from: if *before == 1 { Timestamp::MIN } else { *from },
-                    until: *until,
-                }),
-                None => {}
+        let (mut changed, mut goes_on) = (forced, false);
+        for (revision, from) in revisions.range(..release.revision).rev() {
+            let same = self.configuration(*revision).await? == wanted;
+            if same && !changed {
+                first = *revision;
+            } else if same {
+                let next = revisions.range(*revision + 1..).next();
+                let until = next.map_or(*from, |(_, until)| *until);
+                // Before the first there was no server that could have loaded anything else.
+                let from = if *revision == 1 {
+                    Timestamp::MIN
+                } else {
+                    *from
+                };
+                match found.last_mut().filter(|_| goes_on) {
+                    Some(later) => later.from = from,
+                    None => found.push(InForce { from, until }),
+                }
             }
+            changed |= !same;
             goes_on = same;
         }
-        self.hold(|held| held.before = Some((revision, found.clone())));
-        Ok(found)
+        let at = revisions.get(&first).copied();
+        found.reverse();
+        Ok(at.filter(|_| changed).map(|at| Came { at, before: found }))
     }
 
     /// What the `ConfigMap`s of a stored revision hold.
-    async fn configuration(&self, revision: u32) -> Result<Vec<serde_json::Value>, Reply> {
+    async fn configuration(&self, revision: u32) -> Result<Vec<Value>, Reply> {
         let id = &self.subject.id;
         let read = self
             .cluster
