@@ -4,6 +4,11 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use natsx_sync::cli::{self, Cli};
+use tikv_jemallocator::Jemalloc;
+
+/// A daemon's first minute takes more than all of its months; the system's own allocator would keep that.
+#[global_allocator]
+static MEMORY: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     // The only TLS provider of the tree; without this the first client to need one would choose.
