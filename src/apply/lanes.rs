@@ -20,7 +20,7 @@ use super::effect::Why;
 use super::effects::Effects;
 use super::outcome::{Outcome, OutcomeResult, Verdict};
 use super::subject::Subject;
-use crate::exchange::desired::Desired;
+use crate::exchange::desired::{Desired, DesiredExchange};
 use crate::health::Health;
 use crate::id::{Digest, ExchangeId};
 use crate::plan::action::{Action, Plan, PlannedExchange};
@@ -103,6 +103,15 @@ impl Retry<'_> {
     }
 }
 
+/// What became of a plan that was handed over.
+#[derive(Debug)]
+pub struct Submitted {
+    /// What is not begun, and why.
+    pub held: BTreeMap<ExchangeId, Outcome>,
+    /// What another flight of the same exchange keeps from being begun; the look after its end says whether it still is to be.
+    pub put_off: BTreeSet<ExchangeId>,
+}
+
 /// The lanes of all clusters. Dropped, everything in flight stops where it is, as after a crash.
 #[derive(Debug)]
 pub struct Lanes<E: Effects> {
@@ -161,26 +170,20 @@ impl<E: Effects> Lanes<E> {
         (lanes, told)
     }
 
-    /// Hands a plan over and waits for nothing; what it begins is traced within the current span. Answers what is not begun, and why; everything else is told when it
-    /// ends. An exchange in flight is left alone unless it waits for what is no longer wanted.
-    pub fn submit(
-        &self,
-        plan: &Plan,
-        desired: &Desired,
-        pass: u64,
-        retry: Retry<'_>,
-    ) -> BTreeMap<ExchangeId, Outcome> {
+    /// Hands a plan over and waits for nothing; what it begins is traced within the current span, and told when it ends. An
+    /// exchange in flight is left alone unless it waits for what is no longer wanted.
+    pub fn submit(&self, plan: &Plan, desired: &Desired, pass: u64, retry: Retry<'_>) -> Submitted {
         lock(&self.shared.halt).begin(plan.commit.as_ref());
         lock(&self.shared.readiness).take_plan(plan);
         let midway = lock(&self.shared.midway).clone();
         let mut held = BTreeMap::new();
-        let mut begun = Vec::new();
+        let (mut begun, mut settled, mut put_off) = (Vec::new(), Vec::new(), BTreeSet::new());
         for entry in &plan.exchanges {
             let Some(id) = &entry.id else { continue };
             let wanted = desired.exchanges.get(id);
-            if let Some(verdict) = self.not_begun(id, entry, wanted.map(|one| &one.digest), retry) {
+            if let Some(verdict) = self.not_begun(id, entry, wanted.map(AsRef::as_ref), retry) {
                 match &verdict {
-                    Verdict::Unchanged => self.settle(id, plan, pass),
+                    Verdict::Unchanged => settled.extend(self.settled(id, plan, pass)),
                     Verdict::Failed(why) => {
                         lock(&self.shared.readiness).unready(id, why.clone());
                     }
@@ -194,6 +197,7 @@ impl<E: Effects> Lanes<E> {
                 continue;
             }
             if !self.make_room(id, wanted.map(|one| &one.digest)) || midway.contains(id) {
+                put_off.insert(id.clone());
                 continue;
             }
             begun.push(Subject {
@@ -204,8 +208,13 @@ impl<E: Effects> Lanes<E> {
                 pass,
             });
         }
+        if !settled.is_empty()
+            && let Err(error) = self.shared.journal.append_all(settled)
+        {
+            tracing::warn!(%error, "the journal could not be written");
+        }
         self.launch(begun);
-        held
+        Submitted { held, put_off }
     }
 
     /// The look begins that the next plan follows from. Of what is in flight now it sees a part, so nothing new is begun there
@@ -264,29 +273,26 @@ impl<E: Effects> Lanes<E> {
     }
 
     /// What was interrupted turned out to be done: its cluster was observed, and nothing is left to do.
-    fn settle(&self, id: &ExchangeId, plan: &Plan, pass: u64) {
+    fn settled(&self, id: &ExchangeId, plan: &Plan, pass: u64) -> Option<Line> {
         let flying = lock(&self.shared.flights).contains_key(id);
         if flying || self.shared.journal.memory(id).open.is_none() {
-            return;
+            return None;
         }
-        let line = Line {
+        Some(Line {
             pass,
             commit: plan.commit.clone(),
             id: Some(id.clone()),
             step: "observed".to_owned(),
             phase: Phase::Done,
             detail: serde_json::Value::Null,
-        };
-        if let Err(error) = self.shared.journal.append(line) {
-            tracing::warn!(%id, %error, "the journal could not be written");
-        }
+        })
     }
 
     fn not_begun(
         &self,
         id: &ExchangeId,
         entry: &PlannedExchange,
-        digest: Option<&Digest>,
+        wanted: Option<&DesiredExchange>,
         retry: Retry<'_>,
     ) -> Option<Verdict> {
         match entry.action {
@@ -304,8 +310,15 @@ impl<E: Effects> Lanes<E> {
             | Action::Deregister => {}
         }
         let refused = self.shared.journal.memory(id).refused?;
-        let Refused { until, why, .. } = &refused;
-        let same = refused.digest.as_ref() == digest;
+        let Refused {
+            digest,
+            told,
+            until,
+            why,
+            ..
+        } = &refused;
+        let same = *digest == wanted.map(|one| one.digest.clone())
+            && *told == wanted.map(DesiredExchange::told);
         let early = until.is_none_or(|until| Timestamp::now() < until);
         (same && early && !retry.covers(id)).then(|| Verdict::Failed(why.clone()))
     }

@@ -12,8 +12,8 @@ pub mod step;
 mod subject;
 
 pub use effects::Effects;
-pub use lanes::{InFlight, Lanes, Limits, Progress, Retry};
-pub use outcome::{Outcome, OutcomeResult, Verdict};
+pub use lanes::{InFlight, Lanes, Limits, Progress, Retry, Submitted};
+pub use outcome::{Outcome, OutcomeResult, StepTaken, Verdict};
 pub use real::World;
 pub use run::{Pass, apply};
 pub use subject::Subject;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::effect::Why;
+use super::effect::{Effect, Why};
 use crate::id::ExchangeId;
 use crate::plan::action::Action;
 use crate::reason::Reason;
@@ -104,6 +104,12 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Whether its servers were waited for and well: writing a record or labels asks nobody.
+    pub fn was_ready(&self) -> bool {
+        let mut steps = self.steps.iter();
+        steps.any(|step| step.done && step.step == Effect::AwaitReady.word())
+    }
+
     /// The outcome of a task that ended so.
     pub fn new(id: ExchangeId, action: Action, verdict: Verdict, steps: Vec<StepTaken>) -> Self {
         let (result, why) = match verdict {

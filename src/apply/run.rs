@@ -39,8 +39,11 @@ pub async fn apply<E: Effects>(
     let (lanes, mut told) = Lanes::new(pass.world, pass.journal, pass.limits, cancel);
     let commit = plan.commit.as_ref().map(display);
     let span = tracing::info_span!("pass", pass = pass.number, commit);
-    let mut outcomes =
-        span.in_scope(|| lanes.submit(plan, desired, pass.number, Retry::Everything));
+    let mut outcomes = span.in_scope(|| {
+        lanes
+            .submit(plan, desired, pass.number, Retry::Everything)
+            .held
+    });
     drop(span);
     let mut take = |happened: Progress| {
         progress(&happened);

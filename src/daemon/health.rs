@@ -45,17 +45,31 @@ impl Released {
 }
 
 impl Daemon<'_> {
-    /// Those never asked are asked at once.
-    pub(super) fn ask_health(&mut self) {
-        let unasked: Vec<_> = self
-            .ledger
-            .released()
-            .into_iter()
-            .filter(|id| self.ledger.is_unasked(id))
-            .collect();
-        if !unasked.is_empty() {
+    /// Those never asked are asked at once. A round of many takes half an hour: who is released since it began is not in it,
+    /// and is asked beside it. `before` is who was.
+    pub(super) fn ask_health(&mut self, before: &BTreeSet<ExchangeId>) {
+        let mut unasked = self.ledger.released();
+        unasked.retain(|id| self.ledger.is_unasked(id));
+        if unasked.is_empty() {
+            return;
+        }
+        if self.is_asking() {
+            let since = unasked.into_iter().filter(|id| !before.contains(id));
+            self.suspects.extend(since);
+            self.ask_suspects();
+        } else {
             self.ask_health_of(unasked);
         }
+    }
+
+    /// Whom the round under way may have in it; nobody, where none is.
+    pub(super) fn in_round(&self) -> BTreeSet<ExchangeId> {
+        if !self.is_asking() {
+            return BTreeSet::new();
+        }
+        let mut ids = self.ledger.released();
+        ids.retain(|id| self.ledger.is_unasked(id) && !self.lanes.is_flying(id));
+        ids.into_iter().collect()
     }
 
     pub(super) fn take_health(&mut self, answer: Answer) {
@@ -193,8 +207,8 @@ async fn ask(targets: Vec<Target>, budget: u32, known: Known, answers: Unbounded
     join_all(each).await;
 }
 
-async fn one(target: &Target, known: &Known) -> (Health, Arc<[String]>) {
-    let unknown = |text: String| (Health::Unknown { text }, Arc::default());
+async fn one(target: &Target, known: &Known) -> (Health, Option<Arc<[String]>>) {
+    let unknown = |text: String| (Health::Unknown { text }, None);
     let Target {
         id,
         cluster,
@@ -210,7 +224,8 @@ async fn one(target: &Target, known: &Known) -> (Health, Arc<[String]>) {
             Err(error) => return unknown(error.to_string()),
         },
     };
-    (check(cluster, &asked.target).await, Arc::clone(&asked.urls))
+    let urls = Arc::clone(&asked.urls);
+    (check(cluster, &asked.target).await, Some(urls))
 }
 
 /// Reads how a release is asked.

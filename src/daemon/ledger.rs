@@ -57,7 +57,8 @@ pub(super) struct Condition {
 pub(super) struct Answer {
     pub(super) id: ExchangeId,
     pub(super) health: Health,
-    pub(super) client_urls: Arc<[String]>,
+    /// None where that was not seen this time.
+    pub(super) client_urls: Option<Arc<[String]>>,
     /// When it was asked.
     pub(super) asked: Instant,
 }
@@ -149,18 +150,15 @@ impl Ledger {
 
     /// Something ended.
     pub fn take_outcome(&mut self, outcome: Outcome) {
-        if outcome.result == OutcomeResult::Done && outcome.action != Action::Uninstall {
-            // Applying ends only when it is healthy.
-            let urls = self.health.remove(&outcome.id);
-            let urls = urls.map(|before| before.client_urls).unwrap_or_default();
+        if outcome.result != OutcomeResult::Done || outcome.action == Action::Uninstall {
+            self.health.remove(&outcome.id);
+        } else if outcome.was_ready() {
             self.take_health(Answer {
                 id: outcome.id.clone(),
                 health: Health::Ready,
-                client_urls: urls,
+                client_urls: None,
                 asked: Instant::now(),
             });
-        } else {
-            self.health.remove(&outcome.id);
         }
         self.outcomes.insert(outcome.id.clone(), outcome);
     }
@@ -185,15 +183,18 @@ impl Ledger {
             let unwell = unwell(&health, 0);
             let condition = Condition {
                 health,
-                client_urls,
+                client_urls: client_urls.unwrap_or_default(),
                 unwell,
                 asked,
             };
             self.health.insert(id, condition);
             return true;
         };
-        let mut is_news = known.client_urls != client_urls;
-        known.client_urls = client_urls;
+        let mut is_news = false;
+        if let Some(urls) = client_urls {
+            is_news = known.client_urls != urls;
+            known.client_urls = urls;
+        }
         if !is_late {
             let unwell = unwell(&health, known.unwell);
             is_news |= (&known.health, known.unwell) != (&health, unwell);

@@ -97,12 +97,13 @@ impl Daemon<'_> {
                     self.owner.show(&survey);
                     self.shown = fingerprint;
                 }
+                let in_round = self.in_round();
                 self.ledger.take_pass(survey, held);
                 if let Some(refused) = refused {
                     self.show_refusal(&refused);
                     self.ledger.take_trouble(refused);
                 }
-                self.ask_health();
+                self.ask_health(&in_round);
                 self.watch_clusters();
                 self.forget_others();
                 self.compare_due();
@@ -152,13 +153,15 @@ impl Daemon<'_> {
             tracing::error!(text = trouble.text, "no pass");
             trouble
         })?;
-        let again = std::mem::take(&mut self.serving);
-        Ok(self.lanes.submit(
+        let asked = std::mem::take(&mut self.serving);
+        let submitted = self.lanes.submit(
             &survey.plan,
             &survey.desired,
             self.ledger.passes(),
-            again.retry(),
-        ))
+            asked.retry(),
+        );
+        self.again.put_off(&asked, submitted.put_off);
+        Ok(submitted.held)
     }
 
     pub(super) fn take_progress(&mut self, progress: Progress) {
@@ -185,17 +188,22 @@ impl Daemon<'_> {
                         tracing::info!(exchange = %outcome.id, action = outcome.action.word(), result = result.word(), "ended");
                     }
                 }
-                // What it left is seen at once; a failure waits for the interval.
+                // What it left is seen at once; a failure waits for the interval, unless somebody asked for it meanwhile.
                 if matches!(
                     outcome.result,
                     OutcomeResult::Done | OutcomeResult::Fenced | OutcomeResult::Cancelled
-                ) {
+                ) || self.again.retry().covers(&outcome.id)
+                {
                     let more = !self.lanes.in_flight().is_empty();
                     self.activate(self.pace.before_pass(more));
                 }
                 self.options.board.metrics.ended(&outcome);
                 self.comparing.end(&outcome);
+                let id = outcome.id.clone();
                 self.ledger.take_outcome(outcome);
+                if self.ledger.is_unasked(&id) {
+                    self.suspects.insert(id);
+                }
             }
         }
         self.status_changed();

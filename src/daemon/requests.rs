@@ -26,6 +26,12 @@ impl Again {
         }
     }
 
+    /// Those of these that were asked for are still to be served: their turn comes with the pass after.
+    pub(super) fn put_off(&mut self, asked: &Self, these: BTreeSet<ExchangeId>) {
+        let asked = these.into_iter().filter(|id| asked.retry().covers(id));
+        self.these.extend(asked);
+    }
+
     /// What was asked since.
     pub(super) fn join(&mut self, more: Self) {
         self.everything |= more.everything;

@@ -241,6 +241,11 @@ impl Daemon<'_> {
     async fn end(mut self, mut told: mpsc::UnboundedReceiver<Progress>) {
         tracing::info!("told to stop: what runs is ended in an orderly way");
         self.service.tell(Word::Stopping);
+        // It would go on beside the next one that has the state folder.
+        if let Some(pass) = self.pass.take() {
+            pass.abort();
+            pass.await.ok();
+        }
         if tokio::time::timeout(DRAIN, self.lanes.idle())
             .await
             .is_err()

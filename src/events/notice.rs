@@ -187,7 +187,7 @@ fn health(entry: &StatusEntry) -> Seen {
     let well = matches!(entry.health.as_str(), "healthy" | "limited");
     if entry.degraded {
         Seen::So(entry.reason, entry.text.clone())
-    } else if well && entry.phase == Phase::Ready {
+    } else if well && entry.phase == Phase::Ready && !entry.midway {
         Seen::So(Reason::Ready, String::new())
     } else {
         Seen::Unclear

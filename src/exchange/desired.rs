@@ -255,6 +255,19 @@ impl From<ValueOrigin> for (Layer, u32, u32) {
 }
 
 impl DesiredExchange {
+    /// SHA-256 of what its record tells beside the release: a registry that refused one may take another.
+    pub fn told(&self) -> Digest {
+        let owners = self.org_ids.join(",");
+        let parts = [
+            self.system_id.as_str(),
+            &self.name,
+            &owners,
+            self.public_url.as_deref().unwrap_or_default(),
+            self.metadata.text(),
+        ];
+        Digest::of(parts.join("\0").as_bytes())
+    }
+
     /// The path of a layer's file, from the repository's root.
     pub fn file_of(&self, layer: &Layer) -> String {
         let stem = match layer {

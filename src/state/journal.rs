@@ -59,6 +59,8 @@ struct Known {
 struct Writer {
     folder: PathBuf,
     longest: u64,
+    /// How long the newest file was when it began with what was known: that of thousands is longer than a file may grow.
+    begun: u64,
     file: File,
     number: u32,
     length: u64,
@@ -103,12 +105,15 @@ impl Journal {
             };
         }
         let number = newest.unwrap_or(1);
+        let mut begun = 0;
         if length == 0 {
             (length, end) = begin(folder, number, &known, &end)?;
+            begun = length;
         }
         let writer = Writer {
             folder: folder.to_owned(),
             longest,
+            begun,
             file: file::append_to(&file::path(folder, number))?,
             number,
             length,
@@ -129,7 +134,7 @@ impl Journal {
     /// Writes lines and waits until all of them are on the disk; the number of the last.
     pub fn append_all(&self, lines: Vec<Line>) -> Result<u64, JournalError> {
         let mut writer = self.writer();
-        if writer.length >= writer.longest {
+        if writer.length >= writer.begun.saturating_add(writer.longest) {
             writer.turn_over(&self.known())?;
             file::sweep(&writer.folder, KEPT)?;
         }
@@ -260,6 +265,7 @@ impl Writer {
         let (length, end) = begin(&self.folder, number, known, &self.end)?;
         self.file = file::append_to(&file::path(&self.folder, number))?;
         (self.number, self.length, self.end) = (number, length, end);
+        self.begun = length;
         Ok(())
     }
 

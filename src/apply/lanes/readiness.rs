@@ -24,9 +24,11 @@ impl Readiness {
         for entry in &plan.exchanges {
             let Some(id) = &entry.id else { continue };
             match entry.action {
-                Action::None => self
-                    .0
-                    .retain(|known, why| known != id || is_health(why.reason)),
+                Action::None => {
+                    if self.0.get(id).is_some_and(|why| !is_health(why.reason)) {
+                        self.0.remove(id);
+                    }
+                }
                 // Somebody's hand on the brake says nothing of what runs.
                 Action::Blocked
                     if entry.reason == Reason::Suspended && entry.precondition.secret.is_some() => {

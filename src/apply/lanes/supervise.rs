@@ -218,13 +218,15 @@ async fn finish<E: Effects>(
 
 fn refused<E>(shared: &Shared<E>, subject: &Subject, why: &Why) -> Refused {
     let digest = subject.desired.as_ref().map(|one| one.digest.clone());
+    let told = subject.desired.as_ref().map(|one| one.told());
     let before = shared.journal.memory(&subject.id).refused;
-    let same = before.filter(|before| before.digest == digest);
+    let same = before.filter(|before| before.digest == digest && before.told == told);
     let count = same.map_or(1, |before| before.count.saturating_add(1));
     let doubled = FIRST_PAUSE.saturating_mul(1 << count.saturating_sub(1).min(16));
     let until = Timestamp::now().checked_add(doubled.min(LAST_PAUSE)).ok();
     Refused {
         digest,
+        told,
         why: why.clone(),
         count,
         until: until.filter(|_| !is_final(why)),

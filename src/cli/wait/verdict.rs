@@ -69,6 +69,10 @@ pub(super) fn of(
             entry.text
         );
         match entry.phase {
+            // What was done may have been for the commit before: the next pass sees what it left.
+            Phase::Ready if entry.midway => {
+                waiting = Some(format!("{name} is done, and looked at by the next pass"));
+            }
             Phase::Ready => {}
             Phase::Failed => return Ok(Verdict::Hopeless(code_of([Category::Failed]), text)),
             Phase::Blocked => {

@@ -1,8 +1,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::apply::Verdict;
 use crate::apply::effect::Why;
+use crate::apply::{StepTaken, Verdict};
 use crate::plan::policy::Policy;
 use crate::plan::tests::world::{desired, exchange, id, now, observed};
 use crate::status::{Phase, StatusEntry};
@@ -27,6 +27,16 @@ fn survey(registered: bool) -> Survey {
 
 fn ended(verdict: Verdict) -> Outcome {
     Outcome::new(id("a"), Action::Register, verdict, Vec::new())
+}
+
+/// As well, and its servers were waited for.
+fn waited() -> Outcome {
+    let step = StepTaken {
+        step: "wait_ready".to_owned(),
+        seconds: 1.0,
+        done: true,
+    };
+    Outcome::new(id("a"), Action::Register, Verdict::Done, vec![step])
 }
 
 fn entry(ledger: &mut Ledger) -> StatusEntry {
@@ -120,7 +130,7 @@ fn what_failed_is_failed_until_it_is_tried_again() {
 fn a_slow_answer_takes_nothing_back() {
     let mut ledger = Ledger::new(now());
     let asked = Instant::now();
-    ledger.take_outcome(ended(Verdict::Done));
+    ledger.take_outcome(waited());
     let text = "0 of 3 pods ready".to_owned();
     let reason = Reason::RollingOut;
     let mut answer = |asked: Instant| {
@@ -131,7 +141,7 @@ fn a_slow_answer_takes_nothing_back() {
         ledger.take_health(Answer {
             id: id("a"),
             health,
-            client_urls: ["nats://a.shop.svc:4222".to_owned()].into(),
+            client_urls: Some(["nats://a.shop.svc:4222".to_owned()].into()),
             asked,
         });
         let condition = &ledger.health[&id("a")];
@@ -151,7 +161,7 @@ fn only_another_answer_is_news() {
         ledger.take_health(Answer {
             id,
             health,
-            client_urls: urls,
+            client_urls: Some(urls),
             asked,
         })
     };
@@ -164,4 +174,35 @@ fn only_another_answer_is_news() {
     let unwell = Health::Waiting { reason, text };
     assert!(take(unwell.clone(), &[]));
     assert!(take(unwell, &[]), "unwell twice in a row is more than once");
+}
+
+/// A record or labels were written: that asks no server, and where clients find them is not seen anew either.
+#[test]
+fn what_waits_for_nobody_says_nothing_of_health() {
+    let mut ledger = Ledger::new(now());
+    let answer = |ledger: &mut Ledger, health: Health, urls: Option<&[&str]>| {
+        let urls = urls.map(|urls| urls.iter().map(|url| (*url).to_owned()).collect());
+        ledger.take_health(Answer {
+            id: id("a"),
+            health,
+            client_urls: urls,
+            asked: Instant::now(),
+        });
+    };
+    let down = || Health::Waiting {
+        reason: Reason::RollingOut,
+        text: "0 of 3 pods ready".to_owned(),
+    };
+    answer(&mut ledger, down(), Some(&["nats://a.shop.svc:4222"]));
+    ledger.take_outcome(ended(Verdict::Done));
+    assert_eq!(ledger.health[&id("a")].health, down());
+    ledger.take_outcome(waited());
+    assert_eq!(ledger.health[&id("a")].health, Health::Ready);
+    let text = "timed out".to_owned();
+    answer(&mut ledger, Health::Unknown { text }, None);
+    assert_eq!(
+        ledger.health[&id("a")].client_urls.len(),
+        1,
+        "not seen is not gone"
+    );
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::{Entry, Phase};
@@ -54,6 +55,9 @@ pub struct Open {
 pub struct Refused {
     /// Of these values and this chart.
     pub digest: Option<Digest>,
+    /// And of what the record tells; none where nothing was wanted, or an older version wrote it.
+    #[serde(default)]
+    pub told: Option<Digest>,
     /// Why.
     pub why: Why,
     /// How often.
@@ -70,7 +74,9 @@ pub struct Memory {
     pub installed: Option<Installed>,
     /// Begun without an outcome.
     pub open: Option<Open>,
-    /// Refused.
+    /// Refused. What another version wrote may have a reason this one does not know: then it is tried again, and nothing else
+    /// is forgotten.
+    #[serde(deserialize_with = "if_understood")]
     pub refused: Option<Refused>,
     /// What a removal that was begun has still to see gone.
     pub leftover: Option<Leftover>,
@@ -78,6 +84,14 @@ pub struct Memory {
     pub put_back: Option<PutBack>,
     /// This host began to change its release at least once.
     pub acted: bool,
+}
+
+fn if_understood<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: DeserializeOwned,
+    D: Deserializer<'de>,
+{
+    Ok(serde_json::from_value(Value::deserialize(deserializer)?).ok())
 }
 
 /// Of all exchanges.

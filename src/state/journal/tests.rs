@@ -126,6 +126,7 @@ fn nothing_is_forgotten_when_files_go() {
     let journal = Journal::open_with(folder.path(), "test", 2000).unwrap();
     let refused = Refused {
         digest: Some(Digest::of(b"x")),
+        told: Some(Digest::of(b"y")),
         why: crate::apply::effect::Why::new(crate::reason::Reason::HelmFailed, "no"),
         count: 1,
         until: None,
@@ -461,4 +462,36 @@ fn what_was_noticed_is_known_after_files_went() {
     };
     journal.append(over.line(1, None)).unwrap();
     assert_eq!(held(&journal), None);
+}
+
+/// What is known of thousands is longer than a file may grow; a new file for each line would fill the disk.
+#[test]
+fn a_file_that_begins_long_is_written_to_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open_with(folder.path(), "test", 2000).unwrap();
+    for number in 0..20 {
+        let name = format!("r{number}");
+        let install = line(&name, "helm_install", Phase::Done, json!({"file": "f"}));
+        journal.append(install).unwrap();
+    }
+    let before = file::numbers(folder.path()).unwrap().len();
+    for _ in 0..8 {
+        let line = line("r1", "register", Phase::Done, Value::Null);
+        journal.append(line).unwrap();
+    }
+    let after = file::numbers(folder.path()).unwrap().len();
+    assert!(after <= before + 2, "{before} and then {after}");
+}
+
+#[test]
+fn a_refusal_that_is_not_understood_takes_nothing_else_with_it() {
+    let memory = json!({
+        "installed": {"commit": null, "file": "f", "system_id": null, "time": "2026-01-01T00:00:00Z"},
+        "refused": {"digest": null, "why": {"reason": "OfALaterVersion", "text": "no"}, "count": 1, "until": null},
+        "acted": true,
+    });
+    let read: Memory = serde_json::from_value(memory).unwrap();
+    assert_eq!(read.refused, None);
+    assert_eq!(read.installed.unwrap().file, "f");
+    assert!(read.acted);
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::apply::effect::{Effect, Reply};
 use crate::apply::order::{Leftover, SavedClaim};
 use crate::apply::tests::{secret, seen, steps};
-use crate::exchange::desired::{ChartRef, DesiredExchange, Terms};
+use crate::exchange::desired::{ChartRef, Terms};
 use crate::id::ClusterId;
 use crate::packed::Packed;
 use crate::plan::action::{Precondition, StepKind};

@@ -76,7 +76,9 @@ async fn failures_halt_the_rest_and_are_remembered() {
     drop(lanes);
 
     let (lanes, _told) = scene.lanes(limits());
-    let held = lanes.submit(&plan, &desired, 2, Retry::Only(&BTreeSet::new()));
+    let held = lanes
+        .submit(&plan, &desired, 2, Retry::Only(&BTreeSet::new()))
+        .held;
     assert_eq!(held.len(), 2, "{held:?}");
     let failed = |one: &Outcome| one.result == OutcomeResult::Failed;
     assert!(held.values().all(failed), "{held:?}");
