@@ -37,7 +37,7 @@ use super::exec::ExecCache;
 
 /// Requests that may wait for one another to be handed over.
 const WAITING: usize = 1024;
-/// Bytes a connection reads at a time, and of the head of an answer.
+/// Most bytes a connection reads at a time, and of the head of an answer.
 const READ: usize = 16 << 10;
 /// How long a connection that nobody uses is kept: asking about health comes round sooner, a pass does not.
 const IDLE: Duration = Duration::from_secs(30);
@@ -175,7 +175,7 @@ where
     let client: Pooled<_, Body> = Builder::new(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE)
-        .http1_read_buf_exact_size(READ)
+        .http1_max_buf_size(READ)
         .build(connector);
     let unpacked = DecompressionLayer::new().gzip(!config.disable_compression);
     let whole = |body: DecompressionBody<Incoming>| -> Box<DynBody> {

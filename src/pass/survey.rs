@@ -27,7 +27,7 @@ use crate::state::State;
 
 /// Clusters a pass looks at at the same time. What they answer is large, and gone when it is understood. Dead ones cost the
 /// others nothing while they are fewer, and from the next pass on they are not waited for.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 16;
 
 /// What one look gave.
 #[derive(Debug)]
