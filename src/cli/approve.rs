@@ -11,11 +11,12 @@ use super::reconcile::tell;
 use super::{Common, Done, Failure, NOTHING_MATCHED, Output};
 use crate::cluster::Cluster;
 use crate::config::units::duration;
+use crate::control;
+use crate::daemon::meant;
 use crate::id::{ClusterId, ExchangeId};
 use crate::pass::cluster_access;
 use crate::state::State;
 use crate::state::approvals::Approval;
-use crate::state::clusters::KnownCluster;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -31,19 +32,31 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
-    let mut clusters: BTreeSet<ClusterId> = BTreeSet::new();
+    let mut clusters: Vec<(ClusterId, bool)> = Vec::new();
     let mut removals: BTreeSet<ExchangeId> = BTreeSet::new();
     let settings = common.settings()?.settings;
-    for id in &args.ids {
-        let cluster = id.parse().ok();
-        if let Some(cluster) = cluster.filter(|id| settings.clusters.contains_key(id)) {
-            clusters.insert(cluster);
-        } else {
-            removals.insert(named(&state(common)?, id).map_err(|failure| unknown(id, failure))?);
+    for word in &args.ids {
+        let cluster: Option<ClusterId> = word.parse().ok();
+        if let Some(id) = cluster.filter(|id| settings.clusters.contains_key(id)) {
+            clusters.push((id, false));
+            continue;
+        }
+        let state = state(common)?;
+        match (named(&state, word), word.parse().ok()) {
+            (Ok(id), _) => {
+                removals.insert(id);
+            }
+            // One that was told a cluster with --kubeconfig knows more of it than the settings.
+            (Err(_), Some(id)) if state.holder().is_some() => clusters.push((id, true)),
+            (Err(failure), None) => return Err(failure),
+            (Err(failure), Some(id)) => {
+                let inventory = settings.clusters.keys();
+                return Err(Failure::new(failure.code, neither(&id, inventory)));
+            }
         }
     }
-    for id in &clusters {
-        approve_cluster(common, id, output).await?;
+    for (id, elsewhere) in &clusters {
+        approve_cluster(common, id, *elsewhere, output).await?;
     }
     if !removals.is_empty() {
         approve_removals(common, removals, args.expires, output)?;
@@ -51,16 +64,17 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
     Ok(0)
 }
 
-/// A word without a `/` may be meant as a cluster, too.
-fn unknown(id: &str, failure: Failure) -> Failure {
-    if id.contains('/') {
-        return failure;
-    }
-    let Failure { error, code } = failure;
-    let text = format!(
-        "the inventory has no cluster {id:?}; one that `run` was told with --kubeconfig is named so here, too: --kubeconfig {id}=FILE"
-    );
-    Failure::new(code, error.context(text))
+/// A word without a `/` may be meant as an exchange or as a cluster.
+fn neither<'c>(id: &ClusterId, inventory: impl Iterator<Item = &'c ClusterId>) -> anyhow::Error {
+    let all: Vec<_> = inventory.map(ClusterId::as_str).collect();
+    let has = if all.is_empty() {
+        "has none".to_owned()
+    } else {
+        format!("has {}", all.join(", "))
+    };
+    anyhow!(
+        "no exchange is called {id} and it is no cluster of the inventory, which {has}; no daemon runs that could know it: name a cluster with --kubeconfig {id}=FILE, or an exchange as `natsx-sync status` does"
+    )
 }
 
 fn approve_removals(
@@ -87,11 +101,11 @@ fn approve_removals(
         expires: now.checked_add(expires)?,
     };
     state.approve(&approval)?;
-    tell(&state, output);
     let commit = approval
         .commit
         .as_ref()
         .map_or("the folder as it is", |commit| commit.short());
+    tell(&state, output);
     let ids: Vec<_> = approval.ids.iter().map(ToString::to_string).collect();
     output.result(&format!(
         "approved at {commit} until {:.0}: {}",
@@ -101,36 +115,30 @@ fn approve_removals(
     Ok(())
 }
 
-/// Looks where the kubeconfig leads now, and takes exactly that cluster for the one meant.
-async fn approve_cluster(common: &Common, id: &ClusterId, output: &Output) -> Result<(), Failure> {
+/// Looks where the kubeconfig leads now, and takes exactly that cluster for the one meant. `elsewhere`: the daemon knows
+/// how it is reached.
+async fn approve_cluster(
+    common: &Common,
+    id: &ClusterId,
+    elsewhere: bool,
+    output: &Output,
+) -> Result<(), Failure> {
     let settings = common.settings()?.settings;
     let folder = settings.state.clone().ok_or_else(super::status::no_state)?;
     let state = State::open_to_write(&folder)?;
-    let access = cluster_access(&settings)
-        .into_iter()
-        .find(|access| access.id == *id)
-        .ok_or_else(|| {
-            Failure::new(NOTHING_MATCHED, anyhow!("no cluster {id} in the inventory"))
-        })?;
-    let cluster = Cluster::connect(&access).await?;
-    let uid = cluster.uid().await?.ok_or_else(|| {
-        Failure::from(anyhow!(
-            "{id} may not be asked for the namespace kube-system, so it is not told from others and needs no approval"
-        ))
-    })?;
-    let now = Timestamp::now();
-    let host = cluster.host();
-    let known = state.known_cluster(id).ok().flatten();
-    if known.as_ref().is_some_and(|known| known.uid == uid) {
-        output.result(&format!("{id} is the cluster it was ({uid} at {host})"));
-        return Ok(());
-    }
-    let text = format!("{id} is from now on the cluster {uid} at {host}");
-    state.know_cluster(id, &KnownCluster { uid, since: now })?;
+    let text = if elsewhere {
+        let refused = |error| Failure::new(NOTHING_MATCHED, error);
+        tokio::task::block_in_place(|| control::approve(&state, id)).map_err(refused)?
+    } else {
+        let access = cluster_access(&settings)
+            .into_iter()
+            .find(|access| access.id == *id)
+            .ok_or_else(|| {
+                Failure::new(NOTHING_MATCHED, anyhow!("no cluster {id} in the inventory"))
+            })?;
+        meant(&state, &Cluster::connect(&access).await?).await?
+    };
     tell(&state, output);
-    output.result(&match known {
-        Some(known) => format!("{text}; it was {}", known.uid),
-        None => text,
-    });
+    output.result(&text);
     Ok(())
 }

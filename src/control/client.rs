@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use super::{Answer, ControlError, LONGEST_ANSWER, Request, place};
+use crate::id::ClusterId;
 use crate::state::State;
 use crate::status::Status;
 
@@ -35,7 +36,7 @@ pub fn ask(state: &State, requests: &[Request]) -> Result<Acknowledged, ControlE
         match exchange(&stream, request).map_err(silent(state, pid))? {
             Answer::Pass(number) => pass = number,
             Answer::Refused(text) => return Err(ControlError::Refused { pid, text }),
-            Answer::Status(_) => return Err(silent(state, pid)(no_answer())),
+            Answer::Done(_) | Answer::Status(_) => return Err(silent(state, pid)(no_answer())),
         }
     }
     Ok(Acknowledged { pid, pass })
@@ -50,7 +51,21 @@ pub fn status(state: &State) -> Result<Status, ControlError> {
     match exchange(&stream, &Request::Status).map_err(silent(state, pid))? {
         Answer::Status(status) => Ok(*status),
         Answer::Refused(text) => Err(ControlError::Refused { pid, text }),
-        Answer::Pass(_) => Err(silent(state, pid)(no_answer())),
+        Answer::Pass(_) | Answer::Done(_) => Err(silent(state, pid)(no_answer())),
+    }
+}
+
+/// Lets the daemon in this folder take the cluster it sees now for the one that is meant; what that is, in words.
+///
+/// # Errors
+/// As [`ask`].
+pub fn approve(state: &State, cluster: &ClusterId) -> Result<String, ControlError> {
+    let (pid, stream) = connect(state)?;
+    let request = Request::Approve(cluster.clone());
+    match exchange(&stream, &request).map_err(silent(state, pid))? {
+        Answer::Done(text) => Ok(text),
+        Answer::Refused(text) => Err(ControlError::Refused { pid, text }),
+        Answer::Pass(_) | Answer::Status(_) => Err(silent(state, pid)(no_answer())),
     }
 }
 

@@ -4,7 +4,7 @@
 mod client;
 mod server;
 
-pub use client::{Acknowledged, ask, status, tell};
+pub use client::{Acknowledged, approve, ask, status, tell};
 pub use server::{Asked, Control};
 
 use std::fs::File;
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{CommitId, ExchangeId};
+use crate::id::{ClusterId, CommitId, ExchangeId};
 use crate::status::Status;
 
 /// Within the state folder.
@@ -26,7 +26,7 @@ const LONGEST_LINE: usize = 4096;
 /// In bytes, for an answer: far more than the status of many thousand exchanges.
 const LONGEST_ANSWER: u64 = 64 << 20;
 
-/// Something asked of the daemon; all but the status also make it look at once.
+/// Something asked of the daemon; what changes something also makes it look at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
@@ -38,6 +38,8 @@ pub enum Request {
     RetryAll,
     /// Follow the branch to this commit although it is not a descendant of the last.
     Accept(CommitId),
+    /// Take the cluster that answers now for the one that is meant; answered with what that is.
+    Approve(ClusterId),
     /// Say how everything stands.
     Status,
 }
@@ -48,6 +50,8 @@ pub enum Request {
 pub enum Answer {
     /// It is taken; the pass with this number (`tried` in the status) begins after it was and sees all it is about.
     Pass(u64),
+    /// It is done; in words.
+    Done(String),
     /// It is not, and why.
     Refused(String),
     /// How everything stands, as it was told last.

@@ -30,6 +30,7 @@ fn scene(folder: &Path) -> Scene {
             let pass = u64::try_from(seen.len()).unwrap() + 1;
             let said = match request {
                 Request::Look => Answer::Refused("not now".to_owned()),
+                Request::Approve(ref id) => Answer::Done(format!("{id} is another")),
                 Request::Retry(_) | Request::RetryAll | Request::Accept(_) => Answer::Pass(pass),
                 Request::Status => {
                     let status = Status::new(std::process::id(), Timestamp::UNIX_EPOCH);

@@ -5,6 +5,7 @@ mod drift;
 mod health;
 mod holds;
 mod ledger;
+mod meant;
 mod pace;
 mod passes;
 mod record;
@@ -17,5 +18,6 @@ mod telling;
 mod watch;
 
 pub use ledger::Ledger;
+pub use meant::meant;
 pub use session::{Session, check, limits};
 pub use watch::{Options, Owner, run};

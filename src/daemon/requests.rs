@@ -1,13 +1,24 @@
 //! What people ask of the running daemon.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::meant;
 use super::watch::Daemon;
 use crate::apply::Retry;
 use crate::control::{Answer, Asked, Request};
-use crate::id::ExchangeId;
+use crate::diagnostic::chain;
+use crate::id::{ClusterId, ExchangeId};
+use crate::mask::masked;
+use crate::pass::Equipment;
 use crate::status::Trouble;
+
+/// How long a cluster may take to say which one it is; shorter than whoever asks waits.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Whose refusals a pass forgets.
 #[derive(Debug, Default)]
@@ -44,6 +55,18 @@ impl Daemon<'_> {
     pub(super) fn take_request(&mut self, asked: Asked) {
         let Asked { request, answer } = asked;
         tracing::debug!(?request, "asked");
+        let request = match request {
+            // What takes a while is answered by whoever does it; the loop goes on.
+            Request::Approve(id) => {
+                tokio::spawn(approve(Arc::clone(&self.equipment), id, answer));
+                return;
+            }
+            request @ (Request::Look
+            | Request::Retry(_)
+            | Request::RetryAll
+            | Request::Accept(_)
+            | Request::Status) => request,
+        };
         let said = self.serve(request).unwrap_or_else(|trouble| {
             Answer::Refused(format!("{}: {}", trouble.reason, trouble.text))
         });
@@ -57,7 +80,8 @@ impl Daemon<'_> {
                 let status = self.ledger.told().clone();
                 return Ok(Answer::Status(Box::new(status)));
             }
-            Request::Look => {}
+            // The others are no longer among them.
+            Request::Look | Request::Approve(_) => {}
             Request::Retry(id) => {
                 self.lanes.forgive();
                 self.ask_health_again(&id);
@@ -81,6 +105,29 @@ impl Daemon<'_> {
         let running = u64::from(self.pass.is_some());
         self.ledger.tries() + running + 1
     }
+}
+
+/// Lets the cluster we see be the one that is meant.
+async fn approve(equipment: Arc<Equipment>, id: ClusterId, answer: oneshot::Sender<Answer>) {
+    let said = match equipment.inventory.get(&id) {
+        None => Answer::Refused(not_there(&id, equipment.inventory.all().into_keys())),
+        Some(Err(unreadable)) => Answer::Refused(masked(&unreadable.text)),
+        Some(Ok(cluster)) => match timeout(PATIENCE, meant(&equipment.state, &cluster)).await {
+            Ok(Ok(text)) => Answer::Done(text),
+            Ok(Err(error)) => Answer::Refused(masked(&chain(&error))),
+            Err(_) => Answer::Refused(format!("{}: no answer in time", cluster.address())),
+        },
+    };
+    answer.send(said).ok();
+}
+
+/// That the inventory has no such cluster, and what it has.
+fn not_there(id: &ClusterId, all: impl Iterator<Item = ClusterId>) -> String {
+    let all: Vec<_> = all.map(|id| id.to_string()).collect();
+    format!(
+        "its inventory has no cluster {id}; it has {}",
+        all.join(", ")
+    )
 }
 
 #[cfg(test)]

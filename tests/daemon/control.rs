@@ -1,6 +1,8 @@
 //! People ask the running daemon, and are told which pass serves them.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Output;
 use std::time::{Duration, Instant};
@@ -148,4 +150,59 @@ fn a_suspension_is_seen_at_once() {
         status["tried"].as_u64() >= Some(promised(&text))
     });
     assert_eq!(host.stop(), 0);
+}
+
+/// A cluster that says which one it is, and nothing else.
+fn cluster(uid: &str) -> std::net::SocketAddr {
+    let body = format!(
+        r#"{{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":{{"name":"kube-system","uid":"{uid}"}}}}"#
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            while lines
+                .next()
+                .is_some_and(|line| line.is_ok_and(|line| !line.is_empty()))
+            {}
+            write!(
+                stream,
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                body.len()
+            )
+            .ok();
+        }
+    });
+    address
+}
+
+#[test]
+fn a_daemon_that_was_told_a_cluster_approves_it() {
+    let mut host = Host::new();
+    let address = cluster("uid-1").to_string();
+    let kubeconfig = fs::read_to_string(host.path("dead.yaml")).unwrap();
+    let kubeconfig = kubeconfig.replace("127.0.0.1:1", &address);
+    fs::write(host.path("dead.yaml"), kubeconfig).unwrap();
+    host.settings(&["one"], "");
+    host.start();
+    // Those who ask know nothing of it.
+    host.settings(&["two"], "");
+    let (code, text) = ask(&host, &["approve", "one"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(
+        text.contains("one is from now on the cluster uid-1"),
+        "{text}"
+    );
+    let (code, text) = ask(&host, &["approve", "three"]);
+    assert_eq!(code, 7, "{text}");
+    assert!(text.contains("no cluster three; it has one"), "{text}");
+    assert_eq!(host.stop(), 0);
+    let (code, text) = ask(&host, &["approve", "three"]);
+    assert_eq!(code, 7, "{text}");
+    assert!(
+        text.contains("no cluster of the inventory, which has two"),
+        "{text}"
+    );
+    assert!(!text.contains("because"), "{text}");
 }

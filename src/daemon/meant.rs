@@ -1,0 +1,42 @@
+//! A person says that a kubeconfig is meant to lead to the cluster it leads to.
+
+use jiff::Timestamp;
+
+use crate::cluster::{Cluster, ClusterError};
+use crate::state::clusters::KnownCluster;
+use crate::state::{State, StateError};
+
+/// Why nothing was taken for meant.
+#[derive(Debug, thiserror::Error)]
+pub enum MeantError {
+    /// It does not answer.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// It does not say which one it is.
+    #[error(
+        "{0} may not be asked for the namespace kube-system, so it is not told from others and needs no approval"
+    )]
+    Nameless(String),
+    /// It cannot be remembered.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+/// Takes exactly the cluster that answers now for the one meant, and says which that is.
+pub async fn meant(state: &State, cluster: &Cluster) -> Result<String, MeantError> {
+    let id = cluster.id();
+    let uid = cluster.uid().await?;
+    let uid = uid.ok_or_else(|| MeantError::Nameless(id.to_string()))?;
+    let host = cluster.host();
+    let known = state.known_cluster(id).ok().flatten();
+    if known.as_ref().is_some_and(|known| known.uid == uid) {
+        return Ok(format!("{id} is the cluster it was ({uid} at {host})"));
+    }
+    let text = format!("{id} is from now on the cluster {uid} at {host}");
+    let since = Timestamp::now();
+    state.know_cluster(id, &KnownCluster { uid, since })?;
+    Ok(match known {
+        Some(known) => format!("{text}; it was {}", known.uid),
+        None => text,
+    })
+}
