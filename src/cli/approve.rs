@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use jiff::Timestamp;
 
 use super::named::{named, one_of, refused, state};
-use super::reconcile::tell;
+use super::said::{said, tell};
 use super::{Common, Done, Failure, NOTHING_MATCHED, Output};
 use crate::cluster::Cluster;
 use crate::config::units::duration;
@@ -17,6 +17,7 @@ use crate::id::{ClusterId, ExchangeId};
 use crate::pass::cluster_access;
 use crate::state::State;
 use crate::state::approvals::Approval;
+use crate::state::journal::{Subject, Verb};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -105,7 +106,11 @@ fn approve_removals(
         .commit
         .as_ref()
         .map_or("the folder as it is", |commit| commit.short());
-    tell(&state, output);
+    let text = format!("its removal, at {commit}");
+    let until = Some(approval.expires);
+    let each = approval.ids.iter().cloned().map(Subject::Exchange);
+    let all = each.map(|id| said(Verb::Approve, id, text.as_str(), until));
+    tell(&state, all.collect(), output);
     let ids: Vec<_> = approval.ids.iter().map(ToString::to_string).collect();
     output.result(&format!(
         "approved at {commit} until {:.0}: {}",
@@ -138,7 +143,12 @@ async fn approve_cluster(
             })?;
         meant(&state, &Cluster::connect(&access).await?).await?
     };
-    tell(&state, output);
+    let about = Subject::Cluster(id.clone());
+    tell(
+        &state,
+        vec![said(Verb::Approve, about, text.as_str(), None)],
+        output,
+    );
     output.result(&text);
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::cli::options::Format;
 use crate::id::ExchangeId;
 use crate::report::{UNBOUNDED, json_text, wrapped};
 use crate::state::State;
-use crate::state::journal::{Deed, Journal, SET_STATE, deeds};
+use crate::state::journal::{Deed, Journal, SET_STATE, Verb, deeds};
 
 /// Before the lines below the first of a deed.
 const INDENT: &str = "    ";
@@ -35,7 +35,7 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
     let mut all = deeds(&entries);
     if let Some(wanted) = &args.exchange {
         let meant = meant(&state, wanted, &all)?;
-        all.retain(|deed| deed.id == meant);
+        all.retain(|deed| deed.id.exchange() == Some(&meant));
     }
     let surplus = args
         .last
@@ -65,7 +65,7 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
 
 /// An exchange that something was done about, removed ones included, or one of the last status.
 fn meant(state: &State, wanted: &str, deeds: &[Deed]) -> Result<ExchangeId, Failure> {
-    let ids: BTreeSet<_> = deeds.iter().map(|deed| &deed.id).collect();
+    let ids: BTreeSet<_> = deeds.iter().filter_map(|deed| deed.id.exchange()).collect();
     match one_of(wanted, ids) {
         Err(NotOne::Nothing { .. }) => named(state, wanted),
         found => Ok(found.map_err(refused)?.clone()),
@@ -74,7 +74,7 @@ fn meant(state: &State, wanted: &str, deeds: &[Deed]) -> Result<ExchangeId, Fail
 
 fn text(deeds: &[Deed], width: u16) -> String {
     if deeds.is_empty() {
-        return "nothing was done yet; `natsx-sync why X` says what holds an exchange back"
+        return "nothing was done or said by command yet; `natsx-sync why X` says what holds an exchange back"
             .to_owned();
     }
     let table = table(deeds);
@@ -104,7 +104,11 @@ fn table(deeds: &[Deed]) -> String {
             deed.actor.clone().unwrap_or_else(|| "-".to_owned()),
             commit(deed).to_owned(),
             change(deed),
-            format!("{:.1} s", deed.seconds),
+            if is_by_command(deed) {
+                "-".to_owned()
+            } else {
+                format!("{:.1} s", deed.seconds)
+            },
         ]
     });
     let header = [
@@ -115,6 +119,18 @@ fn table(deeds: &[Deed]) -> String {
 
 /// The same as a row of the table says, for where that is too wide.
 fn sentence(deed: &Deed) -> String {
+    if is_by_command(deed) {
+        let words = [
+            Some(action(deed).to_owned()),
+            deed.actor.clone(),
+            Some(why(deed)),
+        ];
+        let words = words
+            .into_iter()
+            .flatten()
+            .filter(|words| !words.is_empty());
+        return words.collect::<Vec<_>>().join(", ");
+    }
     let by = deed.actor.as_deref();
     let by = by.map_or_else(String::new, |by| format!(" by {by}"));
     let why = why(deed);
@@ -127,6 +143,13 @@ fn sentence(deed: &Deed) -> String {
         commit(deed),
         change(deed),
     )
+}
+
+/// Whether somebody said something, and nothing was done.
+fn is_by_command(deed: &Deed) -> bool {
+    let verbs = [Verb::Suspend, Verb::Resume, Verb::Approve];
+    let mut words = verbs.into_iter().map(Verb::word);
+    words.any(|word| deed.action.as_deref() == Some(word))
 }
 
 fn action(deed: &Deed) -> &str {
@@ -174,11 +197,12 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::state::journal::Subject;
 
     fn deed() -> Deed {
         Deed {
             time: Timestamp::UNIX_EPOCH,
-            id: "us-east-cluster/communication/nats-orders".parse().unwrap(),
+            id: Subject::Exchange("us-east-cluster/communication/nats-orders".parse().unwrap()),
             pass: 1,
             actor: Some("run as natsx-sync".to_owned()),
             commit: None,

@@ -24,6 +24,7 @@ mod plan;
 mod reconcile;
 mod registry;
 mod run;
+mod said;
 mod schema;
 mod snapshot;
 mod status;

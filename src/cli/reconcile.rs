@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::named::{named, state};
 use super::{Common, Done, Output, wait};
 use crate::config::units::duration;
-use crate::control::{self, ControlError, Request, ask};
+use crate::control::{ControlError, Request, ask};
 use crate::id::{CommitId, ExchangeId};
 use crate::pass::Repository;
 use crate::state::State;
@@ -66,17 +66,6 @@ fn requests(commit: Option<&CommitId>, id: Option<&ExchangeId>) -> Vec<Request> 
     };
     let accept = commit.cloned().map(Request::Accept);
     accept.into_iter().chain(retry).collect()
-}
-
-/// Tells the daemon, if one runs, that something beside the repository was changed.
-pub(super) fn tell(state: &State, output: &Output) {
-    match control::tell(state) {
-        Ok(None) => {}
-        Ok(Some(told)) => output.say(&format!("pass {} sees it", told.pass)),
-        Err(error) => output.say(&format!(
-            "note: the daemon sees this at its next pass only: {error}"
-        )),
-    }
 }
 
 /// Nobody is there to be asked: it is done here.

@@ -5,10 +5,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::named::{named, state_to_write};
-use super::reconcile::tell;
+use super::said::{said, tell};
 use super::{Common, Done, Failure, NOTHING_MATCHED, Output};
 use crate::config::units::duration;
 use crate::exchange::desired::Suspend;
+use crate::state::journal::{Subject, Verb};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -18,7 +19,7 @@ pub(super) struct SuspendArgs {
     /// The exchange: its id, the end of it from a `/` on, or its file
     #[arg(value_name = "X")]
     exchange: String,
-    /// Why; others read it in `status`
+    /// Why; others read it in `status` and `history`
     #[arg(long, value_name = "TEXT")]
     reason: String,
     /// For how long; until `resume` when absent
@@ -46,7 +47,9 @@ pub(super) fn suspend(common: &Common, args: &SuspendArgs, output: &Output) -> D
         until,
     };
     state.suspend(&id, suspend, now)?;
-    tell(&state, output);
+    let about = Subject::Exchange(id.clone());
+    let said = said(Verb::Suspend, about, args.reason.as_str(), until);
+    tell(&state, vec![said], output);
     let end = until.map_or_else(
         || format!("until `natsx-sync resume {id}`"),
         |until| format!("until {until:.0}"),
@@ -69,7 +72,8 @@ pub(super) fn resume(common: &Common, args: &ResumeArgs, output: &Output) -> Don
             ),
         ));
     }
-    tell(&state, output);
+    let said = said(Verb::Resume, Subject::Exchange(id.clone()), "", None);
+    tell(&state, vec![said], output);
     output.result(&format!("{id} is no longer suspended by command"));
     Ok(0)
 }

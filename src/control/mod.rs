@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ClusterId, CommitId, ExchangeId};
+use crate::state::journal::Said;
 use crate::status::Status;
 
 /// Within the state folder.
@@ -40,6 +41,8 @@ pub enum Request {
     Accept(CommitId),
     /// Take the cluster that answers now for the one that is meant; answered with what that is.
     Approve(ClusterId),
+    /// Write down what a person said by command. Nothing follows from it.
+    Said(Said),
     /// Say how everything stands.
     Status,
 }

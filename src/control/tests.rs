@@ -31,7 +31,9 @@ fn scene(folder: &Path) -> Scene {
             let said = match request {
                 Request::Look => Answer::Refused("not now".to_owned()),
                 Request::Approve(ref id) => Answer::Done(format!("{id} is another")),
-                Request::Retry(_) | Request::RetryAll | Request::Accept(_) => Answer::Pass(pass),
+                Request::Retry(_) | Request::RetryAll | Request::Accept(_) | Request::Said(_) => {
+                    Answer::Pass(pass)
+                }
                 Request::Status => {
                     let status = Status::new(std::process::id(), Timestamp::UNIX_EPOCH);
                     Answer::Status(Box::new(status))

@@ -19,5 +19,5 @@ mod watch;
 
 pub use ledger::Ledger;
 pub use meant::meant;
-pub use session::{Session, check, limits};
+pub use session::{Session, actor, check, limits};
 pub use watch::{Options, Owner, run};

@@ -15,6 +15,7 @@ use crate::diagnostic::chain;
 use crate::id::{ClusterId, ExchangeId};
 use crate::mask::masked;
 use crate::pass::Equipment;
+use crate::state::journal::{Journal, Line};
 use crate::status::Trouble;
 
 /// How long a cluster may take to say which one it is; shorter than whoever asks waits.
@@ -61,6 +62,17 @@ impl Daemon<'_> {
                 tokio::spawn(approve(Arc::clone(&self.equipment), id, answer));
                 return;
             }
+            Request::Said(said) => {
+                let line = said.line(self.ledger.passes(), self.ledger.commit().cloned());
+                let written = Answer::Pass(self.serving_pass());
+                tokio::spawn(write(
+                    Arc::clone(&self.session.journal),
+                    line,
+                    written,
+                    answer,
+                ));
+                return;
+            }
             request @ (Request::Look
             | Request::Retry(_)
             | Request::RetryAll
@@ -81,7 +93,7 @@ impl Daemon<'_> {
                 return Ok(Answer::Status(Box::new(status)));
             }
             // The others are no longer among them.
-            Request::Look | Request::Approve(_) => {}
+            Request::Look | Request::Approve(_) | Request::Said(_) => {}
             Request::Retry(id) => {
                 self.lanes.forgive();
                 self.ask_health_again(&id);
@@ -128,6 +140,22 @@ fn not_there(id: &ClusterId, all: impl Iterator<Item = ClusterId>) -> String {
         "its inventory has no cluster {id}; it has {}",
         all.join(", ")
     )
+}
+
+/// Writes a line, and says what of it.
+async fn write(
+    journal: Arc<Journal>,
+    line: Line,
+    written: Answer,
+    answer: oneshot::Sender<Answer>,
+) {
+    let result = tokio::task::spawn_blocking(move || journal.append(line)).await;
+    let said = match result {
+        Ok(Ok(_)) => written,
+        Ok(Err(error)) => Answer::Refused(chain(&error)),
+        Err(error) => Answer::Refused(error.to_string()),
+    };
+    answer.send(said).ok();
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ pub fn limits(settings: &Settings) -> Limits {
 }
 
 /// Who is told to have done what is done: the command, and the account it runs under.
-fn actor(command: &str) -> String {
+pub fn actor(command: &str) -> String {
     let id = rustix::process::geteuid();
     let account = uzers::get_user_by_uid(id.as_raw());
     let name = account.map_or_else(

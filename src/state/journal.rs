@@ -8,6 +8,7 @@ mod error;
 mod file;
 mod memory;
 mod noticed;
+mod said;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -29,6 +30,7 @@ pub use entry::{Entry, Line, Phase};
 pub use error::JournalError;
 pub use memory::{AGAIN, CALM, Installed, Memory, Open, Refused, SET_STATE};
 pub use noticed::{Aspect, Notice, Noticed, Place};
+pub use said::{Said, Subject, Verb};
 
 use memory::Memories;
 

@@ -197,6 +197,8 @@ fn a_daemon_that_was_told_a_cluster_approves_it() {
     let (code, text) = ask(&host, &["approve", "three"]);
     assert_eq!(code, 7, "{text}");
     assert!(text.contains("no cluster three; it has one"), "{text}");
+    let (_, text) = ask(&host, &["history"]);
+    assert!(text.contains("approve as"), "{text}");
     assert_eq!(host.stop(), 0);
     let (code, text) = ask(&host, &["approve", "three"]);
     assert_eq!(code, 7, "{text}");

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{CALM, Entry, Phase, SET_STATE};
+use super::{CALM, Entry, Phase, SET_STATE, Said, Subject};
 use crate::id::{CommitId, ExchangeId};
 
 /// What was done about an exchange.
@@ -14,15 +14,16 @@ use crate::id::{CommitId, ExchangeId};
 pub struct Deed {
     /// When it ended, or when its last line was written.
     pub time: Timestamp,
-    /// The exchange.
-    pub id: ExchangeId,
+    /// The exchange; a cluster, where a command was about one.
+    pub id: Subject,
     /// The pass that asked for it; each process counts its own.
     pub pass: u64,
-    /// Which command did it, and as whom; none where the journal is of a version that did not say.
+    /// Which command did it or said so, and as whom; none where the journal is of a version that did not say.
     pub actor: Option<String>,
     /// The commit acted for: its author is who wanted it.
     pub commit: Option<CommitId>,
-    /// The word of the action; `set_state` where only the record was told how the exchange is. None of an action that
+    /// The word of the action; `set_state` where only the record was told how the exchange is; `suspend`, `resume` and
+    /// `approve` where somebody said so. None of an action that
     /// has not ended.
     pub action: Option<String>,
     /// Why it was to be done, or why it failed or was held back in the middle.
@@ -49,7 +50,10 @@ pub fn deeds(entries: &[Entry]) -> Vec<Deed> {
     let mut released: BTreeMap<&ExchangeId, String> = BTreeMap::new();
     let mut deeds = Vec::new();
     for entry in entries {
-        let Some(id) = &entry.id else { continue };
+        let Some(id) = &entry.id else {
+            deeds.extend(Said::of(entry).map(|said| by_command(entry, said)));
+            continue;
+        };
         match (entry.step.as_str(), entry.phase) {
             (SET_STATE, Phase::Intent) | (CALM, _) => {}
             ("observed", _) => deeds.extend(interrupted(id, &mut open, &mut released)),
@@ -146,7 +150,7 @@ impl<'a> Open<'a> {
         let why = entry.detail.get("why");
         Deed {
             time: entry.time,
-            id: id.clone(),
+            id: Subject::Exchange(id.clone()),
             pass: entry.pass,
             actor: entry.actor.clone(),
             commit: entry.commit.clone(),
@@ -170,7 +174,7 @@ impl<'a> Open<'a> {
         let failed = (last.phase == Phase::Failed).then_some(&last.detail);
         Some(Deed {
             time: last.time,
-            id: id.clone(),
+            id: Subject::Exchange(id.clone()),
             pass: last.pass,
             actor: last.actor.clone(),
             commit: last.commit.clone(),
@@ -214,10 +218,29 @@ impl<'a> Open<'a> {
     }
 }
 
+/// Nothing was done yet, and what was released is as it was.
+fn by_command(entry: &Entry, said: Said) -> Deed {
+    Deed {
+        time: entry.time,
+        pass: entry.pass,
+        commit: entry.commit.clone(),
+        action: Some(said.verb.word().to_owned()),
+        reason: None,
+        result: "done",
+        before: None,
+        after: None,
+        seconds: 0.0,
+        steps: Vec::new(),
+        text: said.words(),
+        id: said.about,
+        actor: Some(said.by),
+    }
+}
+
 fn told(id: &ExchangeId, entry: &Entry, released: Option<&String>) -> Deed {
     Deed {
         time: entry.time,
-        id: id.clone(),
+        id: Subject::Exchange(id.clone()),
         pass: entry.pass,
         actor: entry.actor.clone(),
         commit: entry.commit.clone(),
