@@ -20,7 +20,7 @@ pub(super) struct SuspendArgs {
     #[arg(value_name = "X")]
     exchange: String,
     /// Why; others read it in `status` and `history`
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
     reason: String,
     /// For how long; until `resume` when absent
     #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
@@ -46,7 +46,7 @@ pub(super) fn suspend(common: &Common, args: &SuspendArgs, output: &Output) -> D
         reason: args.reason.clone(),
         until,
     };
-    state.suspend(&id, suspend, now)?;
+    let before = state.suspend(&id, suspend, now)?;
     let about = Subject::Exchange(id.clone());
     let said = said(Verb::Suspend, about, args.reason.as_str(), until);
     tell(&state, vec![said], output);
@@ -57,7 +57,28 @@ pub(super) fn suspend(common: &Common, args: &SuspendArgs, output: &Output) -> D
     output.result(&format!(
         "{id} is suspended {end}; what is under way is finished"
     ));
+    if let Some(before) = before {
+        output.say(&replaced(&before));
+    }
     Ok(0)
+}
+
+/// Others read it: without one they cannot know whom to ask, or whether it may end.
+fn reason(text: &str) -> Result<String, &'static str> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err("say why, for those who find it held");
+    }
+    Ok(text.to_owned())
+}
+
+/// What somebody else may have meant to last.
+fn replaced(before: &Suspend) -> String {
+    let end = before.until.map_or_else(
+        || "without end".to_owned(),
+        |until| format!("until {until:.0}"),
+    );
+    format!("replaces: {:?}, {end}", before.reason)
 }
 
 pub(super) fn resume(common: &Common, args: &ResumeArgs, output: &Output) -> Done {

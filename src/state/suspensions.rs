@@ -18,17 +18,18 @@ impl State {
         Ok(all)
     }
 
-    /// Holds an exchange; what was said before of it is replaced.
+    /// Holds an exchange; what was said before of it is replaced and given back.
     pub fn suspend(
         &self,
         id: &ExchangeId,
         suspend: Suspend,
         now: Timestamp,
-    ) -> Result<(), StateError> {
+    ) -> Result<Option<Suspend>, StateError> {
         let _turn = self.suspending()?;
         let mut all = self.suspensions(now)?;
-        all.insert(id.clone(), suspend);
-        self.write_suspensions(&all)
+        let before = all.insert(id.clone(), suspend);
+        self.write_suspensions(&all)?;
+        Ok(before)
     }
 
     /// Holds it no longer; whether it was held.
@@ -73,6 +74,8 @@ mod tests {
         state.suspend(&a, suspend(Some(later)), now).unwrap();
         state.suspend(&b, suspend(None), now).unwrap();
         assert_eq!(state.suspensions(now).unwrap().len(), 2);
+        let before = state.suspend(&b, suspend(None), now).unwrap();
+        assert_eq!(before, Some(suspend(None)), "somebody else's may be lost");
         assert_eq!(state.suspensions(later).unwrap().len(), 1);
         assert!(state.resume(&b, now).unwrap());
         assert!(!state.resume(&b, now).unwrap());
