@@ -72,6 +72,9 @@ fn text(
     if entry.phase != Phase::Ready {
         line("why", &format!("{}: {}", entry.reason, entry.text));
     }
+    if let Some(hold) = entry.hold() {
+        line("held", &hold);
+    }
     line("health", &entry.health);
     if let Some(trouble) = trouble {
         line("trouble", &trouble);

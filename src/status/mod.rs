@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::{Diagnostic, chain};
+use crate::exchange::desired::Suspend;
 use crate::id::{ClusterId, CommitId, ExchangeId, SystemId};
 use crate::mask::masked;
 use crate::plan::action::Action;
@@ -131,6 +132,9 @@ pub struct StatusEntry {
     /// What lets it through, when a guard holds it.
     #[serde(default)]
     pub needs: Option<String>,
+    /// Why a person holds it and until when, by command or in its file, also while something else is why.
+    #[serde(default)]
+    pub suspended: Option<Suspend>,
     /// When it is tried again; none when nothing failed, or only after something changed.
     #[serde(default)]
     pub next: Option<Timestamp>,
@@ -162,6 +166,23 @@ pub struct StatusEntry {
     pub client_urls: Arc<[String]>,
     /// Key of its record.
     pub system_id: Option<SystemId>,
+}
+
+impl StatusEntry {
+    /// Why a person holds it, where its phase does not say so.
+    pub fn hold(&self) -> Option<String> {
+        let hold = self.suspended.as_ref()?;
+        (self.phase != Phase::Suspended).then(|| held(hold))
+    }
+}
+
+/// Why, and until when.
+pub fn held(hold: &Suspend) -> String {
+    let reason = &hold.reason;
+    match hold.until {
+        Some(until) => format!("{reason}, until {until:.0}"),
+        None => format!("{reason}, without end"),
+    }
 }
 
 impl Status {

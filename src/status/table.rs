@@ -43,6 +43,13 @@ pub fn table(status: &Status, now: Timestamp, alive: bool, width: u16) -> String
         } else {
             format!("{}: {}", entry.reason, entry.text)
         };
+        // Somebody relies on it, though it is not what keeps it from being looked at.
+        let hold = entry.hold().map(|hold| format!("held: {hold}"));
+        let why: Vec<_> = hold
+            .into_iter()
+            .chain((!why.is_empty()).then_some(why))
+            .collect();
+        let why = why.join("; ");
         [
             id,
             entry.phase.word().to_owned(),

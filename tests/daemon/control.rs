@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::host::{Host, commit, made};
+use crate::host::{Host, commit, made, reason};
 
 const ONE: &str = "one/communication/nats";
 const TWO: &str = "two/communication/nats";
@@ -150,6 +150,48 @@ fn a_suspension_is_seen_at_once() {
         status["tried"].as_u64() >= Some(promised(&text))
     });
     assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn what_is_said_by_command_is_history_and_takes_nobody_s_hold_unseen() {
+    let mut host = Host::new();
+    host.settings(&["one"], "");
+    host.start();
+    let (code, text) = ask(&host, &["suspend", ONE, "--reason", "maint", "--for", "2h"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(!text.contains("replaces"), "{text}");
+    // The cluster cannot be read, and the hold is seen all the same.
+    let status = host.until_status("held", |status| {
+        status["exchanges"][0]["suspended"]["reason"] == "maint"
+    });
+    assert_eq!(reason(&status, ONE), "ClusterUnreachable");
+    let (_, text) = ask(&host, &["why", ONE]);
+    assert!(text.contains("held      maint, until 2"), "{text}");
+    let (_, text) = ask(&host, &["status"]);
+    assert!(text.contains("held: maint, until 2"), "{text}");
+
+    let (code, text) = ask(&host, &["suspend", ONE, "--reason", " "]);
+    assert_eq!(code, 64, "{text}");
+    let (code, text) = ask(&host, &["suspend", ONE, "--reason", "p1"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("replaces: \"maint\", until 2"), "{text}");
+    assert_eq!(host.stop(), 0);
+    // Without a daemon it is written as well.
+    let (code, text) = ask(&host, &["resume", ONE]);
+    assert_eq!(code, 0, "{text}");
+    assert!(!text.contains("note"), "{text}");
+    let (_, text) = ask(&host, &["history", ONE, "--format", "json"]);
+    let history: Value = serde_json::from_str(&text).unwrap();
+    let deeds = history["deeds"].as_array().unwrap();
+    let words: Vec<_> = deeds.iter().map(|deed| deed["action"].as_str()).collect();
+    assert_eq!(words, [Some("suspend"), Some("suspend"), Some("resume")]);
+    assert!(
+        deeds[1]["actor"]
+            .as_str()
+            .unwrap()
+            .starts_with("suspend as ")
+    );
+    assert_eq!(deeds[1]["text"], "p1");
 }
 
 /// A cluster that says which one it is, and nothing else.

@@ -9,9 +9,10 @@ use super::Ledger;
 use crate::apply::{InFlight, OutcomeResult};
 use crate::daemon::standing::Standing;
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::exchange::desired::Suspend;
 use crate::health::Health;
 use crate::id::ExchangeId;
-use crate::mask::masked_findings;
+use crate::mask::{masked, masked_findings};
 use crate::pass::Survey;
 use crate::plan::action::PlannedExchange;
 use crate::reason::Reason;
@@ -64,6 +65,7 @@ impl Ledger {
             planned: Some(entry.reason),
             midway: self.is_midway(entry),
             needs: entry.guard.as_ref().map(|guard| guard.needs.clone()),
+            suspended: hold(survey, entry, now),
             next: entry
                 .id
                 .as_ref()
@@ -99,6 +101,19 @@ impl Ledger {
         let done = outcome.is_some_and(|outcome| outcome.result == OutcomeResult::Done);
         self.midway.contains(id) || entry.action.is_change() && done
     }
+}
+
+/// The suspension in force: in its file, or by command.
+fn hold(survey: &Survey, entry: &PlannedExchange, now: Timestamp) -> Option<Suspend> {
+    let id = entry.id.as_ref()?;
+    let declared = survey.desired.exchanges.get(id);
+    let declared = declared.and_then(|exchange| exchange.terms.suspend.as_ref());
+    let mut holds = declared.into_iter().chain(survey.policy.suspended.get(id));
+    let hold = holds.find(|hold| hold.until.is_none_or(|until| until > now))?;
+    Some(Suspend {
+        reason: masked(&hold.reason),
+        until: hold.until,
+    })
 }
 
 /// The errors of its file, as far as a status may show them.
