@@ -41,6 +41,18 @@ fn a_broken_file_is_told_with_its_place_and_what_to_write() {
         "{held:#?}"
     );
 
+    // Of the cluster that does not answer: which one, what was seen, and what that means.
+    let lines = held
+        .iter()
+        .filter(|line| line.contains("ClusterUnreachable"));
+    let lines: Vec<_> = lines.collect();
+    assert!(
+        lines.iter().all(|line| {
+            line.contains("cluster=\"") && line.contains("127.0.0.1:1") && line.contains("means=")
+        }),
+        "{held:#?}"
+    );
+
     let id = "one/communication/nats";
     let why = host.command(&["why", id]).output().unwrap();
     let why = String::from_utf8_lossy(&why.stdout).into_owned();

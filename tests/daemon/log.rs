@@ -20,6 +20,7 @@ fn each_line_is_an_object_where_the_settings_say_so() {
         (&pass["level"], &pass["exchanges"]),
         (&"INFO".into(), &2.into())
     );
-    let held = lines.iter().find(|line| line["message"] == "held");
-    assert_eq!(held.unwrap()["reason"], "ClusterUnreachable", "{log}");
+    let mut held = lines.iter().filter(|line| line["message"] == "held");
+    let held = held.find(|line| line["reason"] == "ClusterUnreachable");
+    assert_eq!(held.unwrap()["cluster"], "one", "{log}");
 }
