@@ -13,6 +13,7 @@ use crate::helm::{Folders, Helm};
 use crate::mask::masked_address;
 use crate::nats_server::NatsServer;
 use crate::pass::{Equipment, Knowledge, Purpose, survey};
+use crate::reason::Reason;
 use crate::source::Revision;
 
 #[derive(Debug, clap::Args)]
@@ -190,8 +191,7 @@ async fn check_clusters(equipment: &Equipment, sheet: &mut Sheet) {
                 let text = chain(&error);
                 let place = "`certificate-authority` of its kubeconfig";
                 let advice = untrusted(&text, place);
-                let advice = advice.as_deref();
-                let advice = advice.unwrap_or("see that its API server can be reached from here");
+                let advice = advice.as_deref().unwrap_or(unanswered(error.reason()));
                 sheet.bad(&name, &text, advice);
             }
             Ok(Permissions { missing, .. }) if missing.is_empty() => sheet.good(
@@ -207,6 +207,15 @@ async fn check_clusters(equipment: &Equipment, sheet: &mut Sheet) {
                 ));
             }
         }
+    }
+}
+
+/// What to do about a cluster that does not say what we may.
+fn unanswered(reason: Reason) -> &'static str {
+    if reason == Reason::ClusterUnreachable {
+        "see that its API server can be reached from here"
+    } else {
+        reason.story()
     }
 }
 

@@ -49,7 +49,15 @@ pub enum ClusterError {
         /// Its words.
         text: String,
     },
-    /// 401 or 403.
+    /// 401: it does not know who asks.
+    #[error("{host}: the credentials of the kubeconfig are not accepted: {text}")]
+    Unauthorized {
+        /// The API server.
+        host: String,
+        /// Its words.
+        text: String,
+    },
+    /// 403: it knows who asks, who may not.
     #[error("{host}: refused: {text}")]
     Forbidden {
         /// The API server.
@@ -133,6 +141,7 @@ impl ClusterError {
             | Self::Credentials { .. }
             | Self::Unexpected { .. } => Reason::ClusterUnreachable,
             Self::NotThere { .. } | Self::Refused { .. } => Reason::ClusterRefused,
+            Self::Unauthorized { .. } => Reason::ClusterUnauthorized,
             Self::Forbidden { .. } => Reason::ClusterForbidden,
             Self::Changed { .. } => Reason::StaleFence,
             Self::NamespaceMissing(_) => Reason::NamespaceMissing,
@@ -180,10 +189,7 @@ impl ClusterError {
         let host = host.to_owned();
         let text = words(status);
         match status.code {
-            401 => Self::Forbidden {
-                host,
-                text: format!("the credentials are not accepted: {text}"),
-            },
+            401 => Self::Unauthorized { host, text },
             403 => Self::Forbidden { host, text },
             404 if is_absence(status) => Self::NotThere { host, text },
             404 => Self::Unexpected {
@@ -212,12 +218,15 @@ pub(crate) fn is_absence(status: &Status) -> bool {
     status.code == 404 && status.reason == "NotFound"
 }
 
+/// What the client takes for the reason where an answer is not one of Kubernetes: its own trouble, not ours.
+const UNPARSED: &str = "Failed to parse error data";
+
 /// A status in words, short enough for a line.
 pub(crate) fn words(status: &Status) -> String {
-    let text = if status.message.is_empty() {
-        &status.reason
-    } else {
-        &status.message
+    let text = match (status.message.as_str(), status.reason.as_str()) {
+        ("", UNPARSED | "") => "it does not say why",
+        ("", reason) => reason,
+        (message, _) => message,
     };
     shorten(text, 600)
 }

@@ -250,6 +250,26 @@ async fn a_refusal_is_a_reason_and_names_the_host() {
     );
 }
 
+/// A token that has expired is no missing right: nothing that is granted helps.
+#[tokio::test]
+async fn credentials_that_are_not_accepted_are_told_from_rights_that_are_missing() {
+    let server = MockServer::start().await;
+    Mock::given(wiremock::matchers::any())
+        .respond_with(ResponseTemplate::new(401))
+        .mount(&server)
+        .await;
+    let cluster = connect(&server, &[]).await;
+    let unreadable = cluster.view(&ViewWants::default()).await.unwrap_err();
+    assert_eq!(unreadable.reason, Reason::ClusterUnauthorized);
+    assert!(
+        unreadable
+            .text
+            .ends_with("not accepted: it does not say why"),
+        "{}",
+        unreadable.text
+    );
+}
+
 #[tokio::test]
 async fn an_api_server_that_fails_for_a_moment_is_asked_again() {
     let server = MockServer::start().await;
