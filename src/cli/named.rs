@@ -8,7 +8,7 @@ use crate::exchange::desired::DesiredExchange;
 use crate::id::ExchangeId;
 use crate::state::State;
 use crate::state::journal::Journal;
-use crate::status::StatusEntry;
+use crate::status::{Status, StatusEntry};
 
 /// So many of several are listed.
 const LISTED: usize = 5;
@@ -194,17 +194,35 @@ pub(super) fn state_to_write(common: &Common) -> Result<State, Failure> {
     Ok(State::open_to_write(&folder)?)
 }
 
-/// The exchange that is called so in the last status.
+/// The exchange that is called so in the last status. Before the first pass nothing is known of any, but a whole id says
+/// itself which one is meant.
 pub(super) fn named(state: &State, wanted: &str) -> Result<ExchangeId, Failure> {
-    let status = state.read_status()?;
-    let entries = status.iter().flat_map(|status| &status.exchanges);
-    let known = entries.filter_map(|entry| {
+    let status = match state.read_status()? {
+        Some(status) if status.pass > 0 => status,
+        before => {
+            let whole = wanted.parse().ok();
+            return whole.ok_or_else(|| match before {
+                Some(status) => unknown_yet(wanted, &status),
+                None => super::status::no_status(state.folder()),
+            });
+        }
+    };
+    let known = status.exchanges.iter().filter_map(|entry| {
         Some(Listed {
             id: entry.id.as_ref()?,
             file: &entry.file,
         })
     });
     Ok(one_of(wanted, known).map_err(refused)?.id.clone())
+}
+
+/// Why nothing can be said of an exchange before the first pass: it may well be there.
+pub(super) fn unknown_yet(wanted: &str, status: &Status) -> Failure {
+    let why = status.trouble.as_ref().map_or_else(
+        || "the first pass is running".to_owned(),
+        |trouble| format!("no pass can be made: {} ({})", trouble.text, trouble.reason),
+    );
+    Failure::from(anyhow::anyhow!("nothing is known of {wanted} yet: {why}"))
 }
 
 #[cfg(test)]

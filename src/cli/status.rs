@@ -145,7 +145,7 @@ pub(super) fn no_state() -> Failure {
     ))
 }
 
-fn no_status(folder: &std::path::Path) -> Failure {
+pub(super) fn no_status(folder: &std::path::Path) -> Failure {
     Failure::from(anyhow::anyhow!(
         "{}: nothing has run in {} yet; try `natsx-sync plan`",
         Reason::NoStatus,

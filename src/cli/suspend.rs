@@ -9,6 +9,8 @@ use super::said::{said, tell};
 use super::{Common, Done, Failure, NOTHING_MATCHED, Output};
 use crate::config::units::duration;
 use crate::exchange::desired::Suspend;
+use crate::id::ExchangeId;
+use crate::state::State;
 use crate::state::journal::{Subject, Verb};
 
 #[derive(Debug, clap::Args)]
@@ -36,7 +38,7 @@ pub(super) struct ResumeArgs {
 
 pub(super) fn suspend(common: &Common, args: &SuspendArgs, output: &Output) -> Done {
     let state = state_to_write(common)?;
-    let id = named(&state, &args.exchange)?;
+    let id = held(&state, &args.exchange, output)?;
     let now = Timestamp::now();
     let until = match args.duration {
         None => None,
@@ -61,6 +63,17 @@ pub(super) fn suspend(common: &Common, args: &SuspendArgs, output: &Output) -> D
         output.say(&replaced(&before));
     }
     Ok(0)
+}
+
+/// The exchange that is meant. One that is not there yet can be held as well, by its whole id.
+fn held(state: &State, wanted: &str, output: &Output) -> Result<ExchangeId, Failure> {
+    match (named(state, wanted), wanted.parse()) {
+        (Err(_), Ok(id)) => {
+            output.say(&format!("note: the last pass knows no {id}"));
+            Ok(id)
+        }
+        (found, _) => found,
+    }
 }
 
 /// Others read it: without one they cannot know whom to ask, or whether it may end.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use url::Url;
 
-use super::named::{one_of, refused};
+use super::named::{one_of, refused, unknown_yet};
 use super::{Common, Done, Output};
 use crate::cli::options::Format;
 use crate::reason::Reason;
@@ -28,6 +28,9 @@ pub(super) struct Args {
 
 pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
     let (alive, status) = super::status::look(common, args.status.as_ref(), output).await?;
+    if status.pass == 0 {
+        return Err(unknown_yet(&args.exchange, &status));
+    }
     let entry = one_of(&args.exchange, &status.exchanges).map_err(refused)?;
     let trouble = status
         .trouble

@@ -92,5 +92,17 @@ fn a_repository_without_a_commit_is_told_in_the_log() {
         "{}",
         host.log()
     );
+    // No exchange is denied that nobody could look for, and a brake takes its whole id.
+    let id = "one/communication/nats";
+    for arguments in [&["why", id][..], &["suspend", "nats", "--reason", "x"]] {
+        let done = host.command(arguments).output().unwrap();
+        let text = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert_eq!(done.status.code(), Some(1), "{text}");
+        assert!(text.contains("commit the exchange files first"), "{text}");
+    }
+    for arguments in [&["suspend", id, "--reason", "x"][..], &["reconcile", id]] {
+        let done = host.command(arguments).output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+    }
     assert_eq!(host.stop(), 0);
 }
