@@ -33,6 +33,14 @@ pub enum SourceError {
         /// libgit2's error.
         source: git2::Error,
     },
+    /// It is elsewhere, and nothing of it was fetched to this host.
+    #[error(
+        "{repository} is elsewhere and nothing of it is on this host yet, where no connection is opened without a cluster: clone it and name the folder (--source DIR), or name a cluster (--kubeconfig ID=FILE)"
+    )]
+    NotFetched {
+        /// The repository.
+        repository: String,
+    },
     /// A setting of the source is not usable.
     #[error("source setting {setting}: {text}")]
     Setting {
@@ -151,6 +159,7 @@ impl SourceError {
             Self::Read { .. }
             | Self::Write { .. }
             | Self::Git { .. }
+            | Self::NotFetched { .. }
             | Self::Empty { .. }
             | Self::NoBranch { .. }
             | Self::NoRevision { .. }

@@ -44,7 +44,11 @@ impl Mirror {
 
     /// Opens it, afresh each time: what a fetch brought is always seen.
     pub(super) fn open(&self) -> Result<Repository, SourceError> {
-        open_exactly(&self.path).map_err(failed(&self.shown, "open its mirror (fetch it first)"))
+        if !self.path.exists() {
+            let repository = self.shown.clone();
+            return Err(SourceError::NotFetched { repository });
+        }
+        open_exactly(&self.path).map_err(failed(&self.shown, "open its mirror"))
     }
 
     /// Makes it usable for a fetch: there, and without what an interrupted one left behind.

@@ -152,3 +152,22 @@ fn what_cannot_work_is_said_before_anything_is_begun() {
         text_of(&done)
     );
 }
+
+#[test]
+fn a_plan_without_a_cluster_of_a_repository_elsewhere_says_that_it_opens_no_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = "https://git.example.org/x.git";
+    let mut command = command(folder.path(), &["plan", "--source", source]);
+    // git is looked for, and not started.
+    let done = command.env("PATH", "/usr/bin:/bin").output().unwrap();
+    let said = text_of(&done);
+    assert_eq!(done.status.code(), Some(1), "{said}");
+    for words in [
+        "no connection is opened",
+        "--source DIR",
+        "--kubeconfig ID=FILE",
+    ] {
+        assert!(said.contains(words), "{said}");
+    }
+    assert!(!said.contains("/tmp"), "{said}");
+}
