@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use jiff::Timestamp;
 
-use super::named::{named, one_of, refused, state};
+use super::named::{Called as _, named, one_of, refused, state};
 use super::said::{said, tell};
 use super::{Common, Done, Failure, NOTHING_MATCHED, Output};
 use crate::cluster::Cluster;
@@ -43,6 +43,10 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
             continue;
         }
         let state = state(common)?;
+        if let Some(id) = told(&state, word)? {
+            clusters.push((id, true));
+            continue;
+        }
         match (named(&state, word), word.parse().ok()) {
             (Ok(id), _) => {
                 removals.insert(id);
@@ -63,6 +67,20 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
         approve_removals(common, removals, args.expires, output)?;
     }
     Ok(0)
+}
+
+/// The cluster of this name that a running daemon serves. An exchange that is called so comes first, one whose file is
+/// does not.
+fn told(state: &State, word: &str) -> Result<Option<ClusterId>, Failure> {
+    let (Some(_), Ok(id)) = (state.holder(), word.parse::<ClusterId>()) else {
+        return Ok(None);
+    };
+    let status = state.read_status()?;
+    let entries = || status.iter().flat_map(|status| &status.exchanges);
+    let mut ids = entries().filter_map(|entry| entry.id.as_ref());
+    let is_cluster = ids.any(|exchange| exchange.cluster == id);
+    let is_exchange = entries().any(|entry| entry.is_called(word));
+    Ok((is_cluster && !is_exchange).then_some(id))
 }
 
 /// A word without a `/` may be meant as an exchange or as a cluster.

@@ -1,4 +1,4 @@
-//! Finds the exchange somebody means: by its id, the end of it from a `/` on, or its file. One rule for every command.
+//! Finds the exchange somebody means: by its id, the end of it from a `/` on, or its file or the end of that. One rule for every command.
 
 use std::collections::BTreeSet;
 
@@ -119,10 +119,10 @@ pub(super) fn one_of<C: Called>(
 ) -> Result<C, NotOne> {
     let known: Vec<C> = known.into_iter().collect();
     let near = alike(wanted, known.iter().filter_map(Called::id));
-    let mut found: Vec<C> = known
-        .into_iter()
-        .filter(|one| one.is_called(wanted))
-        .collect();
+    let is_any = known.iter().any(|one| one.is_called(wanted));
+    // A file's name or the end of its path counts where nothing is called so.
+    let is_it = |one: &C| one.is_called(wanted) || !is_any && ends(one.file(), wanted);
+    let mut found: Vec<C> = known.into_iter().filter(is_it).collect();
     // Two files may declare one exchange: it is one all the same.
     found.dedup_by(|one, other| one.id().is_some() && one.id() == other.id());
     let count = found.len();
@@ -140,6 +140,15 @@ pub(super) fn one_of<C: Called>(
             listed: listed.join(", ") + if count > LISTED { ", …" } else { "" },
         }),
     }
+}
+
+/// Whether a file is named by the end of its path from a `/` on, with or without what marks it as YAML.
+fn ends(file: &str, wanted: &str) -> bool {
+    let bare = file.strip_suffix(".yaml").or(file.strip_suffix(".yml"));
+    [Some(file), bare]
+        .into_iter()
+        .flatten()
+        .any(|file| names(wanted, file))
 }
 
 fn shown<C: Called>(one: &C) -> String {
@@ -252,6 +261,39 @@ mod tests {
             nothing.contains("no exchange is called \"ats\";"),
             "{nothing}"
         );
+    }
+
+    #[test]
+    fn a_file_is_meant_by_its_name_where_no_exchange_is_called_so() {
+        let one = |id: Option<&'static str>, file| Declared(id.map(self::id), file);
+        let known = [
+            one(None, "exchanges/bad.yaml"),
+            one(Some("us/ns/nats"), "exchanges/orders.yaml"),
+            one(Some("us/ns/orders"), "exchanges/x/other.yml"),
+        ];
+        for (wanted, meant) in [
+            ("bad", 0),
+            ("bad.yaml", 0),
+            ("orders", 2),
+            ("orders.yaml", 1),
+            ("x/other", 2),
+        ] {
+            let found = one_of(wanted, &known).unwrap();
+            assert_eq!(found.file(), known[meant].file(), "{wanted}");
+        }
+        assert!(one_of("ad.yaml", &known).is_err());
+    }
+
+    struct Declared(Option<ExchangeId>, &'static str);
+
+    impl Called for Declared {
+        fn id(&self) -> Option<&ExchangeId> {
+            self.0.as_ref()
+        }
+
+        fn file(&self) -> &str {
+            self.1
+        }
     }
 
     #[test]
