@@ -52,7 +52,7 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
         ));
         return Ok(0);
     }
-    output.progress(&format!("asked process {pid}: pass {pass} serves it"));
+    output.say(&format!("asked process {pid}: pass {pass} serves it"));
     let wanted = id.as_ref().map(ToString::to_string);
     let args = wait::Args::served(wanted, acknowledged, args.timeout);
     wait::run(common, &args, output).await

@@ -94,7 +94,8 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
             }
         };
         if now != last {
-            output.progress(&format!("waiting: {now}"));
+            // In a log as well: ten silent minutes look like something that hangs.
+            output.say(&format!("waiting: {now}"));
             last = now;
         }
         if Instant::now() >= deadline {

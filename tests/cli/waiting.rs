@@ -84,6 +84,10 @@ fn waiting_for_a_commit_ends_when_a_later_one_was_reached() {
         let (ended, said, _) = wait(folder.path(), &["--timeout", "0s", "--commit", commit]);
         assert_eq!(ended, Some(code), "{said}");
     }
+    // Who reads a log sees what it waits for: once, not at each look.
+    let (_, said, _) = wait(folder.path(), &["--timeout", "1s", "--commit", &ids[2]]);
+    let told = said.matches("waiting: the last pass was at").count();
+    assert_eq!(told, 1, "{said}");
 }
 
 #[test]
