@@ -74,7 +74,7 @@ pub fn table(status: &Status, now: Timestamp, alive: bool, width: u16) -> String
     } else {
         writeln!(text, "{table}").ok();
     }
-    writeln!(text, "{}, pass {}", ready(status), status.pass).ok();
+    writeln!(text, "{}, {}", ready(status), passes(status)).ok();
     text
 }
 
@@ -109,6 +109,20 @@ fn warnings(status: &Status) -> Vec<String> {
         }
     }
     warnings
+}
+
+/// The number that requests are answered with, and how many of them could be made.
+fn passes(status: &Status) -> String {
+    let Status { pass, tried, .. } = status;
+    // A status of a version that did not count them says none.
+    if tried > pass {
+        format!(
+            "pass {tried} ({} could not be made)",
+            tried.saturating_sub(*pass)
+        )
+    } else {
+        format!("pass {pass}")
+    }
 }
 
 /// How many of how many, and of which commit.
@@ -184,6 +198,9 @@ mod tests {
         status.pass = 1;
         status.trouble = None;
         assert!(table(&status, now, true, 80).contains("0 of 0 ready at no commit, pass 1"));
+        status.tried = 20;
+        let shown = table(&status, now, true, 80);
+        assert!(shown.contains("pass 20 (19 could not be made)"), "{shown}");
     }
 
     #[test]
