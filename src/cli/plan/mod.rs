@@ -125,7 +125,7 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
     if let Some(basis) = basis {
         say_missing(&basis, output);
         if let Some(path) = &args.out {
-            save::save(path, &plan, basis, args, output)?;
+            save::save(path, &plan, basis, common, args, output)?;
         }
     }
     Ok(exit_code(&plan, args.detailed_exitcode))
