@@ -15,6 +15,7 @@ mod fields;
 mod finding;
 mod lint;
 mod metadata;
+mod misfit;
 mod parse;
 mod path;
 mod privilege;

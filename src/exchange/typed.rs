@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::federation::Peer;
 use super::fields::Fields;
+use super::misfit::{Misfit, misfit};
 use super::tree::Tree;
 use super::{access, federation};
 use crate::id::ExchangeId;
@@ -201,21 +202,11 @@ fn block<'n, T: DeserializeOwned>(
     field: &str,
 ) -> Option<&'n Node> {
     let node = fields.get(field)?;
-    match serde_json::from_value::<T>(node.to_value()) {
-        Ok(_) => return Some(node),
-        Err(error) => fields.findings.error(
-            Reason::InvalidValue,
-            node.place,
-            // serde's message may repeat a value, and values here may be credentials.
-            match error.to_string().split_once("unknown field `") {
-                Some((_, rest)) => {
-                    let name = rest.split('`').next().unwrap_or_default();
-                    format!("{field} has a field {name:?} that is not known")
-                }
-                None => format!("{field} does not have the expected shape"),
-            },
-            "`natsx-sync schema` prints the shape; passwords are given as secretKeyRef",
-        ),
-    }
+    let Some(misfit) = misfit::<T>(field, node) else {
+        return Some(node);
+    };
+    let Misfit { place, text, hint } = misfit;
+    let reason = Reason::InvalidValue;
+    fields.findings.error(reason, place, text, hint);
     None
 }
