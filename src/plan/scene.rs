@@ -10,7 +10,7 @@ use super::policy::Policy;
 use super::registry::record_digest;
 use crate::diagnostic::Diagnostic;
 use crate::exchange::desired::{Desired, Suspend};
-use crate::id::{ExchangeId, SystemId};
+use crate::id::{ClusterId, ExchangeId, SystemId};
 use crate::observe::observed::{ClusterView, Observed, Record, ReleaseView};
 use crate::reason::Reason;
 
@@ -80,7 +80,10 @@ impl<'a> Scene<'a> {
             None => {
                 return Err(Held::blocked(
                     Reason::ClusterNotInInventory,
-                    format!("cluster {cluster} is not in the inventory; nothing there is touched"),
+                    format!(
+                        "cluster {cluster} is not in the inventory, which has {}; nothing there is touched",
+                        named(self.observed.clusters.keys())
+                    ),
                 ));
             }
             Some(Err(unreadable)) => {
@@ -169,6 +172,22 @@ impl<'a> Scene<'a> {
                 .map(|records| record_digest(records)),
         }
     }
+}
+
+/// So many clusters of an inventory are named.
+const NAMED: usize = 5;
+
+/// The clusters of an inventory, as far as somebody who looks for one reads them.
+fn named<'c>(all: impl ExactSizeIterator<Item = &'c ClusterId>) -> String {
+    let more = all.len().saturating_sub(NAMED);
+    let mut named: Vec<_> = all.take(NAMED).map(ToString::to_string).collect();
+    if named.is_empty() {
+        return "none".to_owned();
+    }
+    if more > 0 {
+        named.push(format!("{more} more"));
+    }
+    named.join(", ")
 }
 
 /// A suspension, in words, with where it was said.

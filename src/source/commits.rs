@@ -1,5 +1,6 @@
 //! The commits of a source: its head, what a revision names, and the history behind them.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use git2::{ErrorCode, Oid, Repository};
@@ -134,6 +135,7 @@ pub(super) fn head(
             found.ok_or_else(|| SourceError::NoBranch {
                 repository: shown.to_owned(),
                 branch: branch.to_owned(),
+                others: branches(repository),
             })?
         }
         None => match repository.head() {
@@ -150,4 +152,24 @@ pub(super) fn head(
         .peel_to_commit()
         .map_err(failed(shown, "read the commit of its head"))?;
     Ok(commit.id())
+}
+
+/// So many branches are named.
+const NAMED: usize = 5;
+
+/// The branches there are, as a part of a sentence.
+fn branches(repository: &Repository) -> String {
+    let names = repository.branches(None).into_iter().flatten().flatten();
+    let names = names.filter_map(|(branch, _)| Some(branch.name().ok()??.to_owned()));
+    // What a remote follows is no branch of its own.
+    let names: BTreeSet<_> = names.filter(|name| !name.ends_with("/HEAD")).collect();
+    let more = names.len().saturating_sub(NAMED);
+    let mut first: Vec<_> = names.into_iter().take(NAMED).collect();
+    if first.is_empty() {
+        return String::new();
+    }
+    if more > 0 {
+        first.push(format!("{more} more"));
+    }
+    format!("; it has {}", first.join(", "))
 }

@@ -56,12 +56,14 @@ pub enum SourceError {
         repository: String,
     },
     /// The branch is not there.
-    #[error("{repository} has no branch {branch}: check `source.branch`")]
+    #[error("{repository} has no branch {branch}{others}: check `source.branch`")]
     NoBranch {
         /// The repository.
         repository: String,
         /// The branch wanted.
         branch: String,
+        /// Those there are, where that is known, as a part of the sentence.
+        others: String,
     },
     /// A revision that names no commit.
     #[error(

@@ -131,6 +131,7 @@ impl Remote {
                 Some(branch) => SourceError::NoBranch {
                     repository,
                     branch: branch.clone(),
+                    others: String::new(),
                 },
                 None => SourceError::Empty { repository },
             };

@@ -319,10 +319,13 @@ fn failures_are_errors_and_never_empty() {
     ));
     let mut options = SourceOptions::new(Location::Path(fixture.root()));
     options.branch = Some("other".into());
-    assert!(matches!(
-        Source::open(options).unwrap().read(&Revision::Head),
-        Err(SourceError::NoBranch { .. })
-    ));
+    let error = Source::open(options).unwrap().read(&Revision::Head);
+    let error = error.unwrap_err();
+    assert!(matches!(error, SourceError::NoBranch { .. }));
+    assert!(
+        error.to_string().contains("no branch other; it has ma"),
+        "{error}"
+    );
     let gone = SourceOptions::new(Location::Path(fixture.root().join("gone")));
     assert!(matches!(Source::open(gone), Err(SourceError::Read { .. })));
 }
