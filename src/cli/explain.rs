@@ -216,6 +216,7 @@ mod tests {
             (Reason::ClusterReplaced, "approve CLUSTER"),
             (Reason::ClusterNotInInventory, "forget CLUSTER"),
             (Reason::ClusterForbidden, "doctor"),
+            (Reason::SourceWentBack, "reconcile --commit COMMIT"),
             (Reason::FileInvalid, "validate"),
             (Reason::SourceDirty, "apply --dirty"),
             (Reason::SourceWentBack, "reconcile --commit"),

@@ -20,8 +20,8 @@ pub(super) struct Args {
     /// Try only this exchange again, and ask its servers: its id, the end of it from a `/` on, or its file
     #[arg(value_name = "X")]
     exchange: Option<String>,
-    /// Accept this commit although it is not a descendant of the last
-    #[arg(long, value_name = "REV")]
+    /// Accept this commit (its whole id, as `status` shows it) although it is not a descendant of the last
+    #[arg(long, value_name = "COMMIT")]
     commit: Option<CommitId>,
     /// Wait until the pass that serves this is over and X (without X: all) is ready; exit codes as of `wait`
     #[arg(long)]
