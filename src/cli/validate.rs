@@ -45,10 +45,13 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
                 .as_ref()
                 .is_none_or(|file| !broken.contains(file))
     });
-    let errors = findings
-        .iter()
-        .filter(|finding| finding.severity == Severity::Error)
-        .count();
+    let count = |severity| {
+        let findings = findings.iter();
+        findings
+            .filter(|finding| finding.severity == severity)
+            .count()
+    };
+    let errors = count(Severity::Error);
     match args.format {
         FindingFormat::Json => output.result(&crate::report::diagnostics_json(&findings)),
         FindingFormat::Github => output.result(&crate::report::diagnostics_github(&findings)),
@@ -57,11 +60,13 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
             output.result(&crate::report::diagnostics_text(&findings, output.color()));
             let exchanges = desired.exchanges.values();
             let valid = exchanges.filter(|exchange| wanted(&exchange.file)).count();
-            output.say(&format!(
-                "{} valid, {}",
-                crate::report::counted(valid, "exchange"),
-                crate::report::counted(errors, "error")
-            ));
+            let mut said = vec![
+                crate::report::counted(valid, "exchange") + " valid",
+                crate::report::counted(errors, "error"),
+            ];
+            let warnings = count(Severity::Warning);
+            said.extend((warnings > 0).then(|| crate::report::counted(warnings, "warning")));
+            output.say(&said.join(", "));
         }
     }
     Ok(u8::from(errors > 0))

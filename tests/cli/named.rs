@@ -30,7 +30,11 @@ fn a_path_that_is_no_file_is_never_valid() {
             7,
             "values.yaml is not a file",
         ),
-        (&["exchanges/good.yaml"], 0, "1 exchange valid, 0 errors"),
+        (
+            &["exchanges/good.yaml"],
+            0,
+            "1 exchange valid, 0 errors, 1 warning",
+        ),
         (&["./exchanges/"], 1, "1 exchange valid, 1 error"),
         (&["exchanges/broken.yaml"], 1, "0 exchanges valid, 1 error"),
     ];
