@@ -102,7 +102,7 @@ fn reference() -> Result<String, super::Failure> {
         )?;
     }
     text.push_str(
-        "| `clusters.ID.kubeconfig` | | flag `--kubeconfig [ID=]FILE` | yes | How the cluster is reached |\n| `clusters.ID.context` | `-` | | yes | Context of the kubeconfig; its current one when absent |\n| `clusters.ID.labels` | `{}` | | yes | For selectors (not acted on yet) |\n| `clusters.ID.host` | `-` | | yes | Host of public URLs; the API server's when absent |\n| `clusters.ID.namespaces` | `-` | | yes | Limits observation and effects to these namespaces (a namespaced Role is enough) |\n",
+        "| `clusters.ID.kubeconfig` | | flag `--kubeconfig [ID=]FILE` | yes | How the cluster is reached |\n| `clusters.ID.context` | `-` | | yes | Context of the kubeconfig; its current one when absent |\n| `clusters.ID.host` | `-` | | yes | Host of public URLs; the API server's when absent |\n| `clusters.ID.namespaces` | `-` | | yes | Limits observation and effects to these namespaces (a namespaced Role is enough) |\n",
     );
     Ok(text)
 }

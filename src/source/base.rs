@@ -49,7 +49,7 @@ impl Source {
                 None => "there is no origin/HEAD".to_owned(),
             };
             return Ok(Base::Nothing(format!(
-                "{what}; name a commit with --offline --base REV"
+                "{what}; name a commit with --base REV"
             )));
         };
         let found = match repository.merge_base(head_id, other) {
@@ -71,7 +71,7 @@ impl Source {
             format!("{}, the head itself, which {name} has", base.short())
         } else {
             return Ok(Base::Nothing(format!(
-                "{name} has all that the head has; name an older commit with --offline --base REV"
+                "{name} has all that the head has; name an older commit with --base REV"
             )));
         };
         Ok(Base::Commit { commit: base, text })

@@ -16,7 +16,7 @@ pub fn table(status: &Status, now: Timestamp, alive: bool, width: u16) -> String
     if !alive {
         writeln!(
             text,
-            "no daemon runs; this is what the last one saw {} ago",
+            "no daemon runs; this is what the last pass saw {} ago",
             age(status.written_at, now)
         )
         .ok();
