@@ -1,15 +1,20 @@
 //! `doctor`: is everything there that `run` will need? Each finding says what to do.
 
+mod sheet;
+
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
+
+use sheet::Sheet;
 
 use super::{Common, Done, Output};
 use crate::cluster::Permissions;
 use crate::command;
 use crate::config::Settings;
+use crate::config::files::{self, Unreadable};
 use crate::diagnostic::chain;
 use crate::exchange::desired::ChartRef;
 use crate::helm::{Folders, Helm};
+use crate::listen::Secrets;
 use crate::mask::masked_address;
 use crate::nats_server::NatsServer;
 use crate::pass::{Equipment, Knowledge, Purpose, survey};
@@ -34,6 +39,7 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
         );
     }
     check_helm(&settings.helm.path, &mut sheet).await;
+    check_files(&settings, &mut sheet).await?;
     check_commit_status(&settings, &mut sheet);
     check_nats_server(&settings, &mut sheet).await;
     let equipment = match Equipment::connect(settings, Purpose::Look).await {
@@ -85,6 +91,32 @@ async fn check_helm(path: &str, sheet: &mut Sheet) {
             Err(error) => sheet.bad("helm", &chain(&error), advice),
         },
     }
+}
+
+/// They are read when they are needed, which may be long after.
+async fn check_files(settings: &Settings, sheet: &mut Sheet) -> serde_json::Result<()> {
+    let advice = "put it there, or see that this user may read it";
+    let (found, count) = files::unreadable(settings)?;
+    // Beside what else is said of it.
+    let forge = |file: &&Unreadable| {
+        file.key.starts_with("events.commit_status.") && file.key.ends_with("token_file")
+    };
+    for Unreadable { key, text } in found.iter().filter(|file| !forge(file)) {
+        sheet.bad(key, text, advice);
+    }
+    let key = "webhook.secret_file";
+    let secrets = settings.webhook.secret_file.clone();
+    if let Some(path) = secrets.filter(|_| found.iter().all(|file| file.key != key))
+        && let Err(error) = Secrets::in_file(path).read().await
+    {
+        sheet.bad(key, &chain(&error), advice);
+    } else if found.is_empty() && count > 0 {
+        sheet.good(
+            "files",
+            &format!("{count} named in the settings, all readable"),
+        );
+    }
+    Ok(())
 }
 
 /// The forge itself is not asked: it could only be told something.
@@ -258,57 +290,6 @@ fn untrusted(text: &str, place: &str) -> Option<String> {
     text.contains("UnknownIssuer").then(|| {
         format!("its certificate is signed by an authority this host does not know: name that one's file in {place}")
     })
-}
-
-/// What was found, a line each.
-#[derive(Default)]
-struct Sheet {
-    text: String,
-    bad: usize,
-    untried: usize,
-    below: String,
-}
-
-impl Sheet {
-    fn good(&mut self, what: &str, text: &str) {
-        writeln!(self.text, "ok    {what}: {text}").ok();
-    }
-
-    fn note(&mut self, what: &str, text: &str) {
-        writeln!(self.text, "note  {what}: {text}").ok();
-    }
-
-    fn bad(&mut self, what: &str, text: &str, advice: &str) {
-        self.bad += 1;
-        writeln!(
-            self.text,
-            "BAD   {what}: {}\n      {advice}",
-            text.replace('\n', "\n      ")
-        )
-        .ok();
-    }
-
-    fn untried(&mut self, what: &str, text: &str, advice: &str) {
-        self.untried += 1;
-        writeln!(self.text, "?     {what}: {text}\n      {advice}").ok();
-    }
-
-    /// What is to be copied as it stands: it ends the output.
-    fn print_below(&mut self, text: &str) {
-        self.below.push_str(text);
-    }
-
-    fn finish(mut self, output: &Output) -> u8 {
-        let end = match (self.bad, self.untried) {
-            (0, 0) => "everything is there".to_owned(),
-            (0, untried) => format!("all that was tried is there; {untried} not tried"),
-            (bad, _) => format!("{bad} to mend"),
-        };
-        writeln!(self.text, "{end}").ok();
-        self.text.push_str(&self.below);
-        output.result(&self.text);
-        u8::from(self.bad > 0)
-    }
 }
 
 #[cfg(test)]

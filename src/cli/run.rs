@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::telemetry::Telemetry;
 use super::{Common, Done, Output};
 use crate::cli::options::Format;
+use crate::config::files::{self, Unreadable};
 use crate::config::settings::{ListenSettings, LogFormat};
 use crate::config::{ConfigError, Settings};
 use crate::daemon::{Options, Owner, Session, check};
@@ -60,6 +61,14 @@ pub(super) async fn run(
     }
     check(&settings)?;
     telemetry.set_level(settings.log.level);
+    let secrets = webhook_secrets(&settings).await?;
+    for Unreadable { key, text } in files::unreadable(&settings)?.0 {
+        tracing::warn!(
+            setting = key,
+            text,
+            "a file that the settings name cannot be used"
+        );
+    }
     let equipment = Equipment::connect(settings, Purpose::Change).await?;
     let session = Session::begin(&equipment, "run").map_err(super::apply::held)?;
     let say = |text: String| match format {
@@ -78,7 +87,10 @@ pub(super) async fn run(
     let settings = &equipment.settings;
     let shown = served_status(&session, settings, &board).await?;
     say(format!("status at http://{}", shown.address));
-    let hook = served_webhook(settings, &pushed, &board).await?;
+    let hook = match secrets {
+        Some(secrets) => Some(served_webhook(secrets, settings, &pushed, &board).await?),
+        None => None,
+    };
     if let Some(hook) = &hook {
         say(format!("webhook at http://{}/hook", hook.address));
     }
@@ -116,23 +128,27 @@ async fn served_status(
     Ok(shown)
 }
 
-/// The webhook, where a secret is set. Whoever delivers knows one port, so no other is taken.
+/// The secrets of the webhook, where a file of them is set; without a good one nothing is begun.
+async fn webhook_secrets(settings: &Settings) -> anyhow::Result<Option<Secrets>> {
+    let secrets = settings.webhook.secret_file.clone().map(Secrets::in_file);
+    if let Some(secrets) = &secrets {
+        secrets.read().await?;
+    }
+    Ok(secrets)
+}
+
+/// The webhook. Whoever delivers knows one port, so no other is taken.
 async fn served_webhook(
+    secrets: Secrets,
     settings: &Settings,
     pushed: &Arc<Notify>,
     board: &Arc<Board>,
-) -> anyhow::Result<Option<Served>> {
-    let Some(path) = settings.webhook.secret_file.clone() else {
-        return Ok(None);
-    };
-    let secrets = Secrets::in_file(path);
-    secrets.read().await?;
+) -> anyhow::Result<Served> {
     let hook = Hook::new(secrets, Arc::clone(pushed), Arc::clone(board));
     let wanted = settings.listen.webhook;
     let names = settings.webhook.hosts.clone();
     let router = webhook_router(hook);
-    let served = Served::open("listen.webhook", wanted, Port::Exact, router, names).await?;
-    Ok(Some(served))
+    Served::open("listen.webhook", wanted, Port::Exact, router, names).await
 }
 
 /// Something that is served.

@@ -3,6 +3,7 @@
 pub mod changes;
 mod check;
 pub mod events;
+pub mod files;
 pub mod keys;
 pub mod layers;
 pub mod settings;

@@ -127,6 +127,23 @@ fn what_is_asked_in_vain_says_what_to_write() {
     );
 }
 
+/// Long before something is fetched with it, delivered or registered.
+#[test]
+fn doctor_looks_at_every_file_that_the_settings_name() {
+    let folder = repository();
+    let settings = "state: state\nsource: {password_file: gone}\nwebhook: {secret_file: short}\n";
+    fs::write(folder.path().join("config.yaml"), settings).unwrap();
+    fs::write(folder.path().join("short"), "x").unwrap();
+    let done = natsx(folder.path(), &["doctor", "--config", "config.yaml"]);
+    let said = text_of(&done);
+    for words in [
+        "BAD   source.password_file: gone",
+        "BAD   webhook.secret_file: ",
+    ] {
+        assert!(said.contains(words), "{said}");
+    }
+}
+
 #[test]
 fn what_cannot_work_is_said_before_anything_is_begun() {
     let folder = repository();
