@@ -50,6 +50,13 @@ impl Output {
         }
     }
 
+    /// Lines to fit into, less the one the cursor stands in; none where nobody looks at a terminal.
+    pub fn height(&self) -> Option<u16> {
+        let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+        let is_terminal = std::io::stdout().is_terminal();
+        (is_terminal && size.ws_row > 1).then(|| size.ws_row - 1)
+    }
+
     /// Prints a result. A reader that went away (a pager that was closed) is no error; a full disk is one, told at the
     /// end: [`lost`](Self::lost).
     pub fn result(&self, text: &str) {

@@ -14,7 +14,7 @@ use crate::reason::Reason;
 use crate::report::json_text;
 use crate::snapshot::bounded;
 use crate::state::State;
-use crate::status::{Status, table};
+use crate::status::{Status, frame};
 
 /// How often `--watch` looks.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -59,7 +59,10 @@ async fn once(common: &Common, args: &Args, output: &Output) -> Done {
     match args.format {
         Format::Json => output.result(&json_text(&status)?),
         Format::Text => {
-            output.result(&table(&status, Timestamp::now(), alive, output.width()));
+            // What does not fit into a window would scroll the rest out of it.
+            let height = args.watch.then(|| output.height()).flatten();
+            let (now, width) = (Timestamp::now(), output.width());
+            output.result(&frame(&status, now, alive, width, height));
         }
     }
     Ok(0)

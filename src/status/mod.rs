@@ -2,10 +2,11 @@
 //! tests; never a secret in it.
 
 mod phase;
+mod rows;
 mod table;
 
 pub use phase::{Phase, phase_of};
-pub use table::{line, table};
+pub use table::{frame, line, table};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

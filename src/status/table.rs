@@ -4,14 +4,26 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
+use super::rows::{lines, rows};
 use crate::reason::Reason;
 use crate::status::{Phase, Status, Trouble};
 
 /// In letters; what is longer is told by `natsx-sync status`.
 const LONGEST_LINE: usize = 1000;
 
-/// Renders it; `alive` = the process that wrote it still runs.
+/// Renders all of it; `alive` = the process that wrote it still runs.
 pub fn table(status: &Status, now: Timestamp, alive: bool, width: u16) -> String {
+    frame(status, now, alive, width, None)
+}
+
+/// The same in a window that has so many lines, if that matters.
+pub fn frame(
+    status: &Status,
+    now: Timestamp,
+    alive: bool,
+    width: u16,
+    height: Option<u16>,
+) -> String {
     let mut text = String::new();
     if !alive {
         writeln!(
@@ -32,49 +44,15 @@ pub fn table(status: &Status, now: Timestamp, alive: bool, width: u16) -> String
         });
         return text;
     }
-    let rows = status.exchanges.iter().map(|entry| {
-        let id = entry
-            .id
-            .as_ref()
-            .map_or_else(|| entry.file.clone(), ToString::to_string);
-        // A ready exchange needs no story; the word alone is read at a glance.
-        let why = if entry.phase == Phase::Ready {
-            String::new()
-        } else {
-            format!("{}: {}", entry.reason, entry.text)
-        };
-        // Somebody relies on it, though it is not what keeps it from being looked at.
-        let hold = entry.hold().map(|hold| format!("held: {hold}"));
-        let why: Vec<_> = hold
-            .into_iter()
-            .chain((!why.is_empty()).then_some(why))
-            .collect();
-        let why = why.join("; ");
-        [
-            id,
-            entry.phase.word().to_owned(),
-            entry
-                .revision
-                .map_or_else(|| "-".to_owned(), |revision| revision.to_string()),
-            entry
-                .chart_version
-                .clone()
-                .unwrap_or_else(|| "-".to_owned()),
-            entry.health.clone(),
-            age(entry.since, now),
-            why,
-        ]
-    });
-    let header = [
-        "EXCHANGE", "PHASE", "REV", "CHART", "HEALTH", "SINCE", "WHY",
-    ];
-    let table = crate::report::table(header, "WHY", rows, width);
+    let foot = format!("{}, {}", ready(status), passes(status));
+    let taken = lines(&text, width) + lines(&foot, width);
+    let left = height.map(|height| usize::from(height).saturating_sub(taken));
     if status.exchanges.is_empty() {
         text.push_str("no exchanges\n");
     } else {
-        writeln!(text, "{table}").ok();
+        writeln!(text, "{}", rows(status, now, width, left)).ok();
     }
-    writeln!(text, "{}, {}", ready(status), passes(status)).ok();
+    writeln!(text, "{foot}").ok();
     text
 }
 
@@ -148,7 +126,7 @@ pub fn line(status: &Status) -> String {
 }
 
 /// `3m`, `2h`, `5d`: the largest unit is enough for people.
-fn age(since: Timestamp, now: Timestamp) -> String {
+pub(super) fn age(since: Timestamp, now: Timestamp) -> String {
     let seconds = now.duration_since(since).as_secs().max(0);
     match seconds {
         0..60 => format!("{seconds}s"),
