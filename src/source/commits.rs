@@ -162,7 +162,12 @@ fn branches(repository: &Repository) -> String {
     let names = repository.branches(None).into_iter().flatten().flatten();
     let names = names.filter_map(|(branch, _)| Some(branch.name().ok()??.to_owned()));
     // What a remote follows is no branch of its own.
-    let names: BTreeSet<_> = names.filter(|name| !name.ends_with("/HEAD")).collect();
+    listed(names.filter(|name| !name.ends_with("/HEAD")))
+}
+
+/// The first of them, as a part of a sentence; nothing where there is none.
+pub(super) fn listed(names: impl Iterator<Item = String>) -> String {
+    let names: BTreeSet<_> = names.collect();
     let more = names.len().saturating_sub(NAMED);
     let mut first: Vec<_> = names.into_iter().take(NAMED).collect();
     if first.is_empty() {

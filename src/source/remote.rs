@@ -7,11 +7,12 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use super::commits::listed;
 use super::error::SourceError;
 use super::git_settings::{self, Scratch};
 use super::options::{Credentials, SourceOptions};
 use crate::address::is_loopback;
-use crate::command::Command;
+use crate::command::{Command, Finished};
 
 /// Bytes of git's complaints that are kept.
 const COMPLAINT: usize = 16 * 1024;
@@ -99,15 +100,7 @@ impl Remote {
             ]
             .map(OsString::from),
         );
-        let command = Command {
-            program: self.git.clone(),
-            args,
-            env: scratch.environment(self)?,
-            cwd: mirror.to_owned(),
-            stdin: Vec::new(),
-            deadline: self.deadline,
-            max_output: COMPLAINT,
-        };
+        let command = self.command(args, mirror, &scratch)?;
         let done = command.run(cancel).await.map_err(|error| {
             self.failed(format!("{error}; set `source.git` to the git program"))
         })?;
@@ -121,21 +114,63 @@ impl Remote {
         if done.cancelled {
             return Err(self.failed("it was interrupted".to_owned()));
         }
-        Err(self.explain(&scratch.mask(&done.error_text())))
+        let complaint = scratch.mask(&done.error_text());
+        if complaint.contains("couldn't find remote ref") {
+            let repository = self.shown();
+            return Err(match self.branch.clone() {
+                Some(branch) => SourceError::NoBranch {
+                    others: self.branches(mirror, &scratch, cancel).await,
+                    repository,
+                    branch,
+                },
+                None => SourceError::Empty { repository },
+            });
+        }
+        Err(self.explain(&complaint))
+    }
+
+    fn command(
+        &self,
+        args: Vec<OsString>,
+        folder: &Path,
+        scratch: &Scratch,
+    ) -> Result<Command, SourceError> {
+        Ok(Command {
+            program: self.git.clone(),
+            args,
+            env: scratch.environment(self)?,
+            cwd: folder.to_owned(),
+            stdin: Vec::new(),
+            deadline: self.deadline,
+            max_output: COMPLAINT,
+        })
+    }
+
+    /// The branches there are, as a part of a sentence; nothing where that cannot be asked.
+    async fn branches(
+        &self,
+        folder: &Path,
+        scratch: &Scratch,
+        cancel: &CancellationToken,
+    ) -> String {
+        let shown = self.shown();
+        let args = ["ls-remote", "--quiet", "--heads", "--", &shown];
+        let args = args.map(OsString::from).to_vec();
+        let Ok(command) = self.command(args, folder, scratch) else {
+            return String::new();
+        };
+        let done = command.run(cancel).await.ok().filter(Finished::success);
+        let told = done.map(|done| done.stdout).unwrap_or_default();
+        let told = String::from_utf8_lossy(&told).into_owned();
+        let names = told
+            .lines()
+            .filter_map(|line| line.split_once("refs/heads/"));
+        // Others chose these names.
+        let printable = |name: &String| !name.chars().any(char::is_control);
+        listed(names.map(|(_, name)| name.to_owned()).filter(printable))
     }
 
     fn explain(&self, complaint: &str) -> SourceError {
-        if complaint.contains("couldn't find remote ref") {
-            let repository = self.shown();
-            return match &self.branch {
-                Some(branch) => SourceError::NoBranch {
-                    repository,
-                    branch: branch.clone(),
-                    others: String::new(),
-                },
-                None => SourceError::Empty { repository },
-            };
-        }
         let advice = [
             ("terminal prompts disabled", "the host asks for another login: check `source.username` and `source.password_file`"),
             ("Authentication failed", "the host refused the login: check `source.username` and `source.password_file`"),

@@ -76,6 +76,8 @@ async fn over_http_with_a_login() {
         matches!(error, Err(SourceError::NoBranch { .. })),
         "{error:?}"
     );
+    let told = error.unwrap_err().to_string();
+    assert!(told.contains("no branch nowhere; it has m"), "{told}");
     let left = fs::read_dir(folder.path().join("state with a space")).unwrap();
     let mut left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
