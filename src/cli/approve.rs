@@ -33,18 +33,18 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
-    let mut clusters: Vec<(ClusterId, bool)> = Vec::new();
+    let mut clusters: Vec<(ClusterId, Way)> = Vec::new();
     let mut removals: BTreeSet<ExchangeId> = BTreeSet::new();
     let settings = common.settings()?.settings;
     for word in &args.ids {
         let cluster: Option<ClusterId> = word.parse().ok();
         if let Some(id) = cluster.filter(|id| settings.clusters.contains_key(id)) {
-            clusters.push((id, false));
+            clusters.push((id, Way::Ours));
             continue;
         }
         let state = state(common)?;
         if let Some(id) = told(&state, word)? {
-            clusters.push((id, true));
+            clusters.push((id, Way::Daemon));
             continue;
         }
         match (named(&state, word), word.parse().ok()) {
@@ -52,21 +52,33 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
                 removals.insert(id);
             }
             // One that was told a cluster with --kubeconfig knows more of it than the settings.
-            (Err(_), Some(id)) if state.holder().is_some() => clusters.push((id, true)),
-            (Err(failure), None) => return Err(failure),
-            (Err(failure), Some(id)) => {
+            (Err(failure), Some(id)) if state.holder().is_some() => {
+                clusters.push((id, Way::Perhaps(failure)));
+            }
+            (Err(failure), Some(id)) if failure.code == NOTHING_MATCHED => {
                 let inventory = settings.clusters.keys();
                 return Err(Failure::new(failure.code, neither(&id, inventory)));
             }
+            (Err(failure), _) => return Err(failure),
         }
     }
-    for (id, elsewhere) in &clusters {
-        approve_cluster(common, id, *elsewhere, output).await?;
+    for (id, way) in clusters {
+        approve_cluster(common, &id, way, output).await?;
     }
     if !removals.is_empty() {
         approve_removals(common, removals, args.expires, output)?;
     }
     Ok(0)
+}
+
+/// Who knows how a cluster is reached.
+enum Way {
+    /// The settings and options.
+    Ours,
+    /// The daemon.
+    Daemon,
+    /// The daemon, if anybody; no exchange is called so, as this says.
+    Perhaps(Failure),
 }
 
 /// The cluster of this name that a running daemon serves. An exchange that is called so comes first, one whose file is
@@ -138,28 +150,28 @@ fn approve_removals(
     Ok(())
 }
 
-/// Looks where the kubeconfig leads now, and takes exactly that cluster for the one meant. `elsewhere`: the daemon knows
-/// how it is reached.
+/// Looks where the kubeconfig leads now, and takes exactly that cluster for the one meant.
 async fn approve_cluster(
     common: &Common,
     id: &ClusterId,
-    elsewhere: bool,
+    way: Way,
     output: &Output,
 ) -> Result<(), Failure> {
     let settings = common.settings()?.settings;
     let folder = settings.state.clone().ok_or_else(super::status::no_state)?;
     let state = State::open_to_write(&folder)?;
-    let text = if elsewhere {
-        let refused = |error| Failure::new(NOTHING_MATCHED, error);
-        tokio::task::block_in_place(|| control::approve(&state, id)).map_err(refused)?
-    } else {
-        let access = cluster_access(&settings)
-            .into_iter()
-            .find(|access| access.id == *id)
-            .ok_or_else(|| {
+    let asked = || tokio::task::block_in_place(|| control::approve(&state, id));
+    let text = match way {
+        Way::Ours => {
+            let mut all = cluster_access(&settings).into_iter();
+            let access = all.find(|access| access.id == *id).ok_or_else(|| {
                 Failure::new(NOTHING_MATCHED, anyhow!("no cluster {id} in the inventory"))
             })?;
-        meant(&state, &Cluster::connect(&access).await?).await?
+            meant(&state, &Cluster::connect(&access).await?).await?
+        }
+        Way::Daemon => asked()?,
+        Way::Perhaps(Failure { error, code }) => asked()
+            .map_err(|refused| Failure::new(code, anyhow!("{error}; as a cluster: {refused}")))?,
     };
     let about = Subject::Cluster(id.clone());
     tell(
