@@ -96,7 +96,11 @@ fn replaced(before: &Suspend) -> String {
 
 pub(super) fn resume(common: &Common, args: &ResumeArgs, output: &Output) -> Done {
     let state = state_to_write(common)?;
-    let id = named(&state, &args.exchange)?;
+    // What was held before it was there, or is gone since, is let go by its whole id.
+    let id = match (named(&state, &args.exchange), args.exchange.parse()) {
+        (Err(_), Ok(id)) => id,
+        (found, _) => found?,
+    };
     let now = Timestamp::now();
     if !state.resume(&id, now)? {
         return Err(Failure::new(

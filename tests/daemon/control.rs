@@ -192,6 +192,16 @@ fn what_is_said_by_command_is_history_and_takes_nobody_s_hold_unseen() {
             .starts_with("suspend as ")
     );
     assert_eq!(deeds[1]["text"], "p1");
+
+    // What no pass has seen yet is held, and let go, by its whole id.
+    let later = "one/communication/later";
+    let (code, text) = ask(&host, &["suspend", later, "--reason", "not yet"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("the last pass knows no"), "{text}");
+    let (code, text) = ask(&host, &["resume", later]);
+    assert_eq!(code, 0, "{text}");
+    let (code, text) = ask(&host, &["resume", later]);
+    assert_eq!(code, 7, "{text}");
 }
 
 /// A cluster that says which one it is, and nothing else.
