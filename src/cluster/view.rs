@@ -75,6 +75,11 @@ impl ViewWants {
 type Releases = BTreeMap<ReleaseKey, ReleaseView>;
 
 impl Cluster {
+    /// What was seen of it over a connection before this one.
+    pub fn recall(&self, view: &Arc<ClusterView>) {
+        self.inner.last.recall(view);
+    }
+
     /// Everything a plan needs to know of this cluster, or the reason why that is not known. While somebody has the last
     /// view and nothing differs, it is that one: not kept twice, and found to be the same by looking at neither.
     pub async fn view(&self, wants: &ViewWants) -> Result<Arc<ClusterView>, Unreadable> {

@@ -74,6 +74,9 @@ pub async fn survey_again(
     before: Option<Arc<Survey>>,
     now: Timestamp,
 ) -> Result<Arc<Survey>, PassError> {
+    if let Some(before) = &before {
+        before.recall(equipment);
+    }
     let mut seen = see(equipment, revision, knowledge, now).await?;
     seen.policy.removing = removing;
     match before {
@@ -188,6 +191,18 @@ pub(super) async fn look(
 }
 
 impl Survey {
+    /// Who was connected to anew since then is told what it looked like, so that what did not change is kept once.
+    fn recall(&self, equipment: &Equipment) {
+        for (id, cluster) in equipment.inventory.all() {
+            if let (Ok(cluster), Some(Ok(view))) = (cluster, self.observed.clusters.get(&id)) {
+                cluster.recall(view);
+            }
+        }
+        if let Ok(view) = &self.observed.registry {
+            equipment.registry.recall(view);
+        }
+    }
+
     /// Whether it says of what is seen now what a plan made anew would.
     fn follows_from(&self, seen: &Seen) -> bool {
         self.plan.is_settled()

@@ -97,6 +97,11 @@ impl Registry {
         }
     }
 
+    /// What was read by a client before this one.
+    pub fn recall(&self, view: &Arc<RegistryView>) {
+        self.last.recall(view);
+    }
+
     /// Reads every record in one request, or says why it could not. While somebody has the last view and nothing differs, it
     /// is that one.
     pub async fn view(&self) -> Result<Arc<RegistryView>, Unreadable> {

@@ -41,6 +41,17 @@ impl<T: Eq> Last<T> {
         seen.view.upgrade().filter(|_| seen.state == Some(state))
     }
 
+    /// This is what was seen last, by somebody else: who was connected to anew has seen nothing yet.
+    pub(crate) fn recall(&self, view: &Arc<T>) {
+        let mut seen = self.seen();
+        if seen.view.strong_count() == 0 {
+            *seen = Seen {
+                view: Arc::downgrade(view),
+                state: None,
+            };
+        }
+    }
+
     fn seen(&self) -> MutexGuard<'_, Seen<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -70,7 +81,14 @@ mod tests {
         assert!(last.of(2).is_none());
         let same = last.or("a".to_owned(), Some(2));
         assert!(last.of(1).is_none() && last.of(2).is_some());
+        let (other, kept) = (Arc::new("b".to_owned()), Arc::new("a".to_owned()));
+        last.recall(&other);
+        assert!(last.of(2).is_some(), "it has seen it itself");
         drop((view, same));
         assert!(last.of(2).is_none(), "it keeps nothing itself");
+        last.recall(&kept);
+        assert!(last.of(2).is_none());
+        assert!(Arc::ptr_eq(&kept, &last.or("a".to_owned(), Some(3))));
+        assert!(last.of(3).is_some());
     }
 }
