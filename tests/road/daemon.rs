@@ -154,12 +154,10 @@ fn a_suspended_exchange_waits_for_its_person_and_history_tells_all_of_it() {
         .iter()
         .map(|deed| (deed["action"].clone(), deed["result"].clone()))
         .collect();
-    assert_eq!(
-        told,
-        [("install", "done"), ("upgrade", "done")].map(|(a, r)| (a.into(), r.into()))
-    );
-    assert_eq!(deeds[1]["commit"], commit.as_str());
-    assert_eq!(deeds[0]["after"], deeds[1]["before"]);
+    let done = ["install", "suspend", "resume", "upgrade"];
+    assert_eq!(told, done.map(|action| (action.into(), "done".into())));
+    assert_eq!(deeds[3]["commit"], commit.as_str());
+    assert_eq!(deeds[0]["after"], deeds[3]["before"]);
     assert_eq!(deeds[0]["actor"], "run as root");
     assert_eq!(daemon.stop(), 0);
 

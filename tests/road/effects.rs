@@ -109,8 +109,8 @@ fn a_reload_leaves_the_pods_and_a_restart_replaces_them() {
 /// Some of what a server reads it takes at its start only; it says so in its log, and nowhere else.
 #[test]
 fn a_refused_reload_is_named_and_not_forgotten() {
-    let world = World::new("refused");
-    let release = "nats-effects-refused";
+    let world = World::new("unloaded");
+    let release = "nats-effects-unloaded";
     begin(&world, release, "");
     let file = format!("exchanges/{release}.yaml");
     let more = "  config.merge.lame_duck_duration: 45s\n";

@@ -21,8 +21,8 @@ pub(super) struct Came {
 /// Of one exchange.
 #[derive(Debug, Clone, Default)]
 pub struct Held {
-    /// The rendered configuration differs from the one in force, which no revision that is kept has.
-    pub(super) config_changes: bool,
+    /// Whether the rendered configuration differs from the one in force, where no revision that is kept says what is.
+    pub(super) config_changes: Option<bool>,
     /// When the configuration of the release under this uid came, and was in force before; asked once.
     pub(super) change: Option<(SmolStr, Option<Came>)>,
     /// The digests of the configuration of the release under this uid, by pod; asked once.

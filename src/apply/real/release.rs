@@ -93,9 +93,9 @@ impl At<'_> {
                 let stored = self.stored(&release).await?;
                 let namespace = &self.subject.id.namespace;
                 let live = self.cluster.configuration(namespace, &stored.objects);
-                live.await.map_err(cluster_reply)? != rendered.configuration
+                Some(live.await.map_err(cluster_reply)? != rendered.configuration)
             }
-            Some(_) | None => false,
+            Some(_) | None => None,
         };
         self.hold(|held| held.config_changes = changes);
         Ok(Reply::Done)

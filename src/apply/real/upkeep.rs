@@ -197,9 +197,9 @@ impl At<'_> {
         release: &ReleaseView,
         wanted: &[Value],
     ) -> Result<Option<Came>, Reply> {
-        let mut forced = false;
-        self.hold(|held| forced = held.config_changes);
-        if release.revision == 1 {
+        let mut seen = None;
+        self.hold(|held| seen = held.config_changes);
+        if release.revision == 1 || seen == Some(false) {
             return Ok(None);
         }
         let id = &self.subject.id;
@@ -207,7 +207,7 @@ impl At<'_> {
         let revisions = revisions.map_err(cluster_reply)?;
         let mut first = release.revision;
         let mut found: Vec<InForce> = Vec::new();
-        let (mut changed, mut goes_on) = (forced, false);
+        let (mut changed, mut goes_on) = (seen.is_some(), false);
         for (revision, from) in revisions.range(..release.revision).rev() {
             let same = self.configuration(*revision).await? == wanted;
             if same && !changed {
