@@ -32,6 +32,13 @@ const LOADER: [&str; 7] = [
     "/dev/urandom",
 ];
 
+/// What the allocator asks when a program starts with it: how memory is promised, and whether a link holds settings.
+const ALLOCATOR: [(&str, &str); 3] = [
+    ("open", "/proc/sys/vm/overcommit_memory"),
+    ("open", "/sys/kernel/mm/transparent_hugepage/enabled"),
+    ("readlink", "/etc/_rjem_malloc.conf"),
+];
+
 /// How many of the processors a container may use: what the standard library asks before threads are started.
 const QUOTAS: [&str; 3] = ["cpu.max", "cpu.cfs_quota_us", "cpu.cfs_period_us"];
 
@@ -205,12 +212,15 @@ fn is_foreign(name: &str, path: &str, rest: &str, checkout: &Path) -> bool {
     let loads = LOADER
         .iter()
         .any(|start| path.to_string_lossy().starts_with(start));
+    let allocates = ALLOCATOR
+        .iter()
+        .any(|(call, asked)| name.starts_with(call) && path == Path::new(asked));
     let quota = |name: &str| path.file_name().is_some_and(|last| last == name);
     let at_quota = path.starts_with("/sys/fs/cgroup")
         && (QUOTAS.into_iter().any(quota) || !name.starts_with("open"));
     let at_state = path == Path::new(STATE) && name.contains("stat");
     let own = path.starts_with(checkout) || path == Path::new(PROGRAM);
-    !reads || !(own || looks_up || at_git || at_state || at_quota || loads)
+    !reads || !(own || looks_up || at_git || at_state || at_quota || loads || allocates)
 }
 
 fn alone() {
@@ -245,6 +255,8 @@ fn judged() {
         "7 openat(AT_FDCWD, \"exchanges\", O_RDONLY|O_DIRECTORY) = 3",
         "7 newfstatat(AT_FDCWD, \"/srv\", {st_mode=S_IFDIR|0755}, 0) = 0",
         "7 openat(AT_FDCWD, \"/sys/fs/cgroup/a/cpu.max\", O_RDONLY|O_CLOEXEC) = 3",
+        "7 open(\"/proc/sys/vm/overcommit_memory\", O_RDONLY|O_CLOEXEC) = 3",
+        "7 readlink(\"/etc/_rjem_malloc.conf\", 0x7ffc, 4096) = -1 ENOENT",
         "7 clone3({flags=CLONE_VM|CLONE_THREAD, exit_signal=0}, 88) = 8",
         "8 <... openat resumed>) = 3",
         "7 +++ exited with 0 +++",
@@ -260,6 +272,8 @@ fn judged() {
         "7 openat(AT_FDCWD, \"/srv/checkout/x\", O_WRONLY|O_CREAT, 0600) = 3",
         "7 newfstatat(AT_FDCWD, \"/etc/gitconfig\", 0x7, 0) = -1 ENOENT",
         "7 openat(AT_FDCWD, \"/sys/fs/cgroup/a/cgroup.procs\", O_RDONLY) = 3",
+        "7 openat(AT_FDCWD, \"/etc/_rjem_malloc.conf\", O_RDONLY) = 3",
+        "7 openat(AT_FDCWD, \"/proc/sys/kernel/hostname\", O_RDONLY) = 3",
         "7 unlink(\"/srv/checkout/a\") = 0",
         "7 connect(3, {sa_family=AF_UNIX, sun_path=\"/run/x\"}, 110) = 0",
     ] {
