@@ -25,7 +25,7 @@ use crate::health::Health;
 use crate::id::{Digest, ExchangeId};
 use crate::plan::action::{Action, Plan, PlannedExchange};
 use crate::reason::Reason;
-use crate::state::journal::{Journal, Line, Phase, Refused};
+use crate::state::journal::{Journal, Line, Phase};
 
 use halt::Halt;
 use readiness::Readiness;
@@ -310,17 +310,9 @@ impl<E: Effects> Lanes<E> {
             | Action::Deregister => {}
         }
         let refused = self.shared.journal.memory(id).refused?;
-        let Refused {
-            digest,
-            told,
-            until,
-            why,
-            ..
-        } = &refused;
-        let same = *digest == wanted.map(|one| one.digest.clone())
-            && *told == wanted.map(DesiredExchange::told);
-        let early = until.is_none_or(|until| Timestamp::now() < until);
-        (same && early && !retry.covers(id)).then(|| Verdict::Failed(why.clone()))
+        let early = refused.until.is_none_or(|until| Timestamp::now() < until);
+        let holds = refused.is_of(wanted) && early && !retry.covers(id);
+        holds.then_some(Verdict::Failed(refused.why))
     }
 
     /// Whether a task for `id` may begin: a flight that waits for something else than is wanted now is ended first.

@@ -153,7 +153,7 @@ fn privileged<'k>(path: &'k [String], name: &'k str, part: &'k Tree) -> Option<&
         ["serviceAccount"] => return None,
         _ => {}
     }
-    if POD_KEYS.contains(&name) || CLAIMING_KEYS.contains(&name) || is_found_by(name) {
+    if reaches_beyond(name) {
         return Some(name);
     }
     // Those of the cluster's own servers.
@@ -205,14 +205,13 @@ fn pointed(pointer: &str) -> Option<&str> {
         _ => {}
     }
     let plain = |step: &str| step.replace("~1", "/").replace("~0", "~");
-    steps.into_iter().find(|step| {
-        POD_KEYS.contains(step) || CLAIMING_KEYS.contains(step) || is_found_by(&plain(step))
-    })
+    steps.into_iter().find(|step| reaches_beyond(&plain(step)))
 }
 
-/// Whether a label or annotation of this name says whose an object is.
-fn is_found_by(name: &str) -> bool {
-    IDENTITY_KEYS.contains(&name) || name.starts_with(HELM_KEYS)
+/// Whether a key of this name reaches beyond the exchange's own objects wherever it stands.
+fn reaches_beyond(key: &str) -> bool {
+    let listed = [POD_KEYS, CLAIMING_KEYS, IDENTITY_KEYS];
+    listed.iter().any(|keys| keys.contains(&key)) || key.starts_with(HELM_KEYS)
 }
 
 #[cfg(test)]

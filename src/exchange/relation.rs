@@ -1,5 +1,6 @@
 //! What files say about each other: one identity twice, objects of one name, circles.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ pub(super) fn check(drafts: &mut [Draft<'_>]) {
 /// So many are named where many are meant: each of thousands says it of all the others.
 const NAMED: usize = 3;
 
-fn few(names: &[&str]) -> String {
+fn few<S: Borrow<str>>(names: &[S]) -> String {
     match names.split_at_checked(NAMED) {
         Some((first, [_, ..])) => format!("{} and more", first.join(", ")),
         Some(_) | None => names.join(", "),
@@ -186,7 +187,6 @@ fn check_dependencies(drafts: &mut [Draft<'_>]) {
                 .take(NAMED + 1)
                 .map(ToString::to_string)
                 .collect();
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
             draft.refuse(
                 Diagnostic::error(
                     Reason::InvalidValue,

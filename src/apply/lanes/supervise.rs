@@ -16,6 +16,7 @@ use crate::apply::effects::Effects;
 use crate::apply::outcome::{Outcome, Verdict};
 use crate::apply::subject::Subject;
 use crate::drift::name_of;
+use crate::exchange::desired::DesiredExchange;
 use crate::plan::action::Effect as Change;
 use crate::reason::Reason;
 use crate::state::journal::{Phase, Refused};
@@ -217,16 +218,15 @@ async fn finish<E: Effects>(
 }
 
 fn refused<E>(shared: &Shared<E>, subject: &Subject, why: &Why) -> Refused {
-    let digest = subject.desired.as_ref().map(|one| one.digest.clone());
-    let told = subject.desired.as_ref().map(|one| one.told());
+    let wanted = subject.desired.as_deref();
     let before = shared.journal.memory(&subject.id).refused;
-    let same = before.filter(|before| before.digest == digest && before.told == told);
+    let same = before.filter(|before| before.is_of(wanted));
     let count = same.map_or(1, |before| before.count.saturating_add(1));
     let doubled = FIRST_PAUSE.saturating_mul(1 << count.saturating_sub(1).min(16));
     let until = Timestamp::now().checked_add(doubled.min(LAST_PAUSE)).ok();
     Refused {
-        digest,
-        told,
+        digest: wanted.map(|one| one.digest.clone()),
+        told: wanted.map(DesiredExchange::told),
         why: why.clone(),
         count,
         until: until.filter(|_| !is_final(why)),

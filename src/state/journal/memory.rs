@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::{Entry, Phase};
 use crate::apply::effect::Why;
 use crate::apply::order::Leftover;
+use crate::exchange::desired::DesiredExchange;
 use crate::id::{CommitId, Digest, ExchangeId, SystemId};
 use crate::plan::policy::PutBack;
 
@@ -64,6 +65,14 @@ pub struct Refused {
     pub count: u32,
     /// Not tried again before; none = not before something changes.
     pub until: Option<Timestamp>,
+}
+
+impl Refused {
+    /// Whether it is of what is wanted now.
+    pub fn is_of(&self, wanted: Option<&DesiredExchange>) -> bool {
+        self.digest.as_ref() == wanted.map(|one| &one.digest)
+            && self.told == wanted.map(DesiredExchange::told)
+    }
 }
 
 /// What is known of an exchange.
