@@ -80,7 +80,7 @@ pub async fn survey_again(
     let mut seen = see(equipment, revision, knowledge, now).await?;
     seen.policy.removing = removing;
     match before {
-        Some(before) if before.follows_from(&seen) => Ok(before),
+        Some(before) if before.follows_from(&seen, now) => Ok(before),
         Some(_) | None => Ok(Arc::new(conclude(equipment, seen, now).await)),
     }
 }
@@ -204,8 +204,8 @@ impl Survey {
     }
 
     /// Whether it says of what is seen now what a plan made anew would.
-    fn follows_from(&self, seen: &Seen) -> bool {
-        self.plan.is_settled()
+    fn follows_from(&self, seen: &Seen, now: Timestamp) -> bool {
+        self.plan.is_settled(now)
             && Arc::ptr_eq(&self.desired, &seen.desired)
             && self.policy == seen.policy
             && self.observed == seen.observed

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -331,15 +332,23 @@ pub struct Plan {
     pub unreadable: BTreeMap<String, Unreadable>,
     /// Findings that belong to no single exchange.
     pub diagnostics: Vec<Diagnostic>,
+    /// When the first of the suspensions in force ends.
+    pub until: Option<Timestamp>,
+}
+
+impl PlannedExchange {
+    /// Whether nothing is to be done about it, and time alone changes nothing in that but the end of a suspension: a lock that
+    /// is somebody's today is a stuck one later.
+    pub fn is_settled(&self) -> bool {
+        !self.action.is_change() && self.reason != Reason::ReleaseLocked
+    }
 }
 
 impl Plan {
-    /// Whether everything is as wanted. Then the same is planned at any time, as long as the same is wanted and seen.
-    pub fn is_settled(&self) -> bool {
-        let settled = |entry: &PlannedExchange| {
-            entry.action == Action::None && entry.reason == Reason::UpToDate
-        };
-        self.exchanges.iter().all(settled)
+    /// Whether the same is planned `now`, as long as the same is wanted and seen, because there is nothing to be done.
+    pub fn is_settled(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+            && self.exchanges.iter().all(PlannedExchange::is_settled)
     }
 
     /// The exchanges whose effects are estimates, which rendering would make exact; with `installs` also those to be

@@ -81,6 +81,7 @@ pub fn plan(desired: &Desired, observed: &Observed, policy: &Policy, now: Timest
         exchanges,
         unreadable: unreadable(observed),
         diagnostics,
+        until: scene.next_end(),
     };
     conceal::conceal(&mut plan, desired, &|id| {
         scene.stored_values(id).map(Cow::Borrowed)

@@ -52,6 +52,7 @@ pub fn plan_offline(head: &Desired, base: Option<&Desired>) -> Plan {
         exchanges,
         unreadable: BTreeMap::new(),
         diagnostics,
+        until: None,
     };
     conceal(&mut plan, head, &|id| {
         let before = before.exchanges.get(id);

@@ -11,7 +11,7 @@ use super::registry::record_digest;
 use crate::diagnostic::Diagnostic;
 use crate::exchange::desired::{Desired, Suspend};
 use crate::id::{ClusterId, ExchangeId, SystemId};
-use crate::observe::observed::{ClusterView, Observed, Record, ReleaseView};
+use crate::observe::observed::{ClusterView, Observed, Proof, Record, ReleaseView};
 use crate::reason::Reason;
 
 static NOTHING_HIDDEN: BTreeSet<Vec<String>> = BTreeSet::new();
@@ -152,6 +152,23 @@ impl<'a> Scene<'a> {
             .filter(in_force)
             .map(|suspend| suspension_text("in its file", suspend))
             .or_else(|| Some(suspension_text("by command", commanded()?)))
+    }
+
+    /// When the first of all suspensions in force ends.
+    pub(super) fn next_end(&self) -> Option<Timestamp> {
+        let declared = self.desired.exchanges.values();
+        let declared = declared.filter_map(|exchange| exchange.terms.suspend.as_ref());
+        let proven = self
+            .observed
+            .proofs
+            .values()
+            .filter_map(|proof| match proof {
+                Proof::Declared { terms, .. } => terms.suspend.as_ref(),
+                Proof::NotProved(_) => None,
+            });
+        let all = declared.chain(proven).chain(self.policy.suspended.values());
+        let ends = all.filter_map(|suspend| suspend.until);
+        ends.filter(|until| *until > self.now).min()
     }
 
     /// What an entry about `id` relies on.

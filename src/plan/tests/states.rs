@@ -434,6 +434,45 @@ fn a_suspension_says_where_it_stands_and_until_when() {
     assert_eq!(text(&one), format!("suspended in its file {until}"));
 }
 
+/// A daemon plans nothing anew while nothing is to be done and nothing changes; the end of a suspension is a change.
+#[test]
+fn what_is_held_is_settled_until_the_first_suspension_ends() {
+    let mut one = exchange("orders", some_values());
+    let world = observed([&one]);
+    let until: jiff::Timestamp = "2026-01-01T13:00:00Z".parse().unwrap();
+    let by_command = |until| Policy {
+        suspended: [(
+            id("orders"),
+            Suspend {
+                reason: "move".to_owned(),
+                until,
+            },
+        )]
+        .into(),
+        ..Policy::default()
+    };
+    let planned = |one: &DesiredExchange, policy: &Policy, now| {
+        plan(&desired([one.clone()]), &world, policy, now)
+    };
+    let held = planned(&one, &by_command(None), now());
+    assert_eq!((held.until, held.is_settled(until)), (None, true));
+    let held = planned(&one, &by_command(Some(until)), now());
+    assert_eq!(held.until, Some(until));
+    assert!(held.is_settled(now()) && !held.is_settled(until));
+    one.terms.suspend = Some(Suspend {
+        reason: "move".to_owned(),
+        until: Some(until),
+    });
+    assert_eq!(planned(&one, &Policy::default(), now()).until, Some(until));
+    assert_eq!(planned(&one, &Policy::default(), until).until, None, "over");
+    one.terms.suspend = None;
+    one.digest = crate::id::Digest::of(b"other");
+    assert!(
+        !planned(&one, &Policy::default(), now()).is_settled(now()),
+        "a change"
+    );
+}
+
 #[test]
 fn broken_files_block_what_they_name() {
     let one = exchange("orders", some_values());
