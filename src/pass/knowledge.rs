@@ -22,14 +22,9 @@ pub struct Knowledge {
 impl Knowledge {
     /// Of the journal this process holds.
     pub fn of(journal: &Journal) -> Self {
-        let journalled = journal.journalled();
-        let installed = journalled
-            .iter()
-            .filter_map(|id| Some((id.clone(), journal.installed(id)?.file)))
-            .collect();
         Self {
-            journalled,
-            installed,
+            journalled: journal.journalled(),
+            installed: journal.installed_files(),
             put_back: journal.put_back(),
         }
     }

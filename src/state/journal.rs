@@ -177,9 +177,12 @@ impl Journal {
         self.known().memories.get(id)
     }
 
-    /// The last install of an exchange, if it is still there.
-    pub fn installed(&self, id: &ExchangeId) -> Option<Installed> {
-        self.memory(id).installed
+    /// The file of each exchange this host installed and that is still there.
+    pub fn installed_files(&self) -> BTreeMap<ExchangeId, String> {
+        let known = self.known();
+        known
+            .memories
+            .each(|memory| Some(memory.installed.as_ref()?.file.clone()))
     }
 
     /// Exchanges whose release this host acted on.

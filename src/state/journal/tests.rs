@@ -27,13 +27,13 @@ fn an_intent_is_open_until_its_outcome() {
     };
     append(Phase::Intent);
     assert!(journal.memory(&id("a")).open.is_some());
-    assert_eq!(journal.installed(&id("a")), None);
+    assert_eq!(journal.memory(&id("a")).installed, None);
     append(Phase::Done);
     assert!(journal.memory(&id("a")).open.is_none());
     drop(journal);
     let journal = Journal::open(folder.path(), "test").unwrap();
     assert_eq!(
-        journal.installed(&id("a")).unwrap().file,
+        journal.memory(&id("a")).installed.unwrap().file,
         "exchanges/a.yaml"
     );
     assert!(journal.journalled().contains(&id("a")));
@@ -150,7 +150,7 @@ fn nothing_is_forgotten_when_files_go() {
         std::fs::remove_file(file::path(folder.path(), *number)).unwrap();
     }
     let journal = Journal::open(folder.path(), "test").unwrap();
-    assert_eq!(journal.installed(&id("a")).unwrap().file, "f");
+    assert_eq!(journal.memory(&id("a")).installed.unwrap().file, "f");
     assert_eq!(journal.refusals()[&id("a")], refused);
 }
 
@@ -319,13 +319,21 @@ fn a_new_file_that_was_cut_off_before_its_state_stands_on_the_one_before() {
     for cut in [0, 1, state.len() / 2, state.len()] {
         std::fs::write(&second, &state.as_bytes()[..cut]).unwrap();
         let journal = Journal::open_with(folder.path(), "test", 2000).unwrap();
-        assert_eq!(journal.installed(&id("a")).unwrap().file, "f", "{cut}");
+        assert_eq!(
+            journal.memory(&id("a")).installed.unwrap().file,
+            "f",
+            "{cut}"
+        );
         drop(journal);
         // Mended: it has its state again and follows on the one before.
         Journal::entries(folder.path()).unwrap();
         std::fs::rename(file::path(folder.path(), 1), folder.path().join("away")).unwrap();
         let journal = Journal::open_with(folder.path(), "test", 2000).unwrap();
-        assert_eq!(journal.installed(&id("a")).unwrap().file, "f", "{cut}");
+        assert_eq!(
+            journal.memory(&id("a")).installed.unwrap().file,
+            "f",
+            "{cut}"
+        );
         std::fs::rename(folder.path().join("away"), file::path(folder.path(), 1)).unwrap();
     }
 }
@@ -348,7 +356,7 @@ fn a_file_without_a_state_line_is_read_with_the_one_before_or_not_at_all() {
     std::fs::write(&second, lines[2]).unwrap();
     let journal = Journal::open(folder.path(), "test").unwrap();
     for name in ["a", "b"] {
-        assert_eq!(journal.installed(&id(name)).unwrap().file, name);
+        assert_eq!(journal.memory(&id(name)).installed.unwrap().file, name);
     }
     drop(journal);
     std::fs::write(&first, lines[0]).unwrap();
