@@ -5,19 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::join_all;
 use jiff::Timestamp;
-use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::Instant;
 
+use super::turns::{Turns, in_turns};
 use super::watch::Daemon;
 use crate::apply::{Outcome, OutcomeResult};
 use crate::cluster::Cluster;
 use crate::drift::Drift;
 use crate::exchange::desired::DesiredExchange;
-use crate::id::{ClusterId, ExchangeId};
+use crate::id::ExchangeId;
 use crate::observe::observed::Unreadable;
 use crate::observe::{Drifts, compare};
 use crate::plan::to_compare;
@@ -180,36 +179,26 @@ impl Daemon<'_> {
     }
 }
 
-/// Compares each in turn, one every `pause`, and tells what it found. A cluster that does not answer delays only itself.
+/// Compares each, one every `pause`, and tells what it found.
 async fn ask(
     targets: Vec<(Arc<DesiredExchange>, Cluster)>,
     pause: Duration,
     told: UnboundedSender<Found>,
 ) {
-    let mut turns = tokio::time::interval(pause.max(Duration::from_millis(1)));
-    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let turns = Mutex::new(turns);
-    let mut lanes: BTreeMap<ClusterId, Vec<_>> = BTreeMap::new();
-    for target in targets {
-        lanes
-            .entry(target.0.id.cluster.clone())
-            .or_default()
-            .push(target);
-    }
-    let each = lanes.into_values().map(|lane| async {
-        for (exchange, cluster) in lane {
-            turns.lock().await.tick().await;
+    type Target = (Arc<DesiredExchange>, Cluster);
+    let cluster = |(exchange, _): &Target| exchange.id.cluster.clone();
+    let ask = |(exchange, cluster): Target| {
+        let told = told.clone();
+        async move {
             let asked = Instant::now();
             let Some(drift) = Box::pin(one(&exchange, &cluster)).await else {
-                continue;
+                return true;
             };
             let id = exchange.id.clone();
-            if told.send(Found { id, asked, drift }).is_err() {
-                return;
-            }
+            told.send(Found { id, asked, drift }).is_ok()
         }
-    });
-    join_all(each).await;
+    };
+    in_turns(targets, cluster, Turns::new(pause, 1), ask).await;
 }
 
 /// Nothing where the release is not as wanted now: that is for the next pass to see.

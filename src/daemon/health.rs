@@ -4,16 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::join_all;
-use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::time::{Instant, Interval, MissedTickBehavior};
+use tokio::time::Instant;
 
 use super::ledger::Answer;
+use super::turns::{Turns, in_turns};
 use super::watch::Daemon;
 use crate::cluster::{Cluster, ClusterError};
 use crate::health::{Health, HealthTarget, check, client_urls};
-use crate::id::{ClusterId, ExchangeId};
+use crate::id::ExchangeId;
 use crate::observe::observed::{ReleaseStatus, ReleaseView, SecretIdentity};
 
 /// So long the status may wait for more answers: at the first round, each is news.
@@ -150,47 +149,13 @@ impl Daemon<'_> {
     }
 }
 
-/// Turns to ask: so many in each second, one right after the other. To be woken for each of them would cost more than to
-/// ask it, for those who wait for months.
-struct Turns {
-    seconds: Interval,
-    budget: u32,
-    left: u32,
-}
-
-impl Turns {
-    fn new(budget: u32) -> Self {
-        let mut seconds = tokio::time::interval(Duration::from_secs(1));
-        seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self {
-            seconds,
-            budget: budget.max(1),
-            left: 0,
-        }
-    }
-
-    async fn next(&mut self) {
-        if self.left == 0 {
-            self.seconds.tick().await;
-            self.left = self.budget;
-        }
-        self.left -= 1;
-    }
-}
-
-/// Asks each in turn, `budget` a second, and tells the answers. A cluster that does not answer delays only itself.
+/// Asks each, `budget` a second, and tells the answers.
 async fn ask(targets: Vec<Target>, budget: u32, known: Known, answers: UnboundedSender<Answer>) {
-    let turns = Mutex::new(Turns::new(budget));
-    let mut lanes: BTreeMap<ClusterId, Vec<Target>> = BTreeMap::new();
-    for target in targets {
-        lanes
-            .entry(target.id.cluster.clone())
-            .or_default()
-            .push(target);
-    }
-    let each = lanes.into_values().map(|lane| async {
-        for target in lane {
-            turns.lock().await.next().await;
+    let turns = Turns::new(Duration::from_secs(1), budget);
+    let cluster = |target: &Target| target.id.cluster.clone();
+    let ask = |target: Target| {
+        let (known, answers) = (known.clone(), answers.clone());
+        async move {
             let asked = std::time::Instant::now();
             let (health, client_urls) = one(&target, &known).await;
             let answer = Answer {
@@ -199,12 +164,10 @@ async fn ask(targets: Vec<Target>, budget: u32, known: Known, answers: Unbounded
                 client_urls,
                 asked,
             };
-            if answers.send(answer).is_err() {
-                return;
-            }
+            answers.send(answer).is_ok()
         }
-    });
-    join_all(each).await;
+    };
+    in_turns(targets, cluster, turns, ask).await;
 }
 
 async fn one(target: &Target, known: &Known) -> (Health, Option<Arc<[String]>>) {
@@ -288,16 +251,6 @@ mod tests {
 
     use super::*;
     use crate::cluster::tests::{connect, mount_absence, stored};
-
-    #[tokio::test(start_paused = true)]
-    async fn no_more_are_asked_in_a_second_than_there_is_budget_for() {
-        let began = Instant::now();
-        let mut turns = Turns::new(5);
-        for number in 0..50 {
-            turns.next().await;
-            assert_eq!(began.elapsed().as_secs(), number / 5);
-        }
-    }
 
     #[tokio::test]
     async fn a_release_is_decoded_once_for_as_long_as_it_stays() {

@@ -15,6 +15,7 @@ mod service;
 mod session;
 mod standing;
 mod telling;
+mod turns;
 mod watch;
 
 pub use ledger::Ledger;
