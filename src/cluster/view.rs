@@ -32,7 +32,6 @@ const PAGE: u32 = 500;
 const NAMED: usize = 50;
 /// How long a look reads releases whose labels are not enough: a thousand that differ are read, and acted upon, in several.
 const DECODING: Duration = Duration::from_secs(5);
-const FOR_EVER: Duration = Duration::from_secs(3600);
 /// Requests at a time within one cluster.
 const PARALLEL: usize = 16;
 
@@ -256,11 +255,17 @@ impl Cluster {
             .map(|(key, view)| (key.clone(), view.revision))
             .collect();
         // Whoever wants all of them decoded waits for all of them.
-        let patient = wants.decode_marked.is_some();
-        let until = Instant::now() + if patient { FOR_EVER } else { DECODING };
+        let until = wants
+            .decode_marked
+            .is_none()
+            .then(|| Instant::now() + DECODING);
         stream::iter(open.into_iter().map(|(key, revision)| async move {
             let decoding = self.decode(&key.namespace, &key.release, revision);
-            let Ok(decoded) = tokio::time::timeout_at(until, decoding).await else {
+            let decoded = match until {
+                Some(until) => tokio::time::timeout_at(until, decoding).await.ok(),
+                None => Some(decoding.await),
+            };
+            let Some(decoded) = decoded else {
                 let text = "the cluster is too slow to read all that differ at once: the next look goes on";
                 return Ok((key, Err(text.to_owned())));
             };

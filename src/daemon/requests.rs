@@ -56,7 +56,7 @@ impl Daemon<'_> {
     pub(super) fn take_request(&mut self, asked: Asked) {
         let Asked { request, answer } = asked;
         tracing::debug!(?request, "asked");
-        let request = match request {
+        let said = match request {
             // What takes a while is answered by whoever does it; the loop goes on.
             Request::Approve(id) => {
                 tokio::spawn(approve(Arc::clone(&self.equipment), id, answer));
@@ -65,51 +65,39 @@ impl Daemon<'_> {
             Request::Said(said) => {
                 let line = said.line(self.ledger.passes(), self.ledger.commit().cloned());
                 let written = Answer::Pass(self.serving_pass());
-                tokio::spawn(write(
-                    Arc::clone(&self.session.journal),
-                    line,
-                    written,
-                    answer,
-                ));
+                let journal = Arc::clone(&self.session.journal);
+                tokio::spawn(write(journal, line, written, answer));
                 return;
             }
-            request @ (Request::Look
-            | Request::Retry(_)
-            | Request::RetryAll
-            | Request::Accept(_)
-            | Request::Status) => request,
-        };
-        let said = self.serve(request).unwrap_or_else(|trouble| {
-            Answer::Refused(format!("{}: {}", trouble.reason, trouble.text))
-        });
-        // Whoever asked may be gone; what was asked is done all the same.
-        answer.send(said).ok();
-    }
-
-    fn serve(&mut self, request: Request) -> Result<Answer, Trouble> {
-        match request {
-            Request::Status => {
-                let status = self.ledger.told().clone();
-                return Ok(Answer::Status(Box::new(status)));
-            }
-            // The others are no longer among them.
-            Request::Look | Request::Approve(_) | Request::Said(_) => {}
+            Request::Status => Answer::Status(Box::new(self.ledger.told().clone())),
+            Request::Look => self.promise_pass(),
             Request::Retry(id) => {
                 self.lanes.forgive();
                 self.ask_health_again(&id);
                 self.again.these.insert(id);
+                self.promise_pass()
             }
             Request::RetryAll => {
                 self.lanes.forgive();
                 self.again.everything = true;
+                self.promise_pass()
             }
-            Request::Accept(commit) => {
-                let accepted = self.equipment.repository.source.accept(&commit);
-                accepted.map_err(|error| Trouble::of(error.reason(), &error))?;
-            }
-        }
+            Request::Accept(commit) => match self.equipment.repository.source.accept(&commit) {
+                Ok(_) => self.promise_pass(),
+                Err(error) => {
+                    let trouble = Trouble::of(error.reason(), &error);
+                    Answer::Refused(format!("{}: {}", trouble.reason, trouble.text))
+                }
+            },
+        };
+        // Whoever asked may be gone; what was asked is done all the same.
+        answer.send(said).ok();
+    }
+
+    /// A pass begins at once, or as soon as the one that runs is over.
+    fn promise_pass(&mut self) -> Answer {
         self.activate(Duration::ZERO);
-        Ok(Answer::Pass(self.serving_pass()))
+        Answer::Pass(self.serving_pass())
     }
 
     /// The first pass that begins from now on: one that runs may have looked already.

@@ -107,7 +107,7 @@ struct ExchangeFile {
     system_id: Option<String>,
     /// Who may connect, and what they may do. Written below `helm_values` it wins.
     access: Option<Access>,
-    /// Links to other exchanges. Checked, not acted on yet.
+    /// Links to other exchanges.
     federation: Option<Federation>,
 }
 
