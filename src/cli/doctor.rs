@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use sheet::Sheet;
 
 use super::{Common, Done, Output};
+use crate::cli::options::Format;
 use crate::cluster::Permissions;
 use crate::command;
 use crate::config::Settings;
@@ -26,11 +27,19 @@ pub(super) struct Args {
     /// Fetch the chart if it is not in the cache
     #[arg(long)]
     fetch_chart: bool,
+    /// Form of the result
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
 }
 
 pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
+    let sheet = examine(common.settings()?.settings, args.fetch_chart).await?;
+    output.result(&sheet.show(args.format)?);
+    Ok(u8::from(sheet.is_bad()))
+}
+
+async fn examine(settings: Settings, fetch_chart: bool) -> serde_json::Result<Sheet> {
     let mut sheet = Sheet::default();
-    let settings = common.settings()?.settings;
     if settings.clusters.is_empty() {
         sheet.bad(
             "clusters",
@@ -50,7 +59,7 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
                 &chain(&error),
                 "mend what is named and try again",
             );
-            return Ok(sheet.finish(output));
+            return Ok(sheet);
         }
     };
     check_source(&equipment, &mut sheet).await;
@@ -64,8 +73,8 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
             sheet.bad("registry", &unreadable.text, advice);
         }
     }
-    check_chart(&equipment, args.fetch_chart, &mut sheet).await;
-    Ok(sheet.finish(output))
+    check_chart(&equipment, fetch_chart, &mut sheet).await;
+    Ok(sheet)
 }
 
 async fn check_helm(path: &str, sheet: &mut Sheet) {
@@ -234,7 +243,7 @@ async fn check_clusters(equipment: &Equipment, sheet: &mut Sheet) {
                 let rules: Vec<_> = missing.iter().map(ToString::to_string).collect();
                 let text = format!("permissions are missing:\n{}", rules.join("\n"));
                 sheet.bad(&name, &text, "grant what is printed below, or part of it");
-                sheet.print_below(&format!(
+                sheet.grant(format!(
                     "# cluster {id}: `kubectl apply` this as its administrator\n{grant}"
                 ));
             }

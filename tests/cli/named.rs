@@ -142,6 +142,14 @@ fn doctor_looks_at_every_file_that_the_settings_name() {
     ] {
         assert!(said.contains(words), "{said}");
     }
+    let arguments = ["doctor", "--config", "config.yaml", "--format", "json"];
+    let done = natsx(folder.path(), &arguments);
+    assert_eq!(done.status.code(), Some(1));
+    let told: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    let mut checks = told["checks"].as_array().unwrap().iter();
+    let check = checks.find(|check| check["what"] == "source.password_file");
+    assert_eq!(check.unwrap()["result"], "bad", "{told}");
+    assert_eq!(told["format_version"], "1.0");
 }
 
 #[test]
