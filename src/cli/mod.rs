@@ -144,7 +144,7 @@ pub fn run(cli: Cli) -> u8 {
         Command::Forget(args) => forget::run(&common, &args, &output),
         Command::Plan(args) => plan::run(&common, &args, &output),
         Command::Snapshot(args) => block_on(snapshot::run(&common, &args, &output)),
-        Command::Apply(args) => block_on(apply::run(&common, &args, &output)),
+        Command::Apply(args) => block_on(apply::run(&common, &args, &output, &telemetry)),
         Command::Run(args) => block_on(run::run(&common, &args, &output, &telemetry)),
         Command::Status(args) => block_on(status::run(&common, &args, &output)),
         Command::Reconcile(args) => block_on(reconcile::run(&common, &args, &output)),

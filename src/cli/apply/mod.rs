@@ -9,6 +9,7 @@ mod stage;
 
 use std::path::PathBuf;
 
+use super::telemetry::Telemetry;
 use super::{Common, Done, ERROR, Failure, LOCKED, Output};
 use crate::cli::options::Format;
 use crate::id::{Digest, ExchangeId};
@@ -52,7 +53,13 @@ pub(super) struct Args {
     format: Format,
 }
 
-pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
+pub(super) async fn run(
+    common: &Common,
+    args: &Args,
+    output: &Output,
+    telemetry: &Telemetry,
+) -> Done {
+    telemetry.trace(&common.settings()?.settings)?;
     if let Some(plan) = &args.plan {
         let wish = saved::Wish {
             plan: plan.clone(),
