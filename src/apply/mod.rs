@@ -14,7 +14,7 @@ mod subject;
 pub use effects::Effects;
 pub use lanes::{InFlight, Lanes, Limits, Progress, Retry, Submitted};
 pub use outcome::{Outcome, OutcomeResult, StepTaken, Verdict};
-pub use real::World;
+pub use real::{Orphans, World};
 pub use run::{Pass, apply};
 pub use subject::Subject;
 

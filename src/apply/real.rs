@@ -27,6 +27,8 @@ use crate::state::journal::Journal;
 
 use held::Held;
 
+pub use orphan::Orphans;
+
 /// Everything the effects work on.
 #[derive(Debug)]
 pub struct World {
@@ -50,6 +52,8 @@ pub struct World {
     pub cache: PathBuf,
     /// Where generated kubeconfigs live.
     pub runtime: PathBuf,
+    /// What an earlier process may have left at work.
+    pub orphans: Orphans,
     /// What one effect learned for a later one of the same task; never needed, only cheaper.
     pub held: Mutex<BTreeMap<ExchangeId, Held>>,
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use jiff::Timestamp;
 
-use crate::apply::{Limits, World};
+use crate::apply::{Limits, Orphans, World};
 use crate::cluster::Leases;
 use crate::config::Settings;
 use crate::helm::Kubeconfig;
@@ -48,6 +48,7 @@ impl Session {
             helm_timeout: RwLock::new(settings.helm.timeout),
             cache: state.private("cache")?,
             runtime,
+            orphans: Orphans::default(),
             held: Mutex::new(BTreeMap::new()),
         };
         Ok(Self {

@@ -3,6 +3,7 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, geteuid, getpgid, kill_process_group};
@@ -31,43 +32,83 @@ impl Orphan {
     }
 }
 
-/// Those that work on this release. Their program says nothing: it may be a script in helm's place, or what it became.
-pub(super) fn find(runtime: &Path, namespace: &Namespace, release: &ReleaseName) -> Vec<Orphan> {
-    let Ok(entries) = std::fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    let owner = geteuid().as_raw();
-    let pids = entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter(|pid| {
-        // Somebody else's process could say anything of itself.
-        std::fs::metadata(format!("/proc/{pid}")).is_ok_and(|data| data.uid() == owner)
-            && std::fs::read(format!("/proc/{pid}/cmdline"))
-                .is_ok_and(|line| works_on(&line, runtime, namespace, release))
-    })
-    .map(|pid| Orphan {
-        pid,
-        // One that cannot be read has just ended, or is taken for young: it is waited for, never passed over.
-        age: command::started(pid)
-            .map_or(Duration::ZERO, |started| uptime().saturating_sub(started)),
-    })
-    .collect()
+/// Whether there can be any: all were started before us, so that once they are over there are none.
+#[derive(Debug, Default)]
+pub struct Orphans {
+    are_over: AtomicBool,
 }
 
-fn works_on(line: &[u8], runtime: &Path, namespace: &Namespace, release: &ReleaseName) -> bool {
-    let kubeconfig = format!("--kubeconfig={}/", runtime.display());
-    let namespace = format!("--namespace={namespace}");
-    let mut tokens = line.split(|byte| *byte == 0);
-    let options: Vec<&[u8]> = tokens
-        .by_ref()
-        .take_while(|token| *token != b"--")
-        .collect();
-    options
-        .iter()
-        .any(|token| token.starts_with(kubeconfig.as_bytes()))
-        && options.contains(&namespace.as_bytes())
-        && tokens.next() == Some(release.as_str().as_bytes())
+impl Orphans {
+    /// Those that work on this release. Their program says nothing: it may be a script in helm's place, or what it became.
+    pub(super) fn of(
+        &self,
+        runtime: &Path,
+        namespace: &Namespace,
+        release: &ReleaseName,
+    ) -> Vec<Orphan> {
+        if self.are_over.load(Ordering::Relaxed) {
+            return Vec::new();
+        }
+        let Ok(entries) = std::fs::read_dir("/proc") else {
+            return Vec::new();
+        };
+        let owner = geteuid().as_raw();
+        let ours = command::started(std::process::id());
+        let pids = entries
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        let (mut found, mut any) = (Vec::new(), false);
+        for pid in pids {
+            // Somebody else's process could say anything of itself.
+            let is_own =
+                std::fs::metadata(format!("/proc/{pid}")).is_ok_and(|data| data.uid() == owner);
+            let line = is_own.then(|| std::fs::read(format!("/proc/{pid}/cmdline")));
+            let Some(Ok(line)) = line else { continue };
+            let Some(work) = Work::of(&line, runtime) else {
+                continue;
+            };
+            let started = command::started(pid);
+            // One that cannot be read has just ended, or is taken for young: it is waited for, never passed over.
+            any |= started.zip(ours).is_none_or(|(it, we)| it <= we);
+            if work.is_on(namespace, release) {
+                let age = started.map_or(Duration::ZERO, |at| uptime().saturating_sub(at));
+                found.push(Orphan { pid, age });
+            }
+        }
+        self.are_over
+            .store(!any && found.is_empty(), Ordering::Relaxed);
+        found
+    }
+}
+
+/// What a helm of ours was told.
+struct Work<'a> {
+    options: Vec<&'a [u8]>,
+    release: Option<&'a [u8]>,
+}
+
+impl<'a> Work<'a> {
+    /// None where the kubeconfig is not one of ours.
+    fn of(line: &'a [u8], runtime: &Path) -> Option<Self> {
+        let kubeconfig = format!("--kubeconfig={}/", runtime.display());
+        let mut tokens = line.split(|byte| *byte == 0);
+        let options: Vec<&[u8]> = tokens
+            .by_ref()
+            .take_while(|token| *token != b"--")
+            .collect();
+        let ours = |token: &&[u8]| token.starts_with(kubeconfig.as_bytes());
+        let is_ours = options.iter().any(ours);
+        is_ours.then(|| Self {
+            options,
+            release: tokens.next(),
+        })
+    }
+
+    fn is_on(&self, namespace: &Namespace, release: &ReleaseName) -> bool {
+        let namespace = format!("--namespace={namespace}");
+        self.options.contains(&namespace.as_bytes())
+            && self.release == Some(release.as_str().as_bytes())
+    }
 }
 
 /// Since boot. Not from `/proc/uptime`, which a hardened unit does not see.
@@ -85,12 +126,41 @@ mod tests {
         assert!(uptime().checked_sub(started).unwrap() < Duration::from_secs(3600));
     }
 
+    /// A helm with its natsx-sync is no orphan: what is begun after the last of them ended is not looked for.
+    #[test]
+    fn once_there_are_none_nobody_looks_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let helm = || {
+            let kubeconfig = format!("--kubeconfig={}/k", folder.path().display());
+            std::process::Command::new("/bin/sh")
+                .args(["-c", "read line", "helm", "upgrade", "--namespace=ns"])
+                .args([kubeconfig.as_str(), "--", "a", "chart"])
+                .stdin(std::process::Stdio::piped())
+                .spawn()
+                .unwrap()
+        };
+        let (namespace, release) = ("ns".parse().unwrap(), "a".parse().unwrap());
+        let orphans = Orphans::default();
+        let count = || orphans.of(folder.path(), &namespace, &release).len();
+        let mut first = helm();
+        assert_eq!(count(), 1);
+        first.kill().unwrap();
+        first.wait().unwrap();
+        assert_eq!(count(), 0);
+        let mut ours = helm();
+        assert_eq!(count(), 0);
+        ours.kill().unwrap();
+        ours.wait().unwrap();
+    }
+
     #[test]
     fn only_our_helm_on_this_release() {
         let line = |text: &str| text.replace(' ', "\0").into_bytes();
         let fits = |text: &str| {
             let (namespace, release) = ("ns".parse().unwrap(), "a".parse().unwrap());
-            works_on(&line(text), Path::new("/run/x"), &namespace, &release)
+            let line = line(text);
+            let work = Work::of(&line, Path::new("/run/x"));
+            work.is_some_and(|work| work.is_on(&namespace, &release))
         };
         assert!(fits(
             "helm upgrade --namespace=ns --kubeconfig=/run/x/kubeconfig-1 -- a chart"

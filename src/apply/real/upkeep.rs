@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::held::Came;
-use super::{At, Performed, cluster_reply, orphan, registry_reply};
+use super::{At, Performed, cluster_reply, registry_reply};
 use crate::apply::effect::{Reply, Why};
 use crate::cluster::{Compared, stamp_labels};
 use crate::health::{self, ConfigChange, Health, HealthTarget, InForce};
@@ -20,7 +20,8 @@ impl At<'_> {
     /// for, then ended.
     pub(super) fn orphan(&self) -> Option<Why> {
         let id = &self.subject.id;
-        let orphans = orphan::find(&self.world.runtime, &id.namespace, &id.release);
+        let world = self.world;
+        let orphans = world.orphans.of(&world.runtime, &id.namespace, &id.release);
         for process in &orphans {
             if process.age > self.world.helm_timeout() {
                 process.end();
