@@ -57,6 +57,18 @@ impl Cluster {
         Ok(latest_releases(secrets).remove(&key))
     }
 
+    /// Whether there is a first revision: what was never released and is released meanwhile has one. One request by name, where
+    /// a namespace of hundreds would be listed.
+    pub async fn is_begun(
+        &self,
+        namespace: &Namespace,
+        release: &ReleaseName,
+    ) -> Result<bool, ClusterError> {
+        let api: Api<Secret> = self.namespaced(namespace);
+        let first = self.find_metadata(&api, &secret_name(release, 1)).await?;
+        Ok(first.is_some())
+    }
+
     /// When each revision that is still kept was created.
     pub async fn revisions(
         &self,

@@ -186,8 +186,13 @@ async fn check_one(
             ),
         });
     };
+    let behind = rollout::behind(&live);
+    if behind.is_none() && live.spec.replicas == Some(0) {
+        // Scaled to nothing, and so it is.
+        return Ok(Health::Limited);
+    }
     let pods = live::pods(cluster, &target.namespace, shape, &live).await?;
-    if let Some(behind) = rollout::behind(&live) {
+    if let Some(behind) = behind {
         let why = rollout::hindrance(cluster, &target.namespace, &live, &pods).await;
         return Ok(Health::Waiting {
             reason: Reason::RollingOut,

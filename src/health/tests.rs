@@ -124,6 +124,21 @@ async fn kubernetes_may_be_content_while_nats_is_not() {
     assert!(text.starts_with("orders-1: JetStream"), "{text}");
 }
 
+/// Whose pods cannot be listed here: nobody needs to, where there are none.
+#[tokio::test]
+async fn nobody_is_asked_of_what_is_scaled_to_nothing() {
+    let server = MockServer::start().await;
+    mount_absence(&server).await;
+    let place = "/apis/apps/v1/namespaces/shop/statefulsets/orders";
+    let mut set = stored_set(true);
+    set["metadata"] = json!({"name": "orders", "uid": "set", "generation": 1});
+    set["spec"]["replicas"] = json!(0);
+    set["status"] = json!({"observedGeneration": 1, "replicas": 0});
+    answer(&server, place, 200, set).await;
+    let cluster = connect(&server, &[]).await;
+    assert_eq!(check(&cluster, &target(true, None)).await, Health::Limited);
+}
+
 #[tokio::test]
 async fn a_rollout_comes_before_any_question_to_nats() {
     let server = exchange(1).await;

@@ -12,6 +12,7 @@ use crate::exchange::desired::DesiredExchange;
 use crate::helm::{HelmError, Kubeconfig, Labels, Refusal, Target, Verb};
 use crate::observe::RenderError;
 use crate::observe::observed::{ReleaseStatus, ReleaseView, Stamp, Trial};
+use crate::plan::action::Action;
 use crate::reason::Reason;
 
 impl At<'_> {
@@ -103,10 +104,19 @@ impl At<'_> {
 
     /// What is read while a helm of ours is still at work would not hold.
     pub(super) async fn fence(&self) -> Performed {
-        match self.orphan() {
-            Some(why) => Ok(Reply::NotYet(why)),
-            None => self.read_release().await,
+        if let Some(why) = self.orphan() {
+            return Ok(Reply::NotYet(why));
         }
+        let (id, entry) = (&self.subject.id, &self.subject.entry);
+        // helm itself refuses to install what has any revision by then.
+        let first = entry.action == Action::Install && entry.precondition.secret.is_none();
+        if first {
+            let begun = self.cluster.is_begun(&id.namespace, &id.release).await;
+            if !begun.map_err(cluster_reply)? {
+                return Ok(Reply::Release(None));
+            }
+        }
+        self.read_release().await
     }
 
     pub(super) async fn read_release(&self) -> Performed {

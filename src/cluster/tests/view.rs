@@ -440,3 +440,33 @@ async fn a_cluster_that_hangs_keeps_one_pass_waiting_and_no_other() {
         .unwrap();
     look().await.0.unwrap();
 }
+
+/// Unknown is never absent.
+#[tokio::test]
+async fn whether_a_release_was_begun_is_asked_by_name() {
+    let server = MockServer::start().await;
+    mount_absence(&server).await;
+    let first =
+        |name: &str| format!("/api/v1/namespaces/shop/secrets/sh.helm.release.v1.{name}.v1");
+    let there = json!({"metadata": {"name": "sh.helm.release.v1.a.v1"}});
+    for (name, code, body) in [
+        ("a", 200, there),
+        ("broken", 403, status(403, "Forbidden", "no")),
+    ] {
+        Mock::given(path(first(name)))
+            .respond_with(ResponseTemplate::new(code).set_body_json(body))
+            .mount(&server)
+            .await;
+    }
+    let cluster = connect(&server, &[]).await;
+    let namespace = "shop".parse().unwrap();
+    let begun = async |name: &str| {
+        cluster
+            .is_begun(&namespace, &name.parse().unwrap())
+            .await
+            .ok()
+    };
+    assert_eq!(begun("a").await, Some(true));
+    assert_eq!(begun("b").await, Some(false));
+    assert_eq!(begun("broken").await, None);
+}
