@@ -36,6 +36,8 @@ enum Who {
 }
 
 impl Who {
+    const ALL: [Self; 3] = [Self::Plain, Self::Lean, Self::Natsx];
+
     fn word(self) -> &'static str {
         match self {
             Self::Plain => "plain",
@@ -54,6 +56,14 @@ struct Took {
     control_plane: Duration,
 }
 
+/// What all runs took.
+#[derive(Debug, Default)]
+struct Runs {
+    plain: Vec<Took>,
+    lean: Vec<Took>,
+    natsx: Vec<Took>,
+}
+
 pub(super) fn measure(
     program: &Program,
     releases: usize,
@@ -63,10 +73,12 @@ pub(super) fn measure(
 ) -> Result<()> {
     let servers = Servers::start(1)?;
     let ground = Ground::make(program, &servers)?;
-    let mut took: [Vec<Took>; 3] = Default::default();
+    let mut took = Runs::default();
+    let mut order = Who::ALL;
     for number in 1..=runs.max(1) {
-        let each = [Who::Plain, Who::Lean, Who::Natsx].into_iter();
-        for (who, took) in each.zip(&mut took) {
+        // The servers have more to hold after each: nobody is always the last.
+        order.rotate_left(1);
+        for who in order {
             servers.rest();
             let name = format!("{}-{number}", who.word());
             let size = size(releases, name);
@@ -82,15 +94,19 @@ pub(super) fn measure(
                 one.cost.wall.as_secs_f64(),
                 one.cost.cpu.as_secs_f64()
             ))?;
-            took.push(one);
+            match who {
+                Who::Plain => took.plain.push(one),
+                Who::Lean => took.lean.push(one),
+                Who::Natsx => took.natsx.push(one),
+            }
             interrupt.check()?;
         }
     }
     tell(releases, &took, table)
 }
 
-fn tell(releases: usize, took: &[Vec<Took>; 3], table: &mut Table) -> Result<()> {
-    let [plain, lean, natsx] = took.each_ref().map(|took| {
+fn tell(releases: usize, took: &Runs, table: &mut Table) -> Result<()> {
+    let [plain, lean, natsx] = [&took.plain, &took.lean, &took.natsx].map(|took| {
         let costs: Vec<Cost> = took.iter().map(|took| took.cost).collect();
         Took {
             cost: middle(&costs),
@@ -98,7 +114,7 @@ fn tell(releases: usize, took: &[Vec<Took>; 3], table: &mut Table) -> Result<()>
             control_plane: middle_of(took.iter().map(|took| took.control_plane)),
         }
     });
-    let runs = took.iter().map(Vec::len).min().unwrap_or_default();
+    let runs = took.natsx.len();
     let parallel = cores()?;
     let row = |what: String, took: &Took| {
         let each = took.control_plane.as_secs_f64() * 1000.0 / share(releases.max(1));
