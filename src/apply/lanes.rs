@@ -110,6 +110,19 @@ pub struct Submitted {
     pub held: BTreeMap<ExchangeId, Outcome>,
     /// What another flight of the same exchange keeps from being begun; the look after its end says whether it still is to be.
     pub put_off: BTreeSet<ExchangeId>,
+    /// Those of them whose flight leads to something else than is wanted now.
+    pub outdated: BTreeSet<ExchangeId>,
+}
+
+/// Whether an exchange is in flight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Room {
+    /// It is not.
+    Free,
+    /// To what is wanted.
+    Taken,
+    /// To something else.
+    Outdated,
 }
 
 /// The lanes of all clusters. Dropped, everything in flight stops where it is, as after a crash.
@@ -177,7 +190,8 @@ impl<E: Effects> Lanes<E> {
         lock(&self.shared.readiness).take_plan(plan);
         let midway = lock(&self.shared.midway).clone();
         let mut held = BTreeMap::new();
-        let (mut begun, mut settled, mut put_off) = (Vec::new(), Vec::new(), BTreeSet::new());
+        let (mut begun, mut settled) = (Vec::new(), Vec::new());
+        let (mut put_off, mut outdated) = (BTreeSet::new(), BTreeSet::new());
         for entry in &plan.exchanges {
             let Some(id) = &entry.id else { continue };
             let wanted = desired.exchanges.get(id);
@@ -196,7 +210,11 @@ impl<E: Effects> Lanes<E> {
                 held.insert(id.clone(), outcome);
                 continue;
             }
-            if !self.make_room(id, wanted.map(|one| &one.digest)) || midway.contains(id) {
+            let room = self.make_room(id, wanted.map(|one| &one.digest));
+            if room == Room::Outdated {
+                outdated.insert(id.clone());
+            }
+            if room != Room::Free || midway.contains(id) {
                 put_off.insert(id.clone());
                 continue;
             }
@@ -214,7 +232,11 @@ impl<E: Effects> Lanes<E> {
             tracing::warn!(%error, "the journal could not be written");
         }
         self.launch(begun);
-        Submitted { held, put_off }
+        Submitted {
+            held,
+            put_off,
+            outdated,
+        }
     }
 
     /// The look begins that the next plan follows from. Of what is in flight now it sees a part, so nothing new is begun there
@@ -315,17 +337,18 @@ impl<E: Effects> Lanes<E> {
         holds.then_some(Verdict::Failed(refused.why))
     }
 
-    /// Whether a task for `id` may begin: a flight that waits for something else than is wanted now is ended first.
-    fn make_room(&self, id: &ExchangeId, digest: Option<&Digest>) -> bool {
+    /// Whether a task for `id` may begin: a flight that waits for something else than is wanted now is ended first. Its end is
+    /// told; the next pass sees what it left.
+    fn make_room(&self, id: &ExchangeId, digest: Option<&Digest>) -> Room {
         let flights = lock(&self.shared.flights);
-        let Some(flight) = flights.get(id) else {
-            return true;
-        };
-        if flight.shown.digest.as_ref() != digest {
-            flight.superseded.cancel();
+        match flights.get(id) {
+            None => Room::Free,
+            Some(flight) if flight.shown.digest.as_ref() == digest => Room::Taken,
+            Some(flight) => {
+                flight.superseded.cancel();
+                Room::Outdated
+            }
         }
-        // Its end is told; the next pass sees what it left.
-        false
     }
 
     fn launch(&self, begun: Vec<Subject>) {

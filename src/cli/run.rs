@@ -19,7 +19,8 @@ use crate::daemon::{Options, Owner, Session, check};
 use crate::id::ExchangeId;
 use crate::listen::{Board, Hook, Port, Secrets, bind, serve_named, status_router, webhook_router};
 use crate::pass::{Equipment, Purpose, Survey};
-use crate::report::plan_text;
+use crate::plan::action::Plan;
+use crate::report::news_text;
 use crate::source::Revision;
 
 #[derive(Debug, clap::Args)]
@@ -205,12 +206,13 @@ impl Owner for Person<'_> {
     }
 
     /// Programs are told by the log.
-    fn show(&self, survey: &Survey) {
+    fn show(&self, survey: &Survey, news: &Plan) {
         if self.format == LogFormat::Json {
             return;
         }
         let header = super::plan::header(&survey.desired);
         let style = super::plan::style(self.output, false);
-        self.output.result(&plan_text(&survey.plan, &header, style));
+        let text = news_text(&survey.plan, news, &header, style);
+        self.output.result(&text);
     }
 }

@@ -85,6 +85,11 @@ impl Ledger {
         self.handled = handled;
     }
 
+    /// Whether the pass that is under way, or over and not taken yet, looks at it in the middle of our own work.
+    pub(super) fn is_handled(&self, id: &ExchangeId) -> bool {
+        self.handled.contains(id)
+    }
+
     /// A pass is over, made or not.
     pub fn count_try(&mut self) {
         self.status.tried = self.status.tried.saturating_add(1);

@@ -13,6 +13,7 @@ mod reload;
 mod requests;
 mod service;
 mod session;
+mod shown;
 mod standing;
 mod telling;
 mod turns;

@@ -7,8 +7,10 @@ use std::time::Duration;
 pub(super) const SOON: Duration = Duration::from_millis(300);
 /// The same while more is under way: of a hundred that end one after the other, each would otherwise have a pass of its own.
 const BUSY: Duration = Duration::from_secs(1);
-/// However long it takes.
+/// However long it takes; and where it would only see what is known, that what ended well is as wanted.
 const LATEST: Duration = Duration::from_secs(10);
+/// Between one status and the next.
+const APART: Duration = Duration::from_millis(500);
 /// Of its time, the daemon spends no more than one part in so many on passes that follow from what it does.
 const PASSES: u32 = 10;
 /// Nor on the status.
@@ -22,18 +24,20 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// The pause before the pass that follows an end.
-    pub(super) fn before_pass(&self, more: bool) -> Duration {
-        if more {
-            self.pass.saturating_mul(PASSES).clamp(BUSY, LATEST)
-        } else {
-            SOON
+    /// The pause before the pass that follows an end, while more is under way or not; an end that `begins` something makes
+    /// room for what is wanted now.
+    pub(super) fn before_pass(&self, more: bool, begins: bool) -> Duration {
+        match (more, begins) {
+            (false, _) => SOON,
+            (true, true) => self.pass.saturating_mul(PASSES).clamp(BUSY, LATEST),
+            (true, false) => LATEST,
         }
     }
 
-    /// The pause before the status that could be written after this one.
-    pub(super) fn before_status(&self, pause: Duration) -> Duration {
-        pause.max(self.status.saturating_mul(STATUSES).min(LATEST))
+    /// The pause before the status that tells what came after the last one, which was written so long ago.
+    pub(super) fn before_status(&self, pause: Duration, ago: Duration) -> Duration {
+        let apart = self.status.saturating_mul(STATUSES).clamp(APART, LATEST);
+        pause.max(apart.saturating_sub(ago))
     }
 }
 
@@ -45,21 +49,24 @@ mod tests {
     fn what_takes_long_is_done_seldom_and_done() {
         let millis = Duration::from_millis;
         let mut pace = Pace::default();
-        assert_eq!(
-            (pace.before_pass(false), pace.before_pass(true)),
-            (SOON, BUSY)
-        );
-        assert_eq!(pace.before_status(millis(200)), millis(200));
+        assert_eq!(pace.before_pass(false, false), SOON);
+        assert_eq!(pace.before_pass(true, true), BUSY);
+        assert_eq!(pace.before_pass(true, false), LATEST);
+        let ages = Duration::from_secs(60);
+        assert_eq!(pace.before_status(millis(100), ages), millis(100));
+        assert_eq!(pace.before_status(millis(100), millis(150)), millis(350));
         (pace.pass, pace.status) = (millis(500), millis(50));
-        assert_eq!(pace.before_pass(true), millis(5000));
+        assert_eq!(pace.before_pass(true, true), millis(5000));
         assert_eq!(
-            pace.before_pass(false),
+            pace.before_pass(false, true),
             SOON,
             "nobody is kept from anything"
         );
-        assert_eq!(pace.before_status(millis(200)), millis(1000));
+        assert_eq!(pace.before_status(millis(100), ages), millis(100));
+        assert_eq!(pace.before_status(millis(100), millis(0)), millis(1000));
         (pace.pass, pace.status) = (Duration::MAX, Duration::MAX);
-        assert_eq!(pace.before_pass(true), LATEST);
-        assert_eq!(pace.before_status(millis(200)), LATEST);
+        assert_eq!(pace.before_pass(true, true), LATEST);
+        assert_eq!(pace.before_pass(true, false), LATEST);
+        assert_eq!(pace.before_status(millis(100), millis(0)), LATEST);
     }
 }

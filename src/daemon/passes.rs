@@ -84,18 +84,12 @@ impl Daemon<'_> {
                     Ok(held) => (held, None),
                     Err(refused) => (held_back(&survey.plan, &refused), Some(refused)),
                 };
-                let fingerprint: String = survey
-                    .plan
-                    .exchanges
-                    .iter()
-                    .map(|entry| entry.fingerprint.as_str())
-                    .collect();
-                let fingerprint = format!("{fingerprint}{:?}", survey.desired.commit);
-                self.tell_pass(&survey, fingerprint != self.shown);
+                let ledger = &self.ledger;
+                let news = self.shown.take(&survey.plan, |id| ledger.is_handled(id));
+                self.tell_pass(&survey, news.is_some());
                 self.tell_holds(&survey);
-                if fingerprint != self.shown {
-                    self.owner.show(&survey);
-                    self.shown = fingerprint;
+                if let Some(news) = news {
+                    self.owner.show(&survey, &news);
                 }
                 let in_round = self.in_round();
                 self.ledger.take_pass(survey, held);
@@ -161,6 +155,7 @@ impl Daemon<'_> {
             asked.retry(),
         );
         self.again.put_off(&asked, submitted.put_off);
+        self.outdated = submitted.outdated;
         Ok(submitted.held)
     }
 
@@ -188,14 +183,17 @@ impl Daemon<'_> {
                         tracing::info!(exchange = %outcome.id, action = outcome.action.word(), result = result.word(), "ended");
                     }
                 }
-                // What it left is seen at once; a failure waits for the interval, unless somebody asked for it meanwhile.
-                if matches!(
+                // What it left is seen soon; a failure waits for the interval, unless somebody asked for it meanwhile.
+                let asked = self.again.retry().covers(&outcome.id);
+                let done = outcome.result == OutcomeResult::Done;
+                let anew = matches!(
                     outcome.result,
-                    OutcomeResult::Done | OutcomeResult::Fenced | OutcomeResult::Cancelled
-                ) || self.again.retry().covers(&outcome.id)
-                {
+                    OutcomeResult::Fenced | OutcomeResult::Cancelled
+                );
+                if asked || done || anew {
                     let more = !self.lanes.in_flight().is_empty();
-                    self.activate(self.pace.before_pass(more));
+                    let begins = asked || anew || self.outdated.contains(&outcome.id);
+                    self.activate(self.pace.before_pass(more, begins));
                 }
                 self.options.board.metrics.ended(&outcome);
                 self.comparing.end(&outcome);

@@ -16,7 +16,7 @@ use crate::report::is_complete;
 use crate::status::{Trouble, line};
 
 /// Changes of the status within this time share one write.
-const GATHER: Duration = Duration::from_millis(200);
+const GATHER: Duration = Duration::from_millis(100);
 /// A pass may take so long beyond three intervals before it is missed.
 const SLACK: Duration = Duration::from_secs(60);
 
@@ -28,7 +28,8 @@ impl Daemon<'_> {
 
     /// The same for what is in no hurry.
     pub(super) fn status_due_within(&mut self, time: Duration) {
-        let due = Instant::now() + self.pace.before_status(time);
+        let pause = self.pace.before_status(time, self.written_at.elapsed());
+        let due = Instant::now() + pause;
         self.status_due = Some(self.status_due.map_or(due, |at| at.min(due)));
     }
 
@@ -68,6 +69,7 @@ impl Daemon<'_> {
         });
         board.show(|seen| seen.unwritten = unwritten);
         self.pace.status = began.elapsed();
+        self.written_at = Instant::now();
     }
 
     /// The loop came round.

@@ -21,6 +21,7 @@ use super::pace::{Pace, SOON};
 use super::record::Stated;
 use super::requests::Again;
 use super::service::{Service, Word};
+use super::shown::Shown;
 use super::telling::{begin_to_tell, due};
 use super::{Ledger, Session, limits};
 use crate::apply::{Lanes, Progress, World};
@@ -31,6 +32,7 @@ use crate::id::ExchangeId;
 use crate::listen::Board;
 use crate::observe::{Drifts, Patience};
 use crate::pass::{Equipment, PassError, Survey};
+use crate::plan::action::Plan;
 use crate::source::{Revision, SourceError, Watch};
 use crate::state::State;
 use crate::status::Trouble;
@@ -75,11 +77,15 @@ pub(super) struct Daemon<'a> {
     pub(super) asking: Option<JoinHandle<()>>,
     pub(super) options: Options,
     pub(super) owner: &'a dyn Owner,
-    pub(super) shown: String,
+    pub(super) shown: Shown,
+    /// In flight to something else than is wanted.
+    pub(super) outdated: BTreeSet<ExchangeId>,
     pub(super) holds: Holds,
     pub(super) service: Service,
     pub(super) reload_asked: bool,
     pub(super) status_due: Option<Instant>,
+    /// The last status.
+    pub(super) written_at: Instant,
     pub(super) pace: Pace,
     pub(super) watches: Watches,
     pub(super) stir: Option<Stir>,
@@ -96,8 +102,8 @@ pub trait Owner: Sync {
     fn settings(&self) -> Result<Settings, ConfigError>;
     /// These were taken over.
     fn taken(&self, settings: &Settings);
-    /// A survey whose plan differs from the one before.
-    fn show(&self, survey: &Survey);
+    /// A survey, and what of its plan was not shown before.
+    fn show(&self, survey: &Survey, news: &Plan);
 }
 
 /// Runs until told to stop.
@@ -154,11 +160,13 @@ pub async fn run(
         asking: None,
         options,
         owner,
-        shown: String::new(),
+        shown: Shown::default(),
+        outdated: BTreeSet::new(),
         holds: Holds::new(),
         service: Service::new(),
         reload_asked: false,
         status_due: None,
+        written_at: Instant::now(),
         pace: Pace::default(),
         watches: Watches::new(told_change),
         stir: None,

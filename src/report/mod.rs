@@ -31,7 +31,8 @@ pub use json::plan_json;
 pub use markdown::{Comment, plan_markdown};
 pub use safe::{json_text, safe, wrapped};
 pub use table::{UNBOUNDED, table};
-pub use terminal::{Style, plan_text};
+pub(crate) use terminal::is_quiet;
+pub use terminal::{Style, news_text, plan_text};
 pub(crate) use words::counted;
 
 /// Version of every machine form.

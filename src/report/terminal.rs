@@ -40,10 +40,15 @@ impl Default for Style {
 
 /// The whole plan. The same plan always gives the same text.
 pub fn plan_text(plan: &Plan, header: &Header, style: Style) -> String {
+    news_text(plan, plan, header, style)
+}
+
+/// A plan of which only the `news` are shown, a part of it; the last line counts all.
+pub fn news_text(plan: &Plan, news: &Plan, header: &Header, style: Style) -> String {
     let mut text = String::new();
     if !style.quiet {
         writeln!(text, "{}", title(plan, header, style.width)).ok();
-        let (entries, hidden) = in_order(plan, style.unchanged);
+        let (entries, hidden) = in_order(news, style.unchanged);
         for entry in entries {
             text.push('\n');
             text.push_str(&block(entry, style));
@@ -159,7 +164,7 @@ pub(super) fn in_order(
 }
 
 /// Nothing is done about it, and nothing is to be said.
-pub(super) fn is_quiet(entry: &PlannedExchange) -> bool {
+pub(crate) fn is_quiet(entry: &PlannedExchange) -> bool {
     entry.action == Action::None
         && entry.reason == Reason::UpToDate
         && !entry.diagnostics.iter().any(is_seen)

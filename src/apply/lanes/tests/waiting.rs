@@ -116,7 +116,9 @@ async fn a_newer_plan_ends_what_waits_for_a_helm() {
     for id in &ids {
         wanted_in(&mut desired, id).digest = Digest::of(b"newer");
     }
-    lanes.submit(&plan, &desired, 2, Retry::Everything);
+    let flying = lanes.in_flight().into_keys();
+    let submitted = lanes.submit(&plan, &desired, 2, Retry::Everything);
+    assert!(submitted.outdated.into_iter().eq(flying));
     lanes.idle().await;
     let ended = ended(&mut told);
     let gave_way = ended
