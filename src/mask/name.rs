@@ -77,9 +77,13 @@ fn is_secret_key(key: &str) -> bool {
         })
 }
 
-/// `env.SOMETHING_KEY`.
+/// `env.SOMETHING_KEY`, `env.AUTHORIZATION`.
 fn is_variable_named(path: &[String]) -> bool {
-    variable(path).is_some_and(|name| name.to_uppercase().ends_with("_KEY"))
+    variable(path).is_some_and(|name| {
+        let name = name.to_uppercase();
+        let says = |word: &&str| name.contains(*word);
+        name.ends_with("_KEY") || ["AUTHORIZATION", "BEARER"].iter().any(|word| says(&word))
+    })
 }
 
 /// The key JetStream's files are, or were, encrypted with; the server knows it by several names.

@@ -54,6 +54,13 @@ static SPACED: LazyLock<Regex> = LazyLock::new(|| {
 static HEADER: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?i)(?-u:\b)(?:bearer|basic)\s+([A-Za-z0-9._~+/=-]{8,})"));
 
+/// `user:word@host` without a scheme.
+static LOGIN: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r#"(?:^|[\s"'`=,(\[])([A-Za-z0-9][A-Za-z0-9._+-]*):([^\s:@/"'`<>,()]+)@([A-Za-z0-9\[][^\s"'`<>,]*)"#,
+    )
+});
+
 /// What may be base64 or a key.
 static WORD: LazyLock<Regex> = LazyLock::new(|| pattern(r"[A-Za-z0-9+/_-]{20,}={0,2}"));
 
@@ -84,6 +91,9 @@ pub(super) fn find(text: &str) -> Vec<Range<usize>> {
 fn plain(text: &str) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = WHOLE.find_iter(text).map(|found| found.range()).collect();
     found.extend(passwords_of_urls(text));
+    if text.contains('@') {
+        found.extend(passwords_of_logins(text));
+    }
     for groups in ASSIGNED.captures_iter(text) {
         let value = groups.iter().skip(1).flatten().next();
         found.extend(value.and_then(|value| assigned(text, value.range())));
@@ -166,6 +176,21 @@ fn passwords_of_urls(text: &str) -> Vec<Range<usize>> {
         }
     }
     found
+}
+
+/// `word` of `user:word@host`; `image:tag@sha256:…` has none.
+fn passwords_of_logins(text: &str) -> Vec<Range<usize>> {
+    let logins = LOGIN.captures_iter(text).filter_map(|groups| {
+        let group = |number| groups.get_group(number).map(|span| span.range());
+        let (user, word, host) = (group(1)?, group(2)?, text.get(group(3)?)?);
+        let is_open = text.get(user)? == "mailto"
+            || text.get(word.clone())?.starts_with('$')
+            || ["sha256:", "sha512:"]
+                .iter()
+                .any(|sum| host.starts_with(sum));
+        (!is_open).then_some(word)
+    });
+    logins.collect()
 }
 
 /// Long, unbroken and well mixed: more likely a key than a name.

@@ -17,7 +17,13 @@ fn secrets_are_known_by_name_or_shape() {
     assert!(hidden(&["urls"], &json!(["nats://a:b@c:4222"])));
     assert!(hidden(&["note"], &json!(format!("SU{}", "A".repeat(56)))));
     assert!(hidden(&["note"], &json!("eyJhbGciOi.eyJqdGkiOi.c2ln")));
-    assert!(hidden(&["container", "env", "STORE_KEY"], &json!("x")));
+    for name in ["STORE_KEY", "AUTHORIZATION", "api_bearer"] {
+        assert!(hidden(&["container", "env", name], &json!("x")), "{name}");
+    }
+    assert!(!hidden(
+        &["config", "merge", "authorization", "timeout"],
+        &json!(2)
+    ));
     for path in [
         &["tlsSecretName", "password"][..],
         &["secretNames"],
@@ -48,6 +54,10 @@ fn references_public_keys_and_plain_values_are_shown() {
         json!("10Gi"),
         json!("nats://host:4222/a@b"),
         json!("nats://user:$PASS@host:4222"),
+        json!("user:$PASS@host:4222"),
+        json!("nats:2.11@sha256:1f3870be274f6c49b3e31a0c6728957f"),
+        json!("mailto:team@example.org"),
+        json!("git@example.org:exchanges.git"),
         json!("us-east-cluster/communication/nats-global-exchange"),
         json!("sha256:1f3870be274f6c49b3e31a0c6728957f1f3870be274f6c49b3e31a0c6728957f"),
         json!("the password is kept in a Secret"),
@@ -103,6 +113,10 @@ fn only_the_password_of_an_address_is_hidden() {
     assert_eq!(
         masked("nats://a:b1@h1:4222,nats://c:d2@h2"),
         "nats://a:(sensitive)@h1:4222,nats://c:(sensitive)@h2"
+    );
+    assert_eq!(
+        masked("NATS_URL=a:b1@h1:4222, c:d2@h2"),
+        "NATS_URL=a:(sensitive)@h1:4222, c:(sensitive)@h2"
     );
     assert_eq!(
         masked("nats://s3cr3t@h1:4222"),
