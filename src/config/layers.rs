@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::config::check::check;
 use crate::config::keys::{KEYS, Key};
+use crate::config::read::read_file;
 use crate::config::{ConfigError, Settings};
 use crate::id::ClusterId;
 
@@ -133,25 +134,6 @@ fn file_to_read(
     }
     let path = PathBuf::from(DEFAULT_FILE);
     path.exists().then_some(path)
-}
-
-fn read_file(path: &Path) -> Result<Value, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    if text.trim().is_empty() {
-        return Ok(Value::Object(Map::new()));
-    }
-    let options = serde_yaml::options! { strict_booleans: true };
-    let complain = |error: serde_yaml::Error| ConfigError::File {
-        path: path.to_owned(),
-        text: error.to_string(),
-    };
-    // Read as the type first: its errors have a line and a caret.
-    let options_again = serde_yaml::options! { strict_booleans: true };
-    serde_yaml::from_str_with_options::<Settings>(&text, options).map_err(complain)?;
-    serde_yaml::from_str_with_options::<Value>(&text, options_again).map_err(complain)
 }
 
 fn apply_flags(

@@ -6,6 +6,7 @@ pub mod events;
 pub mod files;
 pub mod keys;
 pub mod layers;
+mod read;
 pub mod settings;
 pub mod units;
 
@@ -34,7 +35,7 @@ pub enum ConfigError {
         /// The system's error.
         source: std::io::Error,
     },
-    /// The file is not what is expected; the text has line, column and snippet.
+    /// The file is not what is expected; the text has lines with places.
     #[error("settings {path} are not usable:\n{text}")]
     File {
         /// The file.
