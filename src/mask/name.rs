@@ -81,8 +81,7 @@ fn is_secret_key(key: &str) -> bool {
 fn is_variable_named(path: &[String]) -> bool {
     variable(path).is_some_and(|name| {
         let name = name.to_uppercase();
-        let says = |word: &&str| name.contains(*word);
-        name.ends_with("_KEY") || ["AUTHORIZATION", "BEARER"].iter().any(|word| says(&word))
+        name.ends_with("_KEY") || name.contains("AUTHORIZATION") || name.contains("BEARER")
     })
 }
 
