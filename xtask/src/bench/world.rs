@@ -2,11 +2,13 @@
 //! in a registry, and the repository declares them so.
 
 use std::fmt::Write as _;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use fleet::cache::Cache;
 use fleet::process::Process;
 use fleet::{Cluster, Fleet, FleetOptions};
 use futures::{TryStreamExt as _, stream};
@@ -31,10 +33,13 @@ const PARALLEL: usize = 16;
 /// Two control planes without nodes, ended when dropped.
 pub(super) struct Servers {
     pub(super) fleet: Fleet,
+    /// Whoever starts a fleet of that name ends the one there is: a second benchmark waits.
+    _alone: File,
 }
 
 impl Servers {
     pub(super) fn start(clusters: usize) -> Result<Self> {
+        let alone = Cache::open()?.lock(FLEET)?;
         let up = Fleet::up(&FleetOptions {
             name: FLEET.to_owned(),
             clusters,
@@ -43,7 +48,10 @@ impl Servers {
         if up.is_err() {
             Fleet::down(FLEET)?;
         }
-        Ok(Self { fleet: up? })
+        Ok(Self {
+            fleet: up?,
+            _alone: alone,
+        })
     }
 
     /// The server that stands for a cluster of the inventory.
