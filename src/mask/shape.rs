@@ -171,7 +171,7 @@ fn passwords_of_urls(text: &str) -> Vec<Range<usize>> {
             Some(_) | None => start..start + end,
         };
         let word = text.get(secret.clone()).unwrap_or_default();
-        if !word.is_empty() && !word.starts_with('$') && !word.starts_with('(') {
+        if !word.is_empty() && !is_expanded(word) && !word.starts_with('(') {
             found.push(secret);
         }
     }
@@ -184,7 +184,7 @@ fn passwords_of_logins(text: &str) -> Vec<Range<usize>> {
         let group = |number| groups.get_group(number).map(|span| span.range());
         let (user, word, host) = (group(1)?, group(2)?, text.get(group(3)?)?);
         let is_open = text.get(user)? == "mailto"
-            || text.get(word.clone())?.starts_with('$')
+            || is_expanded(text.get(word.clone())?)
             || ["sha256:", "sha512:"]
                 .iter()
                 .any(|sum| host.starts_with(sum));

@@ -114,6 +114,9 @@ fn only_the_password_of_an_address_is_hidden() {
         masked("nats://a:b1@h1:4222,nats://c:d2@h2"),
         "nats://a:(sensitive)@h1:4222,nats://c:(sensitive)@h2"
     );
+    for text in ["nats://u:$ecr3t!x@h1", "u:$ecr3t!x@h1"] {
+        assert!(!masked(text).contains("ecr3t"), "{text}");
+    }
     assert_eq!(
         masked("NATS_URL=a:b1@h1:4222, c:d2@h2"),
         "NATS_URL=a:(sensitive)@h1:4222, c:(sensitive)@h2"
