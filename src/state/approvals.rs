@@ -53,7 +53,8 @@ impl State {
         for path in self.approval_files()? {
             let over = match read_json::<Approval>(&path) {
                 Ok(approval) => approval.is_some_and(|approval| approval.expires <= now),
-                Err(_) => true,
+                Err(StateError::Damaged { .. }) => true,
+                Err(error) => return Err(error),
             };
             if over {
                 fs::remove_file(&path).map_err(io("remove", &path))?;
