@@ -48,7 +48,7 @@ impl Session {
             helm_timeout: RwLock::new(settings.helm.timeout),
             cache: state.private("cache")?,
             runtime,
-            orphans: Orphans::default(),
+            orphans: Orphans::since_now(),
             held: Mutex::new(BTreeMap::new()),
         };
         Ok(Self {

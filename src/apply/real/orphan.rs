@@ -1,6 +1,7 @@
 //! Helms of ours that outlived the process that started them. Each is known by its own command line, which names a
 //! kubeconfig only we generate: unlike a process id in a file it is true from the first moment, and cannot be another's.
 
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,13 +33,24 @@ impl Orphan {
     }
 }
 
-/// Whether there can be any: all were started before us, so that once they are over there are none.
-#[derive(Debug, Default)]
+/// Whether there can be any: whoever works for us from now on was started later, so that once the others are over there are
+/// none.
+#[derive(Debug)]
 pub struct Orphans {
+    /// Since boot.
+    since: Duration,
     are_over: AtomicBool,
 }
 
 impl Orphans {
+    /// From now on nobody else works from our state folder: its lock is ours.
+    pub fn since_now() -> Self {
+        Self {
+            since: uptime(),
+            are_over: AtomicBool::new(false),
+        }
+    }
+
     /// Those that work on this release. Their program says nothing: it may be a script in helm's place, or what it became.
     pub(super) fn of(
         &self,
@@ -53,23 +65,24 @@ impl Orphans {
             return Vec::new();
         };
         let owner = geteuid().as_raw();
-        let ours = command::started(std::process::id());
         let pids = entries
             .flatten()
             .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
         let (mut found, mut any) = (Vec::new(), false);
         for pid in pids {
-            // Somebody else's process could say anything of itself.
-            let is_own =
-                std::fs::metadata(format!("/proc/{pid}")).is_ok_and(|data| data.uid() == owner);
-            let line = is_own.then(|| std::fs::read(format!("/proc/{pid}/cmdline")));
-            let Some(Ok(line)) = line else { continue };
+            let line = match line_of(pid, owner) {
+                Ok(line) => line,
+                Err(error) => {
+                    any |= !has_ended(&error);
+                    continue;
+                }
+            };
             let Some(work) = Work::of(&line, runtime) else {
                 continue;
             };
             let started = command::started(pid);
             // One that cannot be read has just ended, or is taken for young: it is waited for, never passed over.
-            any |= started.zip(ours).is_none_or(|(it, we)| it <= we);
+            any |= started.is_none_or(|started| started <= self.since);
             if work.is_on(namespace, release) {
                 let age = started.map_or(Duration::ZERO, |at| uptime().saturating_sub(at));
                 found.push(Orphan { pid, age });
@@ -79,6 +92,19 @@ impl Orphans {
             .store(!any && found.is_empty(), Ordering::Relaxed);
         found
     }
+}
+
+/// The command line of a process; an empty one where it is somebody else's, which could say anything of itself.
+fn line_of(pid: u32, owner: u32) -> io::Result<Vec<u8>> {
+    if std::fs::metadata(format!("/proc/{pid}"))?.uid() != owner {
+        return Ok(Vec::new());
+    }
+    std::fs::read(format!("/proc/{pid}/cmdline"))
+}
+
+fn has_ended(error: &io::Error) -> bool {
+    let no_process = Some(rustix::io::Errno::SRCH.raw_os_error());
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == no_process
 }
 
 /// What a helm of ours was told.
@@ -140,7 +166,7 @@ mod tests {
                 .unwrap()
         };
         let (namespace, release) = ("ns".parse().unwrap(), "a".parse().unwrap());
-        let orphans = Orphans::default();
+        let orphans = Orphans::since_now();
         let count = || orphans.of(folder.path(), &namespace, &release).len();
         let mut first = helm();
         assert_eq!(count(), 1);
