@@ -188,8 +188,14 @@ async fn check_one(
     };
     let behind = rollout::behind(&live);
     if behind.is_none() && live.spec.replicas == Some(0) {
-        // Scaled to nothing, and so it is.
-        return Ok(Health::Limited);
+        // Released as nothing, or taken down by somebody.
+        return Ok(match shape.released {
+            0 => Health::Limited,
+            released => Health::Waiting {
+                reason: Reason::RollingOut,
+                text: format!("scaled to 0 of {released} servers"),
+            },
+        });
     }
     let pods = live::pods(cluster, &target.namespace, shape, &live).await?;
     if let Some(behind) = behind {
@@ -202,8 +208,13 @@ async fn check_one(
             },
         });
     }
-    if shape.monitor.is_none() || pods.is_empty() {
+    if shape.monitor.is_none() {
         return Ok(Health::Limited);
+    }
+    if pods.is_empty() {
+        return Ok(Health::Unknown {
+            text: format!("StatefulSet {} has pods that are not found", shape.name),
+        });
     }
     ask_servers(cluster, target, shape, &pods).await
 }

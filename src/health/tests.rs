@@ -124,7 +124,7 @@ async fn kubernetes_may_be_content_while_nats_is_not() {
     assert!(text.starts_with("orders-1: JetStream"), "{text}");
 }
 
-/// Whose pods cannot be listed here: nobody needs to, where there are none.
+/// Its pods cannot be listed here: nobody needs to, where there are none.
 #[tokio::test]
 async fn nobody_is_asked_of_what_is_scaled_to_nothing() {
     let server = MockServer::start().await;
@@ -134,9 +134,18 @@ async fn nobody_is_asked_of_what_is_scaled_to_nothing() {
     set["metadata"] = json!({"name": "orders", "uid": "set", "generation": 1});
     set["spec"]["replicas"] = json!(0);
     set["status"] = json!({"observedGeneration": 1, "replicas": 0});
-    answer(&server, place, 200, set).await;
+    answer(&server, place, 200, set.clone()).await;
     let cluster = connect(&server, &[]).await;
-    assert_eq!(check(&cluster, &target(true, None)).await, Health::Limited);
+    // Released with one server, and scaled since.
+    let scaled = check(&cluster, &target(true, None)).await;
+    let text = "scaled to 0 of 1 servers".to_owned();
+    let reason = Reason::RollingOut;
+    assert_eq!(scaled, Health::Waiting { reason, text });
+    let released = HealthTarget {
+        shapes: Some(Box::new([Shape::read(&set).unwrap()])),
+        ..target(true, None)
+    };
+    assert_eq!(check(&cluster, &released).await, Health::Limited);
 }
 
 #[tokio::test]
