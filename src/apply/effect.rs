@@ -153,11 +153,15 @@ impl Effect {
         }
     }
 
-    /// Whether it may answer that it is not time yet.
+    /// Whether it may answer that it is not time yet: it waits, or for a helm that outlived an earlier process.
     pub fn is_wait(&self) -> bool {
         matches!(
             self,
-            Self::AwaitClear | Self::AwaitReady | Self::AwaitGone { .. }
+            Self::AwaitClear
+                | Self::AwaitReady
+                | Self::AwaitGone { .. }
+                | Self::Fence
+                | Self::Unlock { .. }
         )
     }
 }
