@@ -110,19 +110,8 @@ pub struct Submitted {
     pub held: BTreeMap<ExchangeId, Outcome>,
     /// What another flight of the same exchange keeps from being begun; the look after its end says whether it still is to be.
     pub put_off: BTreeSet<ExchangeId>,
-    /// Those of them whose flight leads to something else than is wanted now.
+    /// Whose flight leads to something else than is wanted now, whether something else is to be begun or not.
     pub outdated: BTreeSet<ExchangeId>,
-}
-
-/// Whether an exchange is in flight.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Room {
-    /// It is not.
-    Free,
-    /// To what is wanted.
-    Taken,
-    /// To something else.
-    Outdated,
 }
 
 /// The lanes of all clusters. Dropped, everything in flight stops where it is, as after a crash.
@@ -184,14 +173,15 @@ impl<E: Effects> Lanes<E> {
     }
 
     /// Hands a plan over and waits for nothing; what it begins is traced within the current span, and told when it ends. An
-    /// exchange in flight is left alone unless it waits for what is no longer wanted.
+    /// exchange in flight is left alone unless it waits, for its turn or for health, on the way to what is no longer wanted.
     pub fn submit(&self, plan: &Plan, desired: &Desired, pass: u64, retry: Retry<'_>) -> Submitted {
         lock(&self.shared.halt).begin(plan.commit.as_ref());
         lock(&self.shared.readiness).take_plan(plan);
+        let outdated = self.supersede(desired);
         let midway = lock(&self.shared.midway).clone();
         let mut held = BTreeMap::new();
         let (mut begun, mut settled) = (Vec::new(), Vec::new());
-        let (mut put_off, mut outdated) = (BTreeSet::new(), BTreeSet::new());
+        let mut put_off = BTreeSet::new();
         for entry in &plan.exchanges {
             let Some(id) = &entry.id else { continue };
             let wanted = desired.exchanges.get(id);
@@ -210,11 +200,7 @@ impl<E: Effects> Lanes<E> {
                 held.insert(id.clone(), outcome);
                 continue;
             }
-            let room = self.make_room(id, wanted.map(|one| &one.digest));
-            if room == Room::Outdated {
-                outdated.insert(id.clone());
-            }
-            if room != Room::Free || midway.contains(id) {
+            if self.is_flying(id) || midway.contains(id) {
                 put_off.insert(id.clone());
                 continue;
             }
@@ -337,18 +323,23 @@ impl<E: Effects> Lanes<E> {
         holds.then_some(Verdict::Failed(refused.why))
     }
 
-    /// Whether a task for `id` may begin: a flight that waits for something else than is wanted now is ended first. Its end is
-    /// told; the next pass sees what it left.
-    fn make_room(&self, id: &ExchangeId, digest: Option<&Digest>) -> Room {
+    /// Ends the waits of flights that lead to something else than is wanted: changed, taken back or removed since. What a broken
+    /// file wants nobody knows.
+    fn supersede(&self, desired: &Desired) -> BTreeSet<ExchangeId> {
         let flights = lock(&self.shared.flights);
-        match flights.get(id) {
-            None => Room::Free,
-            Some(flight) if flight.shown.digest.as_ref() == digest => Room::Taken,
-            Some(flight) => {
+        let is_outdated = |id: &ExchangeId, flight: &Flight| match desired.exchanges.get(id) {
+            Some(wanted) => flight.shown.digest.as_ref() != Some(&wanted.digest),
+            None => flight.shown.digest.is_some() && desired.broken.is_empty(),
+        };
+        let outdated = flights
+            .iter()
+            .filter(|(id, flight)| is_outdated(id, flight));
+        outdated
+            .map(|(id, flight)| {
                 flight.superseded.cancel();
-                Room::Outdated
-            }
-        }
+                id.clone()
+            })
+            .collect()
     }
 
     fn launch(&self, begun: Vec<Subject>) {
@@ -428,6 +419,13 @@ impl<E> Shared<E> {
         lock(&self.flights).remove(&outcome.id);
         self.tell(Progress::Ended(outcome));
         self.changed.send_replace(());
+    }
+
+    /// Why nothing more is begun, where enough failed.
+    fn halted(&self) -> Option<Why> {
+        let (reason, count) = lock(&self.halt).cause()?;
+        let text = format!("held back after {count} exchanges failed: {reason}");
+        Some(Why::new(Reason::HaltedByFailures, text))
     }
 
     /// Why a dependency keeps this one from beginning; `Ok(false)` while it is not over.

@@ -72,6 +72,11 @@ impl Task {
         self.todo.front().is_some_and(Effect::is_helm_write)
     }
 
+    /// Whether something was changed already.
+    pub fn has_changed(&self) -> bool {
+        self.changed
+    }
+
     fn ask(mut self, effect: Effect) -> (Self, Next) {
         self.asked = Some(effect.clone());
         (self, Next::Do(effect))

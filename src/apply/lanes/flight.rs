@@ -130,6 +130,13 @@ impl<E: Effects> Pilot<E> {
             };
             shared.show(id, Some(effect.word()), None);
             self.slot = Some(slot);
+            // Others may have failed while it queued. What was begun is finished.
+            if !effect.is_helm_write()
+                && !task.has_changed()
+                && let Some(why) = shared.halted()
+            {
+                return Reply::Blocked(why);
+            }
         }
         self.perform(effect).await
     }

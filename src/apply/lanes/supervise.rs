@@ -135,12 +135,9 @@ async fn begin<E: Effects>(shared: &Shared<E>, pilot: &Pilot<E>) -> Result<Optio
         () = pilot.superseded.cancelled() => return Err(Verdict::Cancelled),
     };
     shared.show(&subject.id, None, None);
-    match lock(&shared.halt).cause() {
+    match shared.halted() {
         None => Ok(place),
-        Some((reason, count)) => {
-            let text = format!("held back after {count} exchanges failed: {reason}");
-            Err(Verdict::Blocked(Why::new(Reason::HaltedByFailures, text)))
-        }
+        Some(why) => Err(Verdict::Blocked(why)),
     }
 }
 

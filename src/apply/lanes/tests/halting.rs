@@ -42,6 +42,33 @@ async fn one_that_fails_again_and_again_halts_no_other() {
     assert_eq!(ended(&mut told)[&ids[1]].result, OutcomeResult::Done);
 }
 
+/// They all passed the look at failures before the first of them failed.
+#[tokio::test(start_paused = true)]
+async fn failures_halt_what_waits_for_a_helm() {
+    let scene = Scene::new();
+    *lock(&scene.fake.refuse) = true;
+    let ids: Vec<ExchangeId> = (0..30)
+        .map(|number| id(&format!("east/ns/a{number}")))
+        .collect();
+    let (plan, desired) = plan(&scene.fake, &ids, true);
+    let strict = Limits {
+        halt_after: 2,
+        ..limits()
+    };
+    let (lanes, mut told) = scene.lanes(strict);
+    lanes.submit(&plan, &desired, 1, Retry::Everything);
+    lanes.idle().await;
+    let ended = ended(&mut told);
+    let of = |reason| {
+        let ended = ended.values();
+        ended.filter(move |one| one.why.as_ref().is_some_and(|why| why.reason == reason))
+    };
+    let held = of(Reason::HaltedByFailures);
+    assert!(held.clone().all(|one| one.result == OutcomeResult::Blocked));
+    // Two had failed, and no more were ready than there are places.
+    assert!(held.count() >= 25, "{ended:#?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn failures_halt_the_rest_and_are_remembered() {
     let scene = Scene::new();

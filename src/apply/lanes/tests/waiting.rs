@@ -131,6 +131,39 @@ async fn a_newer_plan_ends_what_waits_for_a_helm() {
     assert!(installs <= 10, "{installs}");
 }
 
+/// A commit that is taken back leaves nothing to do, and one that removes a file not even an entry: what is queued for the one
+/// before is not wanted all the same.
+#[tokio::test(start_paused = true)]
+async fn what_was_taken_back_is_not_begun() {
+    for is_removed in [false, true] {
+        let scene = Scene::new();
+        let ids: Vec<_> = (0..20)
+            .map(|number| id(&format!("east/ns/a{number}")))
+            .collect();
+        let (lanes, mut told) = scene.lanes(limits());
+        let (mut plan, mut desired) = plan(&scene.fake, &ids, true);
+        lanes.submit(&plan, &desired, 1, Retry::Everything);
+        while !matches!(told.recv().await.unwrap(), Progress::Ended(..)) {}
+        let flying = lanes.in_flight().into_keys();
+        if is_removed {
+            plan.exchanges.clear();
+            desired.exchanges.clear();
+        } else {
+            for id in &ids {
+                wanted_in(&mut desired, id).digest = Digest::of(b"as it was");
+            }
+            for entry in &mut plan.exchanges {
+                entry.action = Action::None;
+            }
+        }
+        let submitted = lanes.submit(&plan, &desired, 2, Retry::Everything);
+        assert!(submitted.outdated.into_iter().eq(flying));
+        lanes.idle().await;
+        let installs = scene.fake.installs.load(Ordering::SeqCst);
+        assert!(installs <= 10, "{installs}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_was_looked_at_midway_is_looked_at_again() {
     let scene = Scene::new();
