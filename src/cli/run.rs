@@ -19,7 +19,7 @@ use crate::daemon::{Options, Owner, Session, check};
 use crate::id::ExchangeId;
 use crate::listen::{Board, Hook, Port, Secrets, bind, serve_named, status_router, webhook_router};
 use crate::pass::{Equipment, Purpose, Survey};
-use crate::plan::action::Plan;
+use crate::plan::action::PlannedExchange;
 use crate::report::news_text;
 use crate::source::Revision;
 
@@ -206,13 +206,13 @@ impl Owner for Person<'_> {
     }
 
     /// Programs are told by the log.
-    fn show(&self, survey: &Survey, news: &Plan) {
+    fn show(&self, survey: &Survey, news: Vec<PlannedExchange>) {
         if self.format == LogFormat::Json {
             return;
         }
         let header = super::plan::header(&survey.desired);
         let style = super::plan::style(self.output, false);
-        let text = news_text(&survey.plan, news, &header, style);
+        let text = news_text(&survey.plan, &news, &header, style);
         self.output.result(&text);
     }
 }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use tracing::field::{Empty, display};
 use tracing::{Instrument as _, Span};
 
+use super::pace::SOON;
 use super::service::Word;
 use super::watch::Daemon;
 use crate::apply::effect::Why;
@@ -89,7 +90,7 @@ impl Daemon<'_> {
                 self.tell_pass(&survey, news.is_some());
                 self.tell_holds(&survey);
                 if let Some(news) = news {
-                    self.owner.show(&survey, &news);
+                    self.owner.show(&survey, news);
                 }
                 let in_round = self.in_round();
                 self.ledger.take_pass(survey, held);
@@ -154,8 +155,12 @@ impl Daemon<'_> {
             self.ledger.passes(),
             asked.retry(),
         );
-        self.again.put_off(&asked, submitted.put_off);
         self.outdated = submitted.outdated;
+        // What ended during the look made room unseen.
+        if submitted.put_off.iter().any(|id| !self.lanes.is_flying(id)) {
+            self.activate(SOON);
+        }
+        self.again.put_off(&asked, submitted.put_off);
         Ok(submitted.held)
     }
 
@@ -170,7 +175,7 @@ impl Daemon<'_> {
             Progress::Waiting(id, why) => {
                 tracing::info!(exchange = %id, reason = %why.reason, text = why.sentence(), "waits");
             }
-            Progress::Ended(outcome) => {
+            Progress::Ended(mut outcome) => {
                 match (&outcome.result, &outcome.why) {
                     (OutcomeResult::Failed | OutcomeResult::Blocked, Some(why)) => {
                         tracing::error!(exchange = %outcome.id, action = outcome.action.word(), reason = %why.reason, text = why.sentence(), "ended");
@@ -190,13 +195,23 @@ impl Daemon<'_> {
                     outcome.result,
                     OutcomeResult::Fenced | OutcomeResult::Cancelled
                 );
-                if asked || done || anew {
+                let outdated = self.outdated.remove(&outcome.id);
+                if asked || done || anew || outdated {
                     let more = !self.lanes.in_flight().is_empty();
-                    let begins = asked || anew || self.outdated.contains(&outcome.id);
+                    // Half of it is done: a lock was opened, labels were written.
+                    let half = matches!(
+                        outcome.planned,
+                        Some(Reason::ReleaseStuck | Reason::StampOutdated)
+                    );
+                    let begins = !done || asked || outdated || half;
                     self.activate(self.pace.before_pass(more, begins));
                 }
                 self.options.board.metrics.ended(&outcome);
                 self.comparing.end(&outcome);
+                if outdated && !done {
+                    // What is wanted now was not tried.
+                    (outcome.result, outcome.why) = (OutcomeResult::Cancelled, None);
+                }
                 let id = outcome.id.clone();
                 self.ledger.take_outcome(outcome);
                 if self.ledger.is_unasked(&id) {

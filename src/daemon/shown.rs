@@ -1,59 +1,65 @@
 //! What people were shown of plans: each thing once, however many passes find it.
 
-use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 
 use crate::id::{CommitId, ExchangeId};
-use crate::plan::action::Plan;
+use crate::plan::action::{Plan, PlannedExchange};
 use crate::report::is_quiet;
 
 /// What the last plan said.
 #[derive(Debug, Default)]
 pub(super) struct Shown {
-    /// Of its entries little is kept: there may be ten thousand.
-    entries: HashSet<u64>,
+    /// Of each entry, under its exchange or file. Little is kept: there may be ten thousand.
+    entries: HashMap<u64, u64>,
     commit: Option<CommitId>,
     begun: bool,
 }
 
 impl Shown {
     /// What of this plan the one before did not say; none where nobody has to be shown anything. What is in our own hands is
-    /// no news: it is told when it begins and ends.
+    /// told when it begins and ends: only what is planned for it then can be news.
     pub(super) fn take(
         &mut self,
         plan: &Plan,
         in_hand: impl Fn(&ExchangeId) -> bool,
-    ) -> Option<Plan> {
-        let mut entries = HashSet::with_capacity(plan.exchanges.len());
+    ) -> Option<Vec<PlannedExchange>> {
+        let mut entries = HashMap::with_capacity(plan.exchanges.len());
         let mut news = Vec::new();
         for entry in &plan.exchanges {
-            let mut hasher = DefaultHasher::new();
-            entry.fingerprint.hash(&mut hasher);
-            let word = hasher.finish();
-            let ours = entry.id.as_ref().is_some_and(&in_hand);
-            if !ours && !self.entries.contains(&word) {
+            let key = hash(&(&entry.id, &entry.file));
+            let before = self.entries.get(&key).copied();
+            let findings = entry.diagnostics.iter();
+            let findings: Vec<_> = findings.map(|found| (&found.text, found.line)).collect();
+            let now = hash(&(&entry.fingerprint, findings));
+            if entry.id.as_ref().is_some_and(&in_hand) {
+                entries.extend(before.map(|before| (key, before)));
+                continue;
+            }
+            if before != Some(now) {
                 news.push(entry);
             }
-            entries.insert(word);
+            entries.insert(key, now);
         }
         self.entries = entries;
         let is_new = !self.begun || self.commit != plan.commit;
         (self.begun, self.commit) = (true, plan.commit.clone());
         let is_shown = is_new || news.iter().any(|entry| !is_quiet(entry));
-        is_shown.then(|| Plan {
-            commit: plan.commit.clone(),
-            exchanges: news.into_iter().cloned().collect(),
-            unreadable: plan.unreadable.clone(),
-            diagnostics: plan.diagnostics.clone(),
-            until: plan.until,
-        })
+        is_shown.then(|| news.into_iter().cloned().collect())
     }
+}
+
+fn hash(what: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    what.hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::action::{Action, PlannedExchange};
+    use crate::diagnostic::Diagnostic;
+    use crate::plan::action::Action;
     use crate::reason::Reason;
 
     fn plan(commit: char, entries: &[(&str, Action)]) -> Plan {
@@ -73,8 +79,8 @@ mod tests {
         }
     }
 
-    fn names(news: Option<Plan>) -> Option<Vec<String>> {
-        let each = news?.exchanges.into_iter();
+    fn names(news: Option<Vec<PlannedExchange>>) -> Option<Vec<String>> {
+        let each = news?.into_iter();
         Some(
             each.map(|entry| entry.id.unwrap().release.to_string())
                 .collect(),
@@ -106,5 +112,26 @@ mod tests {
             "a commit is news"
         );
         assert_eq!(names(shown.take(&next, nobody)), None);
+    }
+
+    /// A commit changes what waits for health: it is planned while that is in our hands, and begun when it is not.
+    #[test]
+    fn what_could_not_be_shown_is_shown_when_it_can() {
+        let mut shown = Shown::default();
+        let (nobody, all) = (|_: &ExchangeId| false, |_: &ExchangeId| true);
+        shown.take(&plan('a', &[("a", Action::Install)]), nobody);
+        let changed = plan('b', &[("a", Action::Upgrade)]);
+        assert_eq!(names(shown.take(&changed, all)), Some(Vec::new()));
+        assert_eq!(
+            names(shown.take(&changed, nobody)),
+            Some(vec!["a".to_owned()])
+        );
+        let mut broken = changed.clone();
+        let error = Diagnostic::error(Reason::FileInvalid, "another error");
+        broken.exchanges[0].diagnostics.push(error);
+        assert_eq!(
+            names(shown.take(&broken, nobody)),
+            Some(vec!["a".to_owned()])
+        );
     }
 }

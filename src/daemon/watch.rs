@@ -32,7 +32,7 @@ use crate::id::ExchangeId;
 use crate::listen::Board;
 use crate::observe::{Drifts, Patience};
 use crate::pass::{Equipment, PassError, Survey};
-use crate::plan::action::Plan;
+use crate::plan::action::PlannedExchange;
 use crate::source::{Revision, SourceError, Watch};
 use crate::state::State;
 use crate::status::Trouble;
@@ -103,7 +103,7 @@ pub trait Owner: Sync {
     /// These were taken over.
     fn taken(&self, settings: &Settings);
     /// A survey, and what of its plan was not shown before.
-    fn show(&self, survey: &Survey, news: &Plan);
+    fn show(&self, survey: &Survey, news: Vec<PlannedExchange>);
 }
 
 /// Runs until told to stop.

@@ -40,11 +40,11 @@ impl Default for Style {
 
 /// The whole plan. The same plan always gives the same text.
 pub fn plan_text(plan: &Plan, header: &Header, style: Style) -> String {
-    news_text(plan, plan, header, style)
+    news_text(plan, &plan.exchanges, header, style)
 }
 
-/// A plan of which only the `news` are shown, a part of it; the last line counts all.
-pub fn news_text(plan: &Plan, news: &Plan, header: &Header, style: Style) -> String {
+/// A plan of whose exchanges only the `news` are shown; the last line counts all.
+pub fn news_text(plan: &Plan, news: &[PlannedExchange], header: &Header, style: Style) -> String {
     let mut text = String::new();
     if !style.quiet {
         writeln!(text, "{}", title(plan, header, style.width)).ok();
@@ -151,11 +151,10 @@ fn title(plan: &Plan, header: &Header, width: u16) -> String {
 
 /// The entries that are shown, what takes away first, and those that are not.
 pub(super) fn in_order(
-    plan: &Plan,
+    exchanges: &[PlannedExchange],
     unchanged: bool,
 ) -> (Vec<&PlannedExchange>, Vec<&PlannedExchange>) {
-    let (mut shown, hidden): (Vec<_>, Vec<_>) = plan
-        .exchanges
+    let (mut shown, hidden): (Vec<_>, Vec<_>) = exchanges
         .iter()
         .partition(|entry| unchanged || !is_quiet(entry));
     // The sort is stable: within a rank the order is that of the ids.
