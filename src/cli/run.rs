@@ -31,7 +31,7 @@ pub(super) struct Args {
     /// Make one pass and wait until nothing is in flight
     #[arg(long, conflicts_with = "dry_run")]
     once: bool,
-    /// Observe and plan, show each changed plan, change nothing
+    /// Observe and plan, show each planned change, change nothing
     #[arg(long)]
     dry_run: bool,
     /// Let this removal through the guard (can be repeated)

@@ -45,7 +45,7 @@ const DRAIN: Duration = Duration::from_secs(100);
 /// How the daemon runs.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Change nothing; show each changed plan.
+    /// Change nothing; show each planned change.
     pub dry_run: bool,
     /// A commit instead of the head.
     pub revision: Option<Revision>,

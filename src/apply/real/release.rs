@@ -214,8 +214,7 @@ impl At<'_> {
     }
 
     async fn chart(&self) -> Result<ChartArchive, Reply> {
-        let mut known = None;
-        self.hold(|held| known.clone_from(&held.chart));
+        let known = self.hold(|held| held.chart.clone());
         if let Some(chart) = known.filter(|chart| chart.path.exists()) {
             return Ok(chart);
         }
@@ -264,13 +263,14 @@ impl At<'_> {
         found.map_err(cluster_reply)
     }
 
-    pub(super) fn hold(&self, change: impl FnOnce(&mut Held)) {
+    /// What is held of this exchange, read or changed.
+    pub(super) fn hold<T>(&self, of: impl FnOnce(&mut Held) -> T) -> T {
         let mut held = self
             .world
             .held
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        change(held.entry(self.subject.id.clone()).or_default());
+        of(held.entry(self.subject.id.clone()).or_default())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Locks, labels, health and the record.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -129,9 +129,7 @@ impl At<'_> {
     /// What helm has just made, the first time it is waited for: one question instead of two. If somebody has made another
     /// revision since, the next look tells.
     async fn made(&self) -> Result<Option<ReleaseView>, Reply> {
-        let mut made = None;
-        self.hold(|held| made = held.made.take());
-        let Some(revision) = made else {
+        let Some(revision) = self.hold(|held| held.made.take()) else {
             return Ok(None);
         };
         let id = &self.subject.id;
@@ -157,8 +155,7 @@ impl At<'_> {
             return BTreeMap::new();
         };
         let uid = &release.secret.uid;
-        let mut known = None;
-        self.hold(|held| known.clone_from(&held.digests));
+        let known = self.hold(|held| held.digests.clone());
         if let Some((_, digests)) = known.filter(|(of, _)| of == uid) {
             return digests;
         }
@@ -179,8 +176,7 @@ impl At<'_> {
         if !reloads(&stored.stateful_sets) {
             return Ok(None);
         }
-        let mut known = None;
-        self.hold(|held| known.clone_from(&held.change));
+        let known = self.hold(|held| held.change.clone());
         // Of another revision when somebody else made one meanwhile.
         if let Some((_, found)) = known.filter(|(of, _)| *of == release.secret.uid) {
             return Ok(found);
@@ -198,8 +194,7 @@ impl At<'_> {
         release: &ReleaseView,
         wanted: &[Value],
     ) -> Result<Option<Came>, Reply> {
-        let mut seen = None;
-        self.hold(|held| seen = held.config_changes);
+        let seen = self.hold(|held| held.config_changes);
         if release.revision == 1 || seen == Some(false) {
             return Ok(None);
         }
@@ -248,15 +243,7 @@ impl At<'_> {
     /// A stored release; a wait asks for the same one again and again.
     pub(super) async fn stored(&self, release: &ReleaseView) -> Result<Arc<StoredRelease>, Reply> {
         let uid = &release.secret.uid;
-        let known = {
-            let held = self
-                .world
-                .held
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            held.get(&self.subject.id)
-                .and_then(|held| held.stored.clone())
-        };
+        let known = self.hold(|held| held.stored.clone());
         if let Some((_, stored)) = known.filter(|(of, _)| of == uid) {
             return Ok(stored);
         }
