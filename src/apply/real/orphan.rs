@@ -144,6 +144,9 @@ fn uptime() -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+    use std::process::Stdio;
+
     use super::*;
 
     #[test]
@@ -158,12 +161,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let helm = || {
             let kubeconfig = format!("--kubeconfig={}/k", folder.path().display());
-            std::process::Command::new("/bin/sh")
-                .args(["-c", "read line", "helm", "upgrade", "--namespace=ns"])
-                .args([kubeconfig.as_str(), "--", "a", "chart"])
-                .stdin(std::process::Stdio::piped())
+            let mut helm = std::process::Command::new("/bin/sh")
+                .args(["-c", "echo; read line", "helm", "upgrade"])
+                .args(["--namespace=ns", &kubeconfig, "--", "a", "chart"])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
                 .spawn()
-                .unwrap()
+                .unwrap();
+            // It is begun before it can be known by its command line.
+            let mut said = [0];
+            helm.stdout.as_mut().unwrap().read_exact(&mut said).unwrap();
+            helm
         };
         let (namespace, release) = ("ns".parse().unwrap(), "a".parse().unwrap());
         let orphans = Orphans::since_now();
