@@ -206,13 +206,13 @@ impl Owner for Person<'_> {
     }
 
     /// Programs are told by the log.
-    fn show(&self, survey: &Survey, news: Vec<PlannedExchange>) {
+    fn show(&self, survey: &Survey, news: &[&PlannedExchange]) {
         if self.format == LogFormat::Json {
             return;
         }
         let header = super::plan::header(&survey.desired);
         let style = super::plan::style(self.output, false);
-        let text = news_text(&survey.plan, &news, &header, style);
+        let text = news_text(&survey.plan, news, &header, style);
         self.output.result(&text);
     }
 }

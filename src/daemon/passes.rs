@@ -90,7 +90,7 @@ impl Daemon<'_> {
                 self.tell_pass(&survey, news.is_some());
                 self.tell_holds(&survey);
                 if let Some(news) = news {
-                    self.owner.show(&survey, news);
+                    self.owner.show(&survey, &news);
                 }
                 let in_round = self.in_round();
                 self.ledger.take_pass(survey, held);

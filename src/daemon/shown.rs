@@ -19,11 +19,11 @@ pub(super) struct Shown {
 impl Shown {
     /// What of this plan the one before did not say; none where nobody has to be shown anything. What is in our own hands is
     /// told when it begins and ends: only what is planned for it then can be news.
-    pub(super) fn take(
+    pub(super) fn take<'p>(
         &mut self,
-        plan: &Plan,
+        plan: &'p Plan,
         in_hand: impl Fn(&ExchangeId) -> bool,
-    ) -> Option<Vec<PlannedExchange>> {
+    ) -> Option<Vec<&'p PlannedExchange>> {
         let mut entries = HashMap::with_capacity(plan.exchanges.len());
         let mut news = Vec::new();
         for entry in &plan.exchanges {
@@ -45,7 +45,7 @@ impl Shown {
         let is_new = !self.begun || self.commit != plan.commit;
         (self.begun, self.commit) = (true, plan.commit.clone());
         let is_shown = is_new || news.iter().any(|entry| !is_quiet(entry));
-        is_shown.then(|| news.into_iter().cloned().collect())
+        is_shown.then_some(news)
     }
 }
 
@@ -79,12 +79,9 @@ mod tests {
         }
     }
 
-    fn names(news: Option<Vec<PlannedExchange>>) -> Option<Vec<String>> {
-        let each = news?.into_iter();
-        Some(
-            each.map(|entry| entry.id.unwrap().release.to_string())
-                .collect(),
-        )
+    fn names(news: Option<Vec<&PlannedExchange>>) -> Option<Vec<String>> {
+        let ids = news?.into_iter().flat_map(|entry| &entry.id);
+        Some(ids.map(|id| id.release.to_string()).collect())
     }
 
     #[test]

@@ -103,7 +103,7 @@ pub trait Owner: Sync {
     /// These were taken over.
     fn taken(&self, settings: &Settings);
     /// A survey, and what of its plan was not shown before.
-    fn show(&self, survey: &Survey, news: Vec<PlannedExchange>);
+    fn show(&self, survey: &Survey, news: &[&PlannedExchange]);
 }
 
 /// Runs until told to stop.

@@ -82,7 +82,7 @@ fn at_level(plan: &Plan, header: &Header, comment: &Comment, level: Level) -> St
         let most = comment.max_bytes;
         writeln!(text, "> Left out, to stay within {most} bytes: {what}. `natsx-sync plan` prints all of it, `--format json` too.\n").ok();
     }
-    let (entries, hidden) = in_order(&plan.exchanges, false);
+    let (entries, hidden) = in_order(plan.exchanges.iter(), false);
     if level < Level::Counts {
         text.push_str(&warning(&entries));
         text.push_str(&table(&entries));

@@ -40,15 +40,16 @@ impl Default for Style {
 
 /// The whole plan. The same plan always gives the same text.
 pub fn plan_text(plan: &Plan, header: &Header, style: Style) -> String {
-    news_text(plan, &plan.exchanges, header, style)
+    let all: Vec<_> = plan.exchanges.iter().collect();
+    news_text(plan, &all, header, style)
 }
 
 /// A plan of whose exchanges only the `news` are shown; the last line counts all.
-pub fn news_text(plan: &Plan, news: &[PlannedExchange], header: &Header, style: Style) -> String {
+pub fn news_text(plan: &Plan, news: &[&PlannedExchange], header: &Header, style: Style) -> String {
     let mut text = String::new();
     if !style.quiet {
         writeln!(text, "{}", title(plan, header, style.width)).ok();
-        let (entries, hidden) = in_order(news, style.unchanged);
+        let (entries, hidden) = in_order(news.iter().copied(), style.unchanged);
         for entry in entries {
             text.push('\n');
             text.push_str(&block(entry, style));
@@ -150,13 +151,12 @@ fn title(plan: &Plan, header: &Header, width: u16) -> String {
 }
 
 /// The entries that are shown, what takes away first, and those that are not.
-pub(super) fn in_order(
-    exchanges: &[PlannedExchange],
+pub(super) fn in_order<'p>(
+    exchanges: impl Iterator<Item = &'p PlannedExchange>,
     unchanged: bool,
-) -> (Vec<&PlannedExchange>, Vec<&PlannedExchange>) {
-    let (mut shown, hidden): (Vec<_>, Vec<_>) = exchanges
-        .iter()
-        .partition(|entry| unchanged || !is_quiet(entry));
+) -> (Vec<&'p PlannedExchange>, Vec<&'p PlannedExchange>) {
+    let (mut shown, hidden): (Vec<_>, Vec<_>) =
+        exchanges.partition(|entry| unchanged || !is_quiet(entry));
     // The sort is stable: within a rank the order is that of the ids.
     shown.sort_by_key(|entry| rank(entry));
     (shown, hidden)

@@ -23,7 +23,7 @@ impl At<'_> {
         let world = self.world;
         let orphans = world.orphans.of(&world.runtime, &id.namespace, &id.release);
         for process in &orphans {
-            if process.age > self.world.helm_timeout() {
+            if process.age > world.helm_timeout() {
                 process.end();
             }
         }
