@@ -4,6 +4,11 @@ fn id(name: &str) -> ExchangeId {
     format!("east/ns/{name}").parse().unwrap()
 }
 
+/// Where what is installed was declared.
+fn file_of(journal: &Journal, name: &str) -> Option<String> {
+    journal.installed_files().remove(&id(name))
+}
+
 fn line(name: &str, step: &str, phase: Phase, detail: Value) -> Line {
     Line {
         pass: 1,
@@ -27,15 +32,12 @@ fn an_intent_is_open_until_its_outcome() {
     };
     append(Phase::Intent);
     assert!(journal.memory(&id("a")).open.is_some());
-    assert_eq!(journal.memory(&id("a")).installed, None);
+    assert_eq!(file_of(&journal, "a"), None);
     append(Phase::Done);
     assert!(journal.memory(&id("a")).open.is_none());
     drop(journal);
     let journal = Journal::open(folder.path(), "test").unwrap();
-    assert_eq!(
-        journal.memory(&id("a")).installed.unwrap().file,
-        "exchanges/a.yaml"
-    );
+    assert_eq!(file_of(&journal, "a").unwrap(), "exchanges/a.yaml");
     assert!(journal.journalled().contains(&id("a")));
     let gone = json!({"action": "uninstall"});
     journal
@@ -150,7 +152,7 @@ fn nothing_is_forgotten_when_files_go() {
         std::fs::remove_file(file::path(folder.path(), *number)).unwrap();
     }
     let journal = Journal::open(folder.path(), "test").unwrap();
-    assert_eq!(journal.memory(&id("a")).installed.unwrap().file, "f");
+    assert_eq!(file_of(&journal, "a").unwrap(), "f");
     assert_eq!(journal.refusals()[&id("a")], refused);
 }
 
@@ -319,21 +321,13 @@ fn a_new_file_that_was_cut_off_before_its_state_stands_on_the_one_before() {
     for cut in [0, 1, state.len() / 2, state.len()] {
         std::fs::write(&second, &state.as_bytes()[..cut]).unwrap();
         let journal = Journal::open_with(folder.path(), "test", 2000).unwrap();
-        assert_eq!(
-            journal.memory(&id("a")).installed.unwrap().file,
-            "f",
-            "{cut}"
-        );
+        assert_eq!(file_of(&journal, "a").unwrap(), "f", "{cut}");
         drop(journal);
         // Mended: it has its state again and follows on the one before.
         Journal::entries(folder.path()).unwrap();
         std::fs::rename(file::path(folder.path(), 1), folder.path().join("away")).unwrap();
         let journal = Journal::open_with(folder.path(), "test", 2000).unwrap();
-        assert_eq!(
-            journal.memory(&id("a")).installed.unwrap().file,
-            "f",
-            "{cut}"
-        );
+        assert_eq!(file_of(&journal, "a").unwrap(), "f", "{cut}");
         std::fs::rename(folder.path().join("away"), file::path(folder.path(), 1)).unwrap();
     }
 }
@@ -356,7 +350,7 @@ fn a_file_without_a_state_line_is_read_with_the_one_before_or_not_at_all() {
     std::fs::write(&second, lines[2]).unwrap();
     let journal = Journal::open(folder.path(), "test").unwrap();
     for name in ["a", "b"] {
-        assert_eq!(journal.memory(&id(name)).installed.unwrap().file, name);
+        assert_eq!(file_of(&journal, name).unwrap(), name);
     }
     drop(journal);
     std::fs::write(&first, lines[0]).unwrap();

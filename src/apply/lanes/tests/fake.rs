@@ -187,6 +187,12 @@ pub(super) fn id(text: &str) -> ExchangeId {
     text.parse().unwrap()
 }
 
+/// So many of one cluster.
+pub(super) fn many(count: usize) -> Vec<ExchangeId> {
+    let ids = (0..count).map(|number| id(&format!("east/ns/a{number}")));
+    ids.collect()
+}
+
 pub(super) fn wanted_in<'d>(desired: &'d mut Desired, id: &ExchangeId) -> &'d mut DesiredExchange {
     Arc::make_mut(desired.exchanges.get_mut(id).unwrap())
 }

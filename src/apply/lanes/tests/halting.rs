@@ -47,9 +47,7 @@ async fn one_that_fails_again_and_again_halts_no_other() {
 async fn failures_halt_what_waits_for_a_helm() {
     let scene = Scene::new();
     *lock(&scene.fake.refuse) = true;
-    let ids: Vec<ExchangeId> = (0..30)
-        .map(|number| id(&format!("east/ns/a{number}")))
-        .collect();
+    let ids = many(30);
     let (plan, desired) = plan(&scene.fake, &ids, true);
     let strict = Limits {
         halt_after: 2,
@@ -73,9 +71,7 @@ async fn failures_halt_what_waits_for_a_helm() {
 async fn failures_halt_the_rest_and_are_remembered() {
     let scene = Scene::new();
     *lock(&scene.fake.refuse) = true;
-    let ids: Vec<ExchangeId> = (0..6)
-        .map(|number| id(&format!("east/ns/a{number}")))
-        .collect();
+    let ids = many(6);
     let (plan, desired) = plan(&scene.fake, &ids, true);
     let strict = Limits {
         halt_after: 2,

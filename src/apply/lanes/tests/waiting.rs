@@ -88,9 +88,7 @@ async fn dependants_wait_for_what_is_held_or_unwell_and_go_on_after_it() {
 #[tokio::test(start_paused = true)]
 async fn what_was_fenced_is_acted_upon_however_long_the_queue_is() {
     let scene = Scene::new();
-    let ids: Vec<_> = (0..20)
-        .map(|number| id(&format!("east/ns/a{number}")))
-        .collect();
+    let ids = many(20);
     let (lanes, mut told) = scene.lanes(limits());
     let (plan, desired) = plan(&scene.fake, &ids, true);
     lanes.submit(&plan, &desired, 1, Retry::Everything);
@@ -104,9 +102,7 @@ async fn what_was_fenced_is_acted_upon_however_long_the_queue_is() {
 #[tokio::test(start_paused = true)]
 async fn a_newer_plan_ends_what_waits_for_a_helm() {
     let scene = Scene::new();
-    let ids: Vec<_> = (0..20)
-        .map(|number| id(&format!("east/ns/a{number}")))
-        .collect();
+    let ids = many(20);
     let (lanes, mut told) = scene.lanes(limits());
     let (plan, mut desired) = plan(&scene.fake, &ids, true);
     lanes.submit(&plan, &desired, 1, Retry::Everything);
@@ -137,9 +133,7 @@ async fn a_newer_plan_ends_what_waits_for_a_helm() {
 async fn what_was_taken_back_is_not_begun() {
     for is_removed in [false, true] {
         let scene = Scene::new();
-        let ids: Vec<_> = (0..20)
-            .map(|number| id(&format!("east/ns/a{number}")))
-            .collect();
+        let ids = many(20);
         let (lanes, mut told) = scene.lanes(limits());
         let (mut plan, mut desired) = plan(&scene.fake, &ids, true);
         lanes.submit(&plan, &desired, 1, Retry::Everything);
