@@ -16,11 +16,13 @@ use super::error::ClusterError;
 use super::exec::ExecCache;
 use super::kubeconfig;
 use super::terminating::Looks;
+use super::told::Told;
 use crate::id::{ClusterId, Namespace};
 use crate::observe::observed::{ClusterView, Last};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const IO_TIMEOUT: Duration = Duration::from_secs(30);
+/// A connection that is silent for so long while something is expected from it is dead; longer than a watch may last.
+const IO_TIMEOUT: Duration = Duration::from_secs(90);
 /// Bytes of one answer, unpacked, and of what is kept of all pages of a list; a watch that says more fails and is begun anew.
 pub(super) const LARGEST: usize = 64 << 20;
 
@@ -55,6 +57,7 @@ pub(super) struct Connection {
     pub(super) exec: Arc<ExecCache>,
     pub(super) looks: Looks,
     pub(super) last: Last<ClusterView>,
+    pub(super) told: Told,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -100,6 +103,7 @@ impl Cluster {
                 exec,
                 looks: Looks::default(),
                 last: Last::default(),
+                told: Told::default(),
             }),
         })
     }

@@ -1,4 +1,4 @@
-//! Watches what we own in a cluster: the Secrets in which Helm keeps our releases, and StatefulSets; metadata alone. It is
+//! Watches the Secrets in which Helm keeps releases, and the StatefulSets of those; metadata alone. It is
 //! told that something changed, never how: what is there now is looked at.
 
 use std::collections::BTreeMap;
@@ -16,10 +16,11 @@ use super::Cluster;
 use super::error::ClusterError;
 use super::listed::{Listed, RELEASE};
 use super::stamp::INSTANCE;
+use super::view::SELECTOR;
 use crate::id::{ExchangeId, Instance};
 
-/// The API server ends a watch before our own patience with a connection that says nothing does.
-const TURN: u32 = 25;
+/// Seconds after which the API server ends a watch: before our own patience with a connection that says nothing does.
+const TURN: u32 = 85;
 const PAGE: u32 = 500;
 
 /// Something changed.
@@ -33,6 +34,8 @@ pub enum Change {
         revision: u32,
         /// The Secret as it is now, by its `uid` and `resourceVersion`; none when it is gone.
         secret: Option<(String, String)>,
+        /// It carries the mark of the instance.
+        marked: bool,
     },
     /// A StatefulSet of a release.
     Servers {
@@ -47,7 +50,7 @@ pub enum Change {
 
 /// An event of either kind.
 enum Seen {
-    Release(Event<Listed<Secret>>),
+    Release(usize, Event<Listed<Secret>>),
     Servers(Event<Listed<StatefulSet>>),
 }
 
@@ -61,14 +64,16 @@ impl Cluster {
         instance: &Instance,
         mut tell: impl FnMut(Change) -> bool,
     ) -> Result<(), ClusterError> {
-        let ours = config(&format!(
-            "owner=helm,status!=superseded,{INSTANCE}={instance}"
-        ));
+        // As they are listed, so that a list stays true while nothing is told.
+        let releases = config(SELECTOR);
         let servers = config("app.kubernetes.io/managed-by=Helm");
         let mut streams = SelectAll::new();
-        for api in self.everywhere::<Listed<Secret>>() {
-            let events = watcher(api, ours.clone());
-            streams.push(events.map(|event| event.map(Seen::Release)).boxed());
+        let places = self.everywhere::<Listed<Secret>>();
+        let mut listening = self.inner.told.listen(places.len());
+        for (stream, api) in places.into_iter().enumerate() {
+            let events = watcher(api, releases.clone());
+            let seen = move |event| Seen::Release(stream, event);
+            streams.push(events.map(move |event| event.map(seen)).boxed());
         }
         for api in self.everywhere::<Listed<StatefulSet>>() {
             let events = watcher(api, servers.clone());
@@ -76,9 +81,13 @@ impl Cluster {
         }
         let mut generations = BTreeMap::new();
         while let Some(event) = streams.next().await {
-            let change = match event.map_err(|error| self.unwatched(error))? {
-                Seen::Release(Event::InitDone) => Some(Change::Listed),
-                Seen::Release(event) => self.release_changed(event),
+            let seen = event.map_err(|error| self.unwatched(error))?;
+            if let Seen::Release(stream, event) = &seen {
+                listening.take(*stream, event);
+            }
+            let change = match seen {
+                Seen::Release(_, Event::InitDone) => Some(Change::Listed),
+                Seen::Release(_, event) => self.release_changed(event, instance),
                 Seen::Servers(event) => self.servers_changed(event, &mut generations),
             };
             if change.is_some_and(|change| !tell(change)) {
@@ -100,7 +109,7 @@ impl Cluster {
         }
     }
 
-    fn release_changed(&self, event: Event<Listed<Secret>>) -> Option<Change> {
+    fn release_changed(&self, event: Event<Listed<Secret>>, instance: &Instance) -> Option<Change> {
         let (object, is_there) = object(event)?;
         let labels = object.labels.as_ref()?;
         let id = self.exchange(&object, labels.get("name")?)?;
@@ -110,6 +119,7 @@ impl Cluster {
             id,
             revision,
             secret: identity.filter(|_| is_there),
+            marked: labels.get(INSTANCE).map(String::as_str) == Some(instance.as_str()),
         })
     }
 

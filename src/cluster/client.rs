@@ -25,6 +25,7 @@ use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret as _, SecretString};
 use tower::buffer::BufferLayer;
 use tower::filter::AsyncFilterLayer;
+use tower::timeout::TimeoutLayer;
 use tower::util::BoxService;
 use tower::{BoxError, ServiceBuilder, ServiceExt as _};
 use tower_http::ServiceBuilderExt as _;
@@ -39,6 +40,9 @@ use super::exec::ExecCache;
 const WAITING: usize = 1024;
 /// Most bytes a connection reads at a time, and of the head of an answer.
 const READ: usize = 16 << 10;
+/// How long an API server may take to begin its answer; how long it may be silent within one, which a watch mostly is, is up
+/// to the connection.
+const ANSWER: Duration = Duration::from_secs(30);
 /// How long a connection that nobody uses is kept: asking about health comes round sooner, a pass does not.
 const IDLE: Duration = Duration::from_secs(30);
 
@@ -187,7 +191,7 @@ where
         .layer(unpacked)
         .option_layer(config.auth_layer()?)
         .layer(config.extra_headers_layer()?)
-        .map_err(BoxError::from)
+        .layer(TimeoutLayer::new(ANSWER))
         .service(client);
     Ok(service.boxed())
 }

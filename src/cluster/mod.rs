@@ -22,6 +22,7 @@ mod present;
 mod stamp;
 mod stored;
 mod terminating;
+mod told;
 mod view;
 mod write;
 

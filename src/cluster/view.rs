@@ -25,7 +25,7 @@ use crate::observe::observed::{
 };
 
 /// Superseded revisions are nine tenths of what Helm stores and decide nothing.
-const SELECTOR: &str = "owner=helm,status!=superseded";
+pub(super) const SELECTOR: &str = "owner=helm,status!=superseded";
 const SUPERSEDED: &str = "owner=helm,status=superseded";
 const PAGE: u32 = 500;
 /// So many releases are asked for by name; of more all are listed.
@@ -46,6 +46,9 @@ pub struct ViewWants {
     pub decode_marked: Option<fn(StoredRelease) -> StoredRelease>,
     /// Secrets that exchanges refer to.
     pub secrets: BTreeSet<(Namespace, SecretKey)>,
+    /// The same was wanted when it was seen last, and nothing was to be done: where nothing was told of its releases since,
+    /// they are not listed again.
+    pub as_before: bool,
 }
 
 impl ViewWants {
@@ -82,7 +85,7 @@ impl Cluster {
     /// Everything a plan needs to know of this cluster, or the reason why that is not known. While somebody has the last
     /// view and nothing differs, it is that one: not kept twice, and found to be the same by looking at neither.
     pub async fn view(&self, wants: &ViewWants) -> Result<Arc<ClusterView>, Unreadable> {
-        let attempt = || self.look(wants);
+        let attempt = || self.see(wants);
         let retries = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(200))
             .with_max_times(2);
@@ -90,15 +93,40 @@ impl Cluster {
             .retry(retries)
             .when(ClusterError::is_retryable)
             .await
-            .map(|view| self.inner.last.or(view, None))
             .map_err(Unreadable::from)
     }
 
+    async fn see(&self, wants: &ViewWants) -> Result<Arc<ClusterView>, ClusterError> {
+        let told = self.inner.told.count();
+        if wants.as_before
+            && let Some(last) = told.and_then(|told| self.inner.last.of(told))
+            && self.is_still(&last, wants).await?
+        {
+            return Ok(last);
+        }
+        let view = self.look(wants).await?;
+        Ok(self.inner.last.or(view, told))
+    }
+
+    /// Whether a view whose releases are as they were is so in all else.
+    async fn is_still(&self, view: &ClusterView, wants: &ViewWants) -> Result<bool, ClusterError> {
+        let releases = view.releases.values();
+        if releases.into_iter().any(|one| one.undecodable.is_some()) {
+            return Ok(false);
+        }
+        let frame = self.frame().await?;
+        let missing = self.missing_secrets(wants, &frame.missing_namespaces);
+        let missing_secrets = missing.await?;
+        Ok(view.uid == frame.uid
+            && view.scope == frame.scope
+            && view.missing_namespaces == frame.missing_namespaces
+            && view.terminating_namespaces == frame.terminating_namespaces
+            && view.missing_secrets == missing_secrets)
+    }
+
     async fn look(&self, wants: &ViewWants) -> Result<ClusterView, ClusterError> {
-        let mut view = match self.namespaces() {
-            None => self.look_everywhere().await?,
-            Some(namespaces) => self.look_into(namespaces).await?,
-        };
+        let (mut view, releases) = futures::try_join!(self.frame(), self.releases())?;
+        view.releases = releases;
         self.add_headless(wants, &mut view).await?;
         let (decoded, missing) = futures::try_join!(
             self.decode_all(wants, &view.releases),
@@ -157,19 +185,23 @@ impl Cluster {
         Ok(())
     }
 
-    async fn look_everywhere(&self) -> Result<ClusterView, ClusterError> {
-        let secrets: Api<Secret> = Api::all(self.client().clone());
+    /// A view without its releases.
+    async fn frame(&self) -> Result<ClusterView, ClusterError> {
+        match self.namespaces() {
+            None => self.frame_of_all().await,
+            Some(namespaces) => self.frame_of(namespaces).await,
+        }
+    }
+
+    async fn frame_of_all(&self) -> Result<ClusterView, ClusterError> {
         let namespaces: Api<NamespaceObject> = Api::all(self.client().clone());
-        let list = releases_params();
         let ending = ListParams::default().fields("status.phase=Terminating");
-        let (releases, uid, terminating) = futures::try_join!(
-            self.releases(&secrets, &list),
+        let (uid, terminating) = futures::try_join!(
             self.uid(),
             allowed(collect_metadata(self, &namespaces, &ending)),
         )?;
         Ok(ClusterView {
             uid,
-            releases,
             terminating_namespaces: terminating
                 .unwrap_or_default()
                 .into_iter()
@@ -179,33 +211,24 @@ impl Cluster {
         })
     }
 
-    async fn look_into(
+    async fn frame_of(
         &self,
         namespaces: &BTreeSet<Namespace>,
     ) -> Result<ClusterView, ClusterError> {
-        let list = releases_params();
-        let looks: Vec<(Namespace, Option<ObjectMeta>, Releases)> =
-            stream::iter(namespaces.iter().cloned().map(|namespace| {
-                let list = &list;
-                async move {
-                    let api: Api<Secret> = self.namespaced(&namespace);
-                    let (meta, releases) = futures::try_join!(
-                        allowed(self.namespace_meta(namespace.as_str())),
-                        self.releases(&api, list),
-                    )?;
-                    // May not be read: taken to be there, for its Secrets could be listed.
-                    let meta = meta.unwrap_or_else(|| Some(ObjectMeta::default()));
-                    Ok::<_, ClusterError>((namespace, meta, releases))
-                }
-            }))
-            .buffer_unordered(PARALLEL)
-            .try_collect()
-            .await?;
+        let looks: Vec<_> = stream::iter(namespaces.iter().cloned().map(|namespace| async move {
+            let meta = allowed(self.namespace_meta(namespace.as_str())).await?;
+            // May not be read: taken to be there, for its Secrets can be listed.
+            let meta = meta.unwrap_or_else(|| Some(ObjectMeta::default()));
+            Ok::<_, ClusterError>((namespace, meta))
+        }))
+        .buffer_unordered(PARALLEL)
+        .try_collect()
+        .await?;
         let mut view = ClusterView {
             scope: Some(namespaces.clone()),
             ..ClusterView::default()
         };
-        for (namespace, meta, mut found) in looks {
+        for (namespace, meta) in looks {
             match meta {
                 None => {
                     view.missing_namespaces.insert(namespace);
@@ -215,19 +238,25 @@ impl Cluster {
                 }
                 Some(_) => {}
             }
-            view.releases.append(&mut found);
         }
         Ok(view)
     }
 
-    /// The latest revisions of a list. What else the list says is gone before anything else is waited for: it is five times
-    /// as much.
-    async fn releases(
-        &self,
-        api: &Api<Secret>,
-        list: &ListParams,
-    ) -> Result<Releases, ClusterError> {
-        Ok(latest_releases(collect_metadata(self, api, list).await?))
+    /// The latest revision of each release. What else a list says is gone before anything else is waited for: it is five
+    /// times as much.
+    async fn releases(&self) -> Result<Releases, ClusterError> {
+        let list = ListParams::default().labels(SELECTOR).limit(PAGE);
+        let list = &list;
+        let looks = self.everywhere::<Secret>().into_iter();
+        let looks = looks.map(|api| async move {
+            let listed = collect_metadata(self, &api, list).await?;
+            Ok::<_, ClusterError>(latest_releases(listed))
+        });
+        let found: Vec<Releases> = stream::iter(looks)
+            .buffer_unordered(PARALLEL)
+            .try_collect()
+            .await?;
+        Ok(found.into_iter().flatten().collect())
     }
 
     /// uid of `kube-system`, which tells clusters apart; none where we may not ask for it.
@@ -313,10 +342,6 @@ impl Cluster {
         .try_collect()
         .await
     }
-}
-
-fn releases_params() -> ListParams {
-    ListParams::default().labels(SELECTOR).limit(PAGE)
 }
 
 /// `None` where the API server does not let us ask.

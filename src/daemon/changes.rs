@@ -147,7 +147,9 @@ impl Daemon<'_> {
     /// A cluster tells of something that is not being done by us.
     pub(super) fn take_change(&mut self, change: Change) {
         let ours = match &change {
-            Change::Release { id, .. } => !self.lanes.is_flying(id),
+            Change::Release { id, marked, .. } => {
+                (*marked || self.ledger.declares(id)) && !self.lanes.is_flying(id)
+            }
             Change::Servers { id, .. } => self.ledger.declares(id) && !self.lanes.is_flying(id),
             Change::Listed => true,
         };

@@ -272,6 +272,7 @@ impl Ledger {
             id,
             revision,
             secret,
+            ..
         } = change
         else {
             return false;

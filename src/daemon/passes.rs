@@ -15,7 +15,7 @@ use super::watch::Daemon;
 use crate::apply::effect::Why;
 use crate::apply::{Outcome, OutcomeResult, Progress, Verdict};
 use crate::id::ExchangeId;
-use crate::pass::{Knowledge, PassError, Survey, survey_again};
+use crate::pass::{Before, Knowledge, PassError, Survey, survey_again};
 use crate::plan::action::{Action, Plan};
 use crate::plan::verify;
 use crate::reason::Reason;
@@ -41,7 +41,10 @@ impl Daemon<'_> {
         let mut knowledge = Knowledge::of(&self.session.journal);
         let retry = self.serving.retry();
         knowledge.put_back.retain(|id, _| !retry.covers(id));
-        let before = self.ledger.survey.clone();
+        let before = self.ledger.survey.clone().map(|survey| Before {
+            survey,
+            anew: self.serving.anew,
+        });
         // What it hands over is within it and outlasts it.
         let span = tracing::info_span!(
             "pass",

@@ -21,9 +21,11 @@ use crate::status::Trouble;
 /// How long a cluster may take to say which one it is; shorter than whoever asks waits.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// Whose refusals a pass forgets.
+/// What somebody asked of a pass: whose refusals it forgets.
 #[derive(Debug, Default)]
 pub(super) struct Again {
+    /// Nothing is taken to be as it was.
+    pub(super) anew: bool,
     everything: bool,
     these: BTreeSet<ExchangeId>,
 }
@@ -46,6 +48,7 @@ impl Again {
 
     /// What was asked since.
     pub(super) fn join(&mut self, more: Self) {
+        self.anew |= more.anew;
         self.everything |= more.everything;
         self.these.extend(more.these);
     }
@@ -96,6 +99,7 @@ impl Daemon<'_> {
 
     /// A pass begins at once, or as soon as the one that runs is over.
     fn promise_pass(&mut self) -> Answer {
+        self.again.anew = true;
         self.activate(Duration::ZERO);
         Answer::Pass(self.serving_pass())
     }
@@ -161,7 +165,7 @@ mod tests {
         assert_eq!(again.retry(), Retry::Only(&these));
         let everything = Again {
             everything: true,
-            these: BTreeSet::new(),
+            ..Again::default()
         };
         again.join(everything);
         again.join(Again::default());

@@ -15,7 +15,7 @@ pub use knowledge::Knowledge;
 pub use picture::{survey_snapshot, take_snapshot};
 pub use repository::{Repository, hosts_of, offline_context, read_desired};
 pub use sides::{Sides, read_sides};
-pub use survey::{Survey, survey, survey_again};
+pub use survey::{Before, Survey, survey, survey_again};
 
 use crate::reason::Reason;
 

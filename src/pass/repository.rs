@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::task::block_in_place;
@@ -13,7 +13,8 @@ use crate::exchange::{Context, LastDeclared, declare, resolve, resolve_both};
 use crate::id::{ClusterId, Digest, ExchangeId};
 use crate::pass::PassError;
 use crate::source::{
-    Credentials, History, Location, Revision, Source, SourceOptions, checkout::Checkout, discover,
+    Credentials, Found, History, Location, Revision, Source, SourceOptions, checkout::Checkout,
+    discover,
 };
 
 /// How long apart two listings of a plain folder are that agree on what is gone.
@@ -25,7 +26,16 @@ pub struct Repository {
     /// Where files come from.
     pub source: Source,
     /// What was read last and what followed, so that a daemon neither resolves nor keeps the same twice.
-    last: Mutex<Option<(Digest, Arc<Desired>)>>,
+    last: Mutex<Option<Resolved>>,
+}
+
+#[derive(Debug)]
+struct Resolved {
+    /// Of what was read.
+    gist: Digest,
+    /// Of the commit whose files these were, if all of them could be read.
+    commit: Option<Digest>,
+    desired: Arc<Desired>,
 }
 
 /// What was read: the desired state, and the history that proves removals.
@@ -75,10 +85,26 @@ impl Repository {
         Ok(())
     }
 
-    /// Reads one revision and resolves it.
+    /// Reads one revision and resolves it. The files of a commit that was resolved last are not read again.
     pub fn read(&self, revision: &Revision, context: &Context) -> Result<ReadDesired, PassError> {
-        let checkout = self.source.read(revision)?;
-        self.resolve(&checkout, context)
+        let Some(found) = self.source.find(revision)? else {
+            return self.resolve(&self.source.read(revision)?, context);
+        };
+        let commit = gist_of_commit(&found, context);
+        if let Some(last) = self.last().as_ref()
+            && last.commit.as_ref() == Some(&commit)
+        {
+            return Ok(ReadDesired {
+                desired: Arc::clone(&last.desired),
+                history: Some(self.source.history(&found.commit)?),
+            });
+        }
+        let checkout = self.source.read_commit(&found)?;
+        let read = self.resolve(&checkout, context)?;
+        if let Some(last) = self.last().as_mut() {
+            last.commit = checkout.unreadable.is_empty().then_some(commit);
+        }
+        Ok(read)
     }
 
     /// As [`read`](Self::read). Where a plain folder lacks an exchange that this host installed, it is read again some
@@ -107,9 +133,9 @@ impl Repository {
     ) -> Result<ReadDesired, PassError> {
         let history = self.history(checkout)?;
         let gist = gist(checkout, context);
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.last();
         let desired = match last.as_ref() {
-            Some((of, desired)) if *of == gist => Arc::clone(desired),
+            Some(last) if last.gist == gist => Arc::clone(&last.desired),
             Some(_) | None => {
                 // Let go of first: two of them are the most a daemon ever holds.
                 *last = None;
@@ -117,10 +143,11 @@ impl Repository {
                     last_declared(history.as_ref(), broken)
                 }));
                 // What broken files declared before rests on more than the commit: a shallow history may get deeper.
-                *last = desired
-                    .broken
-                    .is_empty()
-                    .then(|| (gist, Arc::clone(&desired)));
+                *last = desired.broken.is_empty().then(|| Resolved {
+                    gist,
+                    commit: None,
+                    desired: Arc::clone(&desired),
+                });
                 desired
             }
         };
@@ -140,12 +167,27 @@ impl Repository {
         }))
     }
 
+    fn last(&self) -> MutexGuard<'_, Option<Resolved>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn history(&self, checkout: &Checkout) -> Result<Option<History>, PassError> {
         Ok(match &checkout.commit {
             Some(commit) if checkout.has_history => Some(self.source.history(commit)?),
             _ => None,
         })
     }
+}
+
+/// Tells apart commits, and ways of the head to them, that are resolved to different things.
+fn gist_of_commit(found: &Found, context: &Context) -> Digest {
+    let Found {
+        commit,
+        shallow,
+        moved,
+        ..
+    } = found;
+    Digest::of(format!("{commit} {shallow} {moved:?} {context:?}").as_bytes())
 }
 
 /// Tells apart what is resolved to different things: all of it, but a blob's id stands for its content.
@@ -287,5 +329,48 @@ mod tests {
             "and it is looked at again"
         );
         assert!(!Arc::ptr_eq(&of(&again), &of(&with_broken)));
+    }
+
+    #[test]
+    fn the_files_of_a_commit_are_read_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let git = git2::Repository::init(folder.path()).unwrap();
+        let author = git2::Signature::now("somebody", "somebody@example.org").unwrap();
+        let commit = |name: &str| {
+            let text = format!("name: {name}\nrelease_name: nats\ncluster_id: c\norg_ids: [o]\n");
+            fs::create_dir_all(folder.path().join("exchanges")).unwrap();
+            fs::write(folder.path().join("exchanges/a.yaml"), text).unwrap();
+            let mut index = git.index().unwrap();
+            let file = Path::new("exchanges/a.yaml");
+            index.add_path(file).unwrap();
+            let tree = git.find_tree(index.write_tree().unwrap()).unwrap();
+            let head = git.head().and_then(|head| head.peel_to_commit()).ok();
+            let parents: Vec<_> = head.iter().collect();
+            git.commit(Some("HEAD"), &author, &author, name, &tree, &parents)
+                .unwrap();
+            index.get_path(file, 0).unwrap().id.to_string()
+        };
+        let blob = commit("a");
+        let mut settings = Settings::default();
+        settings.source.url = Some(folder.path().display().to_string());
+        let repository = Repository::open(&settings, None).unwrap();
+        let context = context(&settings, BTreeMap::new());
+        let read = || repository.read(&Revision::Head, &context);
+        let first = read().unwrap();
+        let (kind, name) = blob.split_at(2);
+        fs::remove_file(folder.path().join(".git/objects").join(kind).join(name)).unwrap();
+        let again = read().unwrap();
+        assert!(Arc::ptr_eq(&first.desired, &again.desired));
+        assert!(again.history.is_some());
+
+        commit("b");
+        let other = read().unwrap();
+        let names: Vec<_> = other
+            .desired
+            .exchanges
+            .values()
+            .map(|one| &one.name)
+            .collect();
+        assert_eq!(names, ["b"]);
     }
 }

@@ -11,7 +11,7 @@ use crate::cluster::ViewWants;
 use crate::drift::Drift;
 use crate::exchange::desired::{Desired, DesiredExchange};
 use crate::health::{self, HealthTarget};
-use crate::id::{ClusterId, ExchangeId};
+use crate::id::{ClusterId, CommitId, ExchangeId, Instance};
 use crate::observe::observed::{
     Ancestry, Observed, ReleaseKey, Render, Stored, StoredRelease, Unreadable,
 };
@@ -42,6 +42,22 @@ pub struct Survey {
     pub plan: Plan,
 }
 
+/// The survey before.
+#[derive(Debug)]
+pub struct Before {
+    /// What it gave.
+    pub survey: Arc<Survey>,
+    /// Somebody asked: all is looked at, also what was told to be as it was.
+    pub anew: bool,
+}
+
+impl Before {
+    /// Whether nothing is to be done where nothing was told, as long as this is wanted.
+    fn stays(&self, desired: &Arc<Desired>, now: Timestamp) -> bool {
+        !self.anew && Arc::ptr_eq(&self.survey.desired, desired) && self.survey.plan.is_settled(now)
+    }
+}
+
 /// What a plan is made from.
 struct Seen {
     desired: Arc<Desired>,
@@ -57,7 +73,7 @@ pub async fn survey(
     allow_delete: &BTreeSet<ExchangeId>,
     now: Timestamp,
 ) -> Result<Survey, PassError> {
-    let mut seen = see(equipment, revision, knowledge, now).await?;
+    let mut seen = see(equipment, revision, knowledge, None, now).await?;
     let allowed = allow_delete.iter().cloned();
     seen.policy.allow_delete.extend(allowed);
     Ok(conclude(equipment, seen, now).await)
@@ -71,16 +87,16 @@ pub async fn survey_again(
     revision: &Revision,
     knowledge: &Knowledge,
     removing: BTreeSet<ExchangeId>,
-    before: Option<Arc<Survey>>,
+    before: Option<Before>,
     now: Timestamp,
 ) -> Result<Arc<Survey>, PassError> {
     if let Some(before) = &before {
-        before.recall(equipment);
+        before.survey.recall(equipment);
     }
-    let mut seen = see(equipment, revision, knowledge, now).await?;
+    let mut seen = see(equipment, revision, knowledge, before.as_ref(), now).await?;
     seen.policy.removing = removing;
     match before {
-        Some(before) if before.follows_from(&seen, now) => Ok(before),
+        Some(Before { survey, .. }) if survey.follows_from(&seen, now) => Ok(survey),
         Some(_) | None => Ok(Arc::new(conclude(equipment, seen, now).await)),
     }
 }
@@ -90,28 +106,40 @@ async fn see(
     equipment: &Equipment,
     revision: &Revision,
     knowledge: &Knowledge,
+    before: Option<&Before>,
     now: Timestamp,
 ) -> Result<Seen, PassError> {
     let read = equipment.read_settled(revision, knowledge).await?;
-    let wants = wants(&read.desired);
+    let mut wants = wants(&read.desired);
+    if before.is_some_and(|before| before.stays(&read.desired, now)) {
+        for id in equipment.settings.clusters.keys() {
+            wants.entry(id.clone()).or_default().as_before = true;
+        }
+    }
     let mut observed = look(equipment, &wants, DEADLINE, AT_ONCE).await;
     let instance = &equipment.settings.instance;
     let mut policy = policy(equipment, knowledge);
     tokio::task::block_in_place(|| -> Result<(), PassError> {
-        let declared = match read.history {
-            Some(_) => BTreeMap::new(),
-            None => equipment.state.declared()?,
-        };
-        proofs::prove(
-            &mut observed,
-            &read.desired,
-            read.history.as_ref(),
-            &proofs::Remembered {
-                installed: &knowledge.installed,
-                declared: &declared,
-            },
-            instance,
-        );
+        let last = before.map(|before| &before.survey);
+        let proved = last.and_then(|last| last.proved(&read.desired, &observed, instance));
+        if let Some(ancestry) = proved {
+            observed.ancestry.clone_from(ancestry);
+        } else {
+            let declared = match read.history {
+                Some(_) => BTreeMap::new(),
+                None => equipment.state.declared()?,
+            };
+            proofs::prove(
+                &mut observed,
+                &read.desired,
+                read.history.as_ref(),
+                &proofs::Remembered {
+                    installed: &knowledge.installed,
+                    declared: &declared,
+                },
+                instance,
+            );
+        }
         policy.suspended = equipment.state.suspensions(now)?;
         for approval in equipment.state.approvals(now)? {
             let holds = match (&approval.commit, &read.history) {
@@ -201,6 +229,25 @@ impl Survey {
         if let Ok(view) = &self.observed.registry {
             equipment.registry.recall(view);
         }
+    }
+
+    /// What history says of all that is seen now, where it is asked the same again and left nothing open.
+    fn proved(
+        &self,
+        desired: &Arc<Desired>,
+        seen: &Observed,
+        instance: &Instance,
+    ) -> Option<&BTreeMap<CommitId, Ancestry>> {
+        let before = &self.observed;
+        let mut known = before.ancestry.values();
+        let same = Arc::ptr_eq(&self.desired, desired)
+            && self.policy.instance == *instance
+            && desired.commit.is_some()
+            && before.proofs.is_empty()
+            && known.all(|known| *known == Ancestry::HeadOrAncestor)
+            && before.clusters == seen.clusters
+            && before.registry == seen.registry;
+        same.then_some(&before.ancestry)
     }
 
     /// Whether it says of what is seen now what a plan made anew would.

@@ -34,6 +34,7 @@ pub use open::Source;
 pub use options::{Credentials, Limits, Location, Revision, SourceOptions};
 pub use place::discover;
 pub use proof::Declares;
+pub use read::Found;
 
 pub use watch::Watch;
 

@@ -16,30 +16,59 @@ use super::tree::Known;
 use super::{folder, tree, work_tree};
 use crate::id::CommitId;
 
+/// A commit whose files are to be read. The same one has the same files.
+pub struct Found {
+    repository: Repository,
+    /// Which.
+    pub commit: CommitId,
+    /// The history behind it cannot be walked to its roots.
+    pub shallow: bool,
+    /// How the head came there, where it did not go forward.
+    pub moved: Option<HeadMove>,
+}
+
 impl Source {
     /// Reads the wanted files.
     pub fn read(&self, revision: &Revision) -> Result<Checkout, SourceError> {
-        match (&self.place, revision) {
-            (Place::Folder(_), Revision::Named(_)) => Err(SourceError::NoHistory {
-                path: self.shown.clone(),
-            }),
-            (Place::Folder(root), Revision::Files | Revision::Head) => self.read_folder(root),
-            (
-                Place::Repository {
-                    git,
-                    work: Some(root),
-                },
-                Revision::Files,
-            ) => self.read_work_tree(&self.open_local(git)?, root),
+        if let Some(found) = self.find(revision)? {
+            return self.read_commit(&found);
+        }
+        match &self.place {
+            Place::Folder(root) => self.read_folder(root),
+            Place::Repository {
+                git,
+                work: Some(root),
+            } => self.read_work_tree(&self.open_local(git)?, root),
+            Place::Repository { work: None, .. } | Place::Remote(_) => {
+                Err(self.no_revision("the files"))
+            }
+        }
+    }
+
+    /// The commit a revision means; none where files are read as they stand.
+    pub fn find(&self, revision: &Revision) -> Result<Option<Found>, SourceError> {
+        let (repository, commit, moved) = match (&self.place, revision) {
+            (Place::Folder(_), Revision::Named(_)) => {
+                return Err(SourceError::NoHistory {
+                    path: self.shown.clone(),
+                });
+            }
+            (Place::Folder(_), Revision::Files | Revision::Head)
+            | (Place::Repository { work: Some(_), .. }, Revision::Files) => return Ok(None),
             (Place::Repository { .. } | Place::Remote(_), Revision::Files | Revision::Head) => {
-                let (repository, head, moved) = self.followed()?;
-                self.read_commit(&repository, head, moved)
+                self.followed()?
             }
             (Place::Repository { .. } | Place::Remote(_), Revision::Named(name)) => {
                 let (repository, commit) = self.named(name)?;
-                self.read_commit(&repository, commit, None)
+                (repository, commit, None)
             }
-        }
+        };
+        Ok(Some(Found {
+            commit: self.commit_id(commit)?,
+            shallow: repository.is_shallow(),
+            repository,
+            moved,
+        }))
     }
 
     /// Reads a plain folder twice; what one listing has and the other has not is unreadable, so that it is not removed
@@ -118,12 +147,10 @@ impl Source {
         })
     }
 
-    pub(super) fn read_commit(
-        &self,
-        repository: &Repository,
-        commit: Oid,
-        moved: Option<HeadMove>,
-    ) -> Result<Checkout, SourceError> {
+    /// Reads the wanted files of a commit.
+    pub fn read_commit(&self, found: &Found) -> Result<Checkout, SourceError> {
+        let repository = &found.repository;
+        let commit = self.resolve(repository, found.commit.as_str())?;
         let limits = self.options.limits;
         let known = Known::default();
         let files = tree::read(
@@ -143,8 +170,8 @@ impl Source {
             return Err(missing::error(&listing, &self.layout, &self.shown));
         }
         Ok(Checkout {
-            moved,
-            ..self.of_commit(repository, self.commit_id(commit)?, files)
+            moved: found.moved.clone(),
+            ..self.of_commit(repository, found.commit.clone(), files)
         })
     }
 

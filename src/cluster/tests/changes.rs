@@ -60,19 +60,21 @@ async fn told(server: &MockServer) -> (Vec<Change>, Vec<Change>, ClusterError) {
     (releases, servers, ended.unwrap_err())
 }
 
-fn release(revision: u32, version: Option<&str>) -> Change {
+fn release(revision: u32, version: Option<&str>, marked: bool) -> Change {
     let uid = format!("uid-{revision}");
     Change::Release {
         id: "east/a/nats".parse().unwrap(),
         revision,
         secret: version.map(|version| (uid, version.to_owned())),
+        marked,
     }
 }
 
 #[tokio::test]
 async fn releases_that_are_there_then_what_happens_to_them() {
     let server = MockServer::start().await;
-    let next = meta("a", "nats", 2, "deployed", &json!({}));
+    let mark = json!({"natsx-sync/instance": "default"});
+    let next = meta("a", "nats", 2, "deployed", &mark);
     let text = event("ADDED", next.clone()) + &event("DELETED", next);
     let watched = ResponseTemplate::new(200).set_body_string(text);
     let first = meta("a", "nats", 1, "deployed", &json!({}));
@@ -81,18 +83,24 @@ async fn releases_that_are_there_then_what_happens_to_them() {
     mount(&server, SETS, &[], silent).await;
     let (releases, _, _) = told(&server).await;
     let expected = [
-        release(1, Some("7")),
+        release(1, Some("7"), false),
         Change::Listed,
-        release(2, Some("7")),
-        release(2, None),
+        release(2, Some("7"), true),
+        release(2, None, true),
     ];
     assert_eq!(releases, expected);
-    let asked = server.received_requests().await.unwrap();
-    let selected = asked.iter().any(|request| {
+    let watched_as_listed = server.received_requests().await.unwrap().into_iter();
+    let watched_as_listed = watched_as_listed.filter(|request| {
         let query = request.url.query().unwrap_or_default();
-        request.url.path() == SECRETS && query.contains("natsx-sync%2Finstance%3Ddefault")
+        request.url.path() == SECRETS && query.contains("watch=true")
     });
-    assert!(selected, "only our own are watched");
+    for request in watched_as_listed {
+        let query = request.url.query().unwrap_or_default();
+        assert!(
+            query.contains("owner%3Dhelm%2Cstatus%21%3Dsuperseded&"),
+            "{query}"
+        );
+    }
 }
 
 #[tokio::test]

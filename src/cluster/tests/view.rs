@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use kube::runtime::watcher::Event;
 use serde_json::json;
 use wiremock::matchers::{header, method, path, query_param, query_param_is_missing};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -469,4 +470,57 @@ async fn whether_a_release_was_begun_is_asked_by_name() {
     assert_eq!(begun("a").await, Some(true));
     assert_eq!(begun("b").await, Some(false));
     assert_eq!(begun("broken").await, None);
+}
+
+#[tokio::test]
+async fn releases_of_which_nothing_was_told_are_not_listed_again() {
+    let server = MockServer::start().await;
+    mount_absence(&server).await;
+    Mock::given(path("/api/v1/namespaces/a"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(json!({"metadata": {"name": "a"}})))
+        .up_to_n_times(4)
+        .mount(&server)
+        .await;
+    let secrets = "/api/v1/namespaces/a/secrets";
+    let items = [meta("a", "nats", 1, "deployed", &ours(1))];
+    Mock::given(path(secrets))
+        .respond_with(ResponseTemplate::new(200).set_body_json(list(&items, "")))
+        .mount(&server)
+        .await;
+    let cluster = connect(&server, &["a"]).await;
+    let lists = async || {
+        let requests = server.received_requests().await.unwrap();
+        let lists = requests.iter().filter(|one| one.url.path() == secrets);
+        lists.count()
+    };
+    let as_before = ViewWants {
+        as_before: true,
+        ..ViewWants::default()
+    };
+    let first = cluster.view(&as_before).await.unwrap();
+    let unwatched = cluster.view(&as_before).await.unwrap();
+    assert_eq!(lists().await, 2, "nobody listens");
+    assert!(Arc::ptr_eq(&first, &unwatched));
+
+    let mut listening = cluster.inner.told.listen(1);
+    listening.take(0, &Event::<()>::InitDone);
+    cluster.view(&as_before).await.unwrap();
+    assert_eq!(lists().await, 3, "it was not listed since they listen");
+    let still = cluster.view(&as_before).await.unwrap();
+    assert_eq!(lists().await, 3);
+    assert!(Arc::ptr_eq(&first, &still));
+
+    let gone = cluster.view(&as_before).await.unwrap();
+    assert_eq!(lists().await, 4, "the namespace is gone");
+    assert!(gone.missing_namespaces.contains(&"a".parse().unwrap()));
+    cluster.view(&as_before).await.unwrap();
+    assert_eq!(lists().await, 4);
+    cluster.view(&ViewWants::default()).await.unwrap();
+    assert_eq!(lists().await, 5, "something else is wanted");
+    listening.take(0, &Event::Delete(()));
+    cluster.view(&as_before).await.unwrap();
+    assert_eq!(lists().await, 6, "something was told");
+    drop(listening);
+    cluster.view(&as_before).await.unwrap();
+    assert_eq!(lists().await, 7, "nobody listens any more");
 }
