@@ -58,8 +58,18 @@ impl Source {
         Ok((repository, head, None))
     }
 
-    /// The commit a revision names, and the repository that has it: the mirror first, whose history was compared.
+    /// The commit a revision names, and the repository that has it: the mirror first, whose history was compared. What a
+    /// name stands for in a repository of this host is for that to say: its head may not have been fetched yet.
     pub(super) fn named(&self, revision: &str) -> Result<(Repository, Oid), SourceError> {
+        let mut revision = revision.to_owned();
+        if !is_id(&revision)
+            && let Place::Repository { git, .. } = &self.place
+            && let Ok(local) = self.open_local(git)
+            && let Ok(commit) = self.resolve(&local, &revision)
+        {
+            revision = commit.to_string();
+        }
+        let revision = revision.as_str();
         if let Some(mirror) = &self.mirror
             && let Ok(repository) = mirror.open()
         {
@@ -115,6 +125,11 @@ impl Source {
         let text = id.to_string();
         text.parse().map_err(|_| self.no_revision(&text))
     }
+}
+
+/// Whether it names one commit wherever it is.
+pub(super) fn is_id(revision: &str) -> bool {
+    Oid::from_str(revision).is_ok() && revision.len() >= 40
 }
 
 /// The head of the branch of a local repository.

@@ -1,7 +1,9 @@
 //! How far the passes are on the way to a commit.
 
+use anyhow::anyhow;
+
 use super::Args;
-use crate::cli::{Common, Failure};
+use crate::cli::{Common, ERROR, Failure};
 use crate::id::CommitId;
 use crate::observe::observed::Ancestry;
 use crate::pass::Repository;
@@ -31,9 +33,18 @@ impl<'a> Road<'a> {
         };
         if let (Some(wanted), None) = (&road.wanted, &args.status)
             && let Some(repository) = road.repository()
-            && !repository.source.is_remote()
         {
-            repository.source.commit(wanted)?;
+            if !repository.source.is_remote() {
+                repository.source.commit(wanted)?;
+            } else if is_head(wanted) {
+                return Err(Failure::new(
+                    ERROR,
+                    anyhow!(
+                        "{wanted} of {} is what was fetched last, which is reached already; say which commit is meant: --commit $(git rev-parse {wanted})",
+                        repository.source.display()
+                    ),
+                ));
+            }
         }
         Ok(road)
     }
@@ -76,6 +87,12 @@ impl<'a> Road<'a> {
         self.asked = Some((status.pass, answer));
         Ok(answer)
     }
+}
+
+/// Whether it is counted from the head.
+fn is_head(wanted: &str) -> bool {
+    let name = wanted.split(['~', '^', '@']).next();
+    matches!(name, Some("HEAD" | ""))
 }
 
 fn is_behind(repository: &Repository, at: &CommitId, wanted: &str) -> Result<bool, SourceError> {

@@ -216,3 +216,16 @@ async fn a_commit_wakes() {
     let woken = tokio::time::timeout(Duration::from_secs(10), activation.notified());
     assert!(woken.await.is_ok());
 }
+
+#[tokio::test]
+async fn a_name_stands_for_what_the_repository_says_not_for_what_was_fetched() {
+    let fixture = Fixture::new();
+    let source = mirrored(&fixture);
+    let first = fixture.commit(&[("exchanges/a.yaml", Some("a"))]);
+    look(&source).await;
+    let second = fixture.commit(&[("exchanges/a.yaml", Some("b"))]);
+    for name in ["HEAD", "main", second.as_str()] {
+        assert_eq!(source.commit(name).unwrap(), second, "{name}");
+    }
+    assert_eq!(source.commit("HEAD~1").unwrap(), first);
+}
