@@ -22,6 +22,7 @@ use crate::plan::action::Plan;
 use crate::plan::policy::Policy;
 use crate::plan::{plan, to_ask, to_compare};
 use crate::reason::Reason;
+use crate::report::is_complete;
 use crate::source::Revision;
 use crate::state::State;
 
@@ -141,6 +142,7 @@ async fn see(
             );
         }
         policy.suspended = equipment.state.suspensions(now)?;
+        policy.withheld = equipment.state.withheld()?;
         for approval in equipment.state.approvals(now)? {
             let holds = match (&approval.commit, &read.history) {
                 (Some(commit), Some(history)) => {
@@ -250,6 +252,23 @@ impl Survey {
         same.then_some(&before.ancestry)
     }
 
+    /// Removals that are held back: by this plan, or before and not seen to be over.
+    fn withheld(&self) -> BTreeSet<ExchangeId> {
+        let planned = self.plan.exchanges.iter().filter_map(|entry| {
+            let guard = entry.guard.as_ref().map(|guard| guard.name);
+            Some((entry.id.as_ref()?, guard == Some(Reason::MassRemoval)))
+        });
+        let planned: BTreeMap<&ExchangeId, bool> = planned.collect();
+        let is_open = |id: &&ExchangeId| {
+            let over =
+                self.desired.exchanges.contains_key(*id) || self.policy.allow_delete.contains(*id);
+            !over && (planned.contains_key(*id) || !is_complete(&self.plan))
+        };
+        let before = self.policy.withheld.iter().filter(is_open);
+        let held = planned.iter().filter(|(_, held)| **held);
+        before.chain(held.map(|(id, _)| *id)).cloned().collect()
+    }
+
     /// Whether it says of what is seen now what a plan made anew would.
     fn follows_from(&self, seen: &Seen, now: Timestamp) -> bool {
         self.plan.is_settled(now)
@@ -259,12 +278,13 @@ impl Survey {
     }
 
     /// Remembers clusters that were seen for the first time, and what a plain folder declares: before anything is done
-    /// there. Approvals that are over are removed. For whoever holds the state folder.
+    /// there. Approvals that are over are removed, and removals that are held stay so. For whoever holds the state folder.
     pub fn remember(&self, state: &State, now: Timestamp) -> Result<(), PassError> {
         if self.desired.commit.is_none() {
             state.know_declared(&self.desired)?;
         }
-        state.sweep_approvals(now)?;
+        state.sweep_approvals(now, |id| self.desired.exchanges.contains_key(id))?;
+        state.know_withheld(&self.withheld())?;
         Ok(identity::remember(&self.observed.clusters, state, now)?)
     }
 }

@@ -38,6 +38,8 @@ pub(super) struct Limits<'a> {
     pub(super) allowed: &'a BTreeSet<ExchangeId>,
     /// Under way.
     pub(super) removing: &'a BTreeSet<ExchangeId>,
+    /// Held back before.
+    pub(super) withheld: &'a BTreeSet<ExchangeId>,
 }
 
 impl<'a> Limits<'a> {
@@ -47,6 +49,7 @@ impl<'a> Limits<'a> {
             share: scene.policy.max_delete_percent,
             allowed: &scene.policy.allow_delete,
             removing: &scene.policy.removing,
+            withheld: &scene.policy.withheld,
         }
     }
 }
@@ -66,6 +69,9 @@ pub(super) fn excess(
             );
         } else if let Some(text) = too_many(&id.cluster, removed, owned, limits) {
             held.insert(id.clone(), text);
+        } else if limits.withheld.contains(id) {
+            let text = "it was held back with others, and nobody approved it since";
+            held.insert(id.clone(), text.to_owned());
         }
     }
     held

@@ -268,6 +268,7 @@ fn guard(
         share: Policy::default().max_delete_percent,
         allowed: &nobody,
         removing: &nobody,
+        withheld: &nobody,
     };
     hold(&excess(&removed, &owned, &limits), entries)
 }

@@ -32,6 +32,8 @@ pub struct Policy {
     pub max_delete_percent: u32,
     /// Ids whose removal was approved, by flag or by a valid approval.
     pub allow_delete: BTreeSet<ExchangeId>,
+    /// Ids whose removal was held back and not approved since: they stay held when fewer are left to remove.
+    pub withheld: BTreeSet<ExchangeId>,
     /// Suspensions made by command (those of files are in the terms).
     pub suspended: BTreeMap<ExchangeId, Suspend>,
     /// Ids with an intent in this host's journal (their stuck releases may be unlocked at once).
@@ -51,6 +53,7 @@ impl Default for Policy {
             prune: true,
             max_delete_percent: 30,
             allow_delete: BTreeSet::new(),
+            withheld: BTreeSet::new(),
             suspended: BTreeMap::new(),
             journalled: BTreeSet::new(),
             helm_timeout: std::time::Duration::from_secs(300),

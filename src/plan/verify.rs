@@ -301,6 +301,11 @@ impl<'a> Check<'a> {
                 !self.desired.exchanges.is_empty(),
                 "empties everything unasked",
             );
+            self.require(
+                entry,
+                !self.policy.withheld.contains(id),
+                "removes what was held back unasked",
+            );
             let (gone, owned) = *counts
                 .entry((&id.cluster, entry.action))
                 .or_insert_with(|| self.count(plan, &id.cluster, entry.action));

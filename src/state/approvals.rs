@@ -16,7 +16,8 @@ use crate::state::{State, StateError, io, read_json, write_json};
 pub struct Approval {
     /// The ids whose removal was approved.
     pub ids: BTreeSet<ExchangeId>,
-    /// The commit they were approved at: the approval holds while that is head or ancestor.
+    /// The commit they were approved at: the approval holds while that is head or ancestor, and of each id until it is
+    /// declared again.
     pub commit: Option<CommitId>,
     /// When it was given.
     pub given: Timestamp,
@@ -48,16 +49,30 @@ impl State {
         Ok(approvals)
     }
 
-    /// Removes what is over. For whoever holds the folder: those who only look change nothing.
-    pub fn sweep_approvals(&self, now: Timestamp) -> Result<(), StateError> {
+    /// Removes what is over, also of what is declared again: its next removal is another one. For whoever holds the folder:
+    /// those who only look change nothing.
+    pub fn sweep_approvals(
+        &self,
+        now: Timestamp,
+        is_declared: impl Fn(&ExchangeId) -> bool,
+    ) -> Result<(), StateError> {
         for path in self.approval_files()? {
-            let over = match read_json::<Approval>(&path) {
-                Ok(approval) => approval.is_some_and(|approval| approval.expires <= now),
-                Err(StateError::Damaged { .. }) => true,
+            let approval = match read_json::<Approval>(&path) {
+                Ok(None) => continue,
+                Ok(Some(approval)) => Some(approval),
+                Err(StateError::Damaged { .. }) => None,
                 Err(error) => return Err(error),
             };
-            if over {
+            let Some(approval) = approval.filter(|approval| approval.expires > now) else {
                 fs::remove_file(&path).map_err(io("remove", &path))?;
+                continue;
+            };
+            let mut left = approval.clone();
+            left.ids.retain(|id| !is_declared(id));
+            if left.ids.is_empty() {
+                fs::remove_file(&path).map_err(io("remove", &path))?;
+            } else if left != approval {
+                write_json(&path, &left, 0o600)?;
             }
         }
         Ok(())
@@ -106,7 +121,34 @@ mod tests {
         assert!(state.approvals(expires).unwrap().is_empty());
         let left = state.approvals(given).unwrap();
         assert_eq!(left.len(), 1, "who looks removes nothing");
-        state.sweep_approvals(expires).unwrap();
+        state.sweep_approvals(expires, |_| false).unwrap();
         assert!(state.approvals(given).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_declared_again_is_approved_no_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path()).unwrap();
+        let id = |text: &str| -> ExchangeId { text.parse().unwrap() };
+        let approval = Approval {
+            ids: BTreeSet::from([id("c/n/a"), id("c/n/b")]),
+            commit: None,
+            given: Timestamp::UNIX_EPOCH,
+            expires: Timestamp::from_second(3600).unwrap(),
+        };
+        state.approve(&approval).unwrap();
+        let ids = |declared: &str| {
+            state
+                .sweep_approvals(approval.given, |one| *one == id(declared))
+                .unwrap();
+            let left = state.approvals(approval.given).unwrap();
+            left.into_iter()
+                .flat_map(|left| left.ids)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(ids("c/n/other"), [id("c/n/a"), id("c/n/b")]);
+        assert_eq!(ids("c/n/a"), [id("c/n/b")]);
+        assert_eq!(ids("c/n/other"), [id("c/n/b")], "for good");
+        assert!(ids("c/n/b").is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! The state folder (design 4.8). Everything in it but journal, approvals, suspensions, registry, clusters and outbox may
+//! The state folder (design 4.8). Everything in it but journal, approvals, what is withheld, suspensions, registry, clusters and outbox may
 //! be deleted at any time: what is true is in git, in the clusters and in the registry.
 
 pub mod approvals;
@@ -7,6 +7,7 @@ pub mod declared;
 pub mod journal;
 pub mod lock;
 pub mod suspensions;
+pub mod withheld;
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};

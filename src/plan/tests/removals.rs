@@ -183,6 +183,23 @@ fn more_than_the_share_is_held() {
         verdict(&keep(4), &world, &policy, "x0"),
         "blocked MassRemoval"
     );
+    let held_before = Policy {
+        withheld: [id("x0")].into(),
+        ..Policy::default()
+    };
+    assert_eq!(
+        verdict(&keep(1), &world, &held_before, "x0"),
+        "blocked MassRemoval",
+        "those it was held with are gone"
+    );
+    let approved = Policy {
+        allow_delete: [id("x0")].into(),
+        ..held_before
+    };
+    assert_eq!(
+        verdict(&keep(1), &world, &approved, "x0"),
+        "uninstall FileRemoved"
+    );
     let busy = Policy {
         removing: [id("x9")].into(),
         ..Policy::default()

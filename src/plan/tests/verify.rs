@@ -197,6 +197,9 @@ const SPOILT: [(&str, &str, Spoil); 34] = [
     ("empties everything unasked", "gone", |case| {
         case.desired.exchanges.clear();
     }),
+    ("removes what was held back unasked", "gone", |case| {
+        case.policy.withheld.insert(id("gone"));
+    }),
     (
         "removes more than the guard lets through",
         "gone",
