@@ -148,6 +148,11 @@ impl Ledger {
         self.status.trouble = Some(trouble);
     }
 
+    /// Why there is no pass now.
+    pub(super) fn trouble(&self) -> Option<&Trouble> {
+        self.status.trouble.as_ref()
+    }
+
     /// Settings were read again, and are in force or not.
     pub fn take_settings(&mut self, trouble: Option<Trouble>) {
         self.status.settings = trouble;

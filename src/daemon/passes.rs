@@ -72,17 +72,29 @@ impl Daemon<'_> {
         self.ledger.count_try();
         self.pace.pass = self.began.elapsed();
         self.show_pass(&result);
+        let survey = result.as_ref().ok();
+        let whole = survey.is_some_and(|survey| survey.plan.unreadable.is_empty());
+        if let Some(pause) = self.pace.after_pass(whole) {
+            self.activate(pause);
+        }
         let span = std::mem::replace(&mut self.span, Span::none());
         match result {
             Err(error) => {
                 let trouble = Trouble::of(error.reason(), &error);
                 span.record("reason", display(trouble.reason));
-                tracing::error!(reason = %trouble.reason, text = trouble.text, "no pass");
+                if self.ledger.trouble() == Some(&trouble) {
+                    tracing::debug!(reason = %trouble.reason, "no pass, still");
+                } else {
+                    tracing::error!(reason = %trouble.reason, text = trouble.text, "no pass");
+                }
                 self.ledger.take_trouble(trouble);
             }
             Ok(survey) => {
                 if let Some(commit) = &survey.desired.commit {
                     span.record("commit", display(commit));
+                }
+                if let Some(trouble) = self.ledger.trouble() {
+                    tracing::info!(reason = %trouble.reason, "passes are made again");
                 }
                 let (held, refused) = match span.in_scope(|| self.hand_over(&survey)) {
                     Ok(held) => (held, None),
