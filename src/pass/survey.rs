@@ -11,7 +11,7 @@ use crate::cluster::ViewWants;
 use crate::drift::Drift;
 use crate::exchange::desired::{Desired, DesiredExchange};
 use crate::health::{self, HealthTarget};
-use crate::id::{ClusterId, CommitId, ExchangeId, Instance};
+use crate::id::{ClusterId, ExchangeId, Instance};
 use crate::observe::observed::{
     Ancestry, Observed, ReleaseKey, Render, Stored, StoredRelease, Unreadable,
 };
@@ -122,10 +122,12 @@ async fn see(
     let mut policy = policy(equipment, knowledge);
     tokio::task::block_in_place(|| -> Result<(), PassError> {
         let last = before.map(|before| &before.survey);
-        let proved = last.and_then(|last| last.proved(&read.desired, &observed, instance));
-        if let Some(ancestry) = proved {
-            observed.ancestry.clone_from(ancestry);
+        let proved = last.filter(|last| last.stays_proved(&read.desired, &observed, instance));
+        if let Some(last) = proved {
+            observed.ancestry.clone_from(&last.observed.ancestry);
+            policy.vanished.clone_from(&last.policy.vanished);
         } else {
+            policy.vanished = vanished(&read.desired, &observed, knowledge);
             let declared = match read.history {
                 Some(_) => BTreeMap::new(),
                 None => equipment.state.declared()?,
@@ -233,23 +235,18 @@ impl Survey {
         }
     }
 
-    /// What history says of all that is seen now, where it is asked the same again and left nothing open.
-    fn proved(
-        &self,
-        desired: &Arc<Desired>,
-        seen: &Observed,
-        instance: &Instance,
-    ) -> Option<&BTreeMap<CommitId, Ancestry>> {
+    /// Whether history and journal say the same of all that is seen now, as they are asked the same again and left nothing
+    /// open.
+    fn stays_proved(&self, desired: &Arc<Desired>, seen: &Observed, instance: &Instance) -> bool {
         let before = &self.observed;
         let mut known = before.ancestry.values();
-        let same = Arc::ptr_eq(&self.desired, desired)
+        Arc::ptr_eq(&self.desired, desired)
             && self.policy.instance == *instance
             && desired.commit.is_some()
             && before.proofs.is_empty()
             && known.all(|known| *known == Ancestry::HeadOrAncestor)
             && before.clusters == seen.clusters
-            && before.registry == seen.registry;
-        same.then_some(&before.ancestry)
+            && before.registry == seen.registry
     }
 
     /// Removals that are held back: by this plan, or before and not seen to be over.
@@ -361,6 +358,14 @@ async fn ask_store(
             let text = format!("no complete answer within {} s", DEADLINE.as_secs());
             Err(unknown(text))
         })
+}
+
+/// What this host installed and nobody sees any more where it could be seen.
+fn vanished(desired: &Desired, observed: &Observed, knowledge: &Knowledge) -> BTreeSet<ExchangeId> {
+    let wanted = desired.exchanges.keys();
+    let installed = wanted.filter(|id| knowledge.installed.contains_key(*id));
+    let gone = installed.filter(|id| observed.release(id).is_none());
+    gone.cloned().collect()
 }
 
 /// What each cluster is asked beyond the list of its releases.

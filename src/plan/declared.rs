@@ -58,9 +58,14 @@ impl Case<'_> {
     fn decide(&self, entry: &mut PlannedExchange, release: Option<&ReleaseView>) {
         let scene = self.scene;
         match release_state(release, &self.exchange.id, scene.policy, scene.now) {
-            State::Absent => self.install(entry, "no release of it exists"),
+            State::Absent if scene.policy.vanished.contains(&self.exchange.id) => {
+                let text = "its release was there and natsx-sync did not remove it";
+                self.install(entry, Reason::ReleaseGone, text);
+            }
+            State::Absent => self.install(entry, Reason::FileAdded, "no release of it exists"),
             State::Uninstalled(_) => {
-                self.install(entry, "only the history of a removed release exists");
+                let text = "only the history of a removed release exists";
+                self.install(entry, Reason::FileAdded, text);
             }
             State::Foreign(reason) => {
                 let text = if reason == Reason::OtherInstance {
@@ -88,8 +93,8 @@ impl Case<'_> {
         }
     }
 
-    fn install(&self, entry: &mut PlannedExchange, text: &str) {
-        entry.decide(Action::Install, Reason::FileAdded, text);
+    fn install(&self, entry: &mut PlannedExchange, reason: Reason, text: &str) {
+        entry.decide(Action::Install, reason, text);
         let values = self.exchange.values.open();
         entry.values = difference(&Value::Null, &values, &self.exchange.provenance.open());
         entry.compare(None, &values, &BTreeSet::new());
@@ -107,7 +112,7 @@ impl Case<'_> {
     }
 
     fn finish_uninstall(&self, entry: &mut PlannedExchange) {
-        self.install(entry, "");
+        self.install(entry, Reason::FileAdded, "");
         let text = "an interrupted uninstall is finished, then the exchange is installed";
         if entry.action.is_change() {
             entry.decide(Action::Repair, Reason::ReleaseUninstalling, text);

@@ -38,6 +38,8 @@ pub struct Policy {
     pub suspended: BTreeMap<ExchangeId, Suspend>,
     /// Ids with an intent in this host's journal (their stuck releases may be unlocked at once).
     pub journalled: BTreeSet<ExchangeId>,
+    /// Ids this host installed and whose releases are not there any more, though it did not remove them.
+    pub vanished: BTreeSet<ExchangeId>,
     /// How long a Helm operation may run; older `pending-*` Secrets with our stamp are stuck.
     pub helm_timeout: std::time::Duration,
     /// What was put back before, the last of each exchange: the same again is not put back for ever.
@@ -56,6 +58,7 @@ impl Default for Policy {
             withheld: BTreeSet::new(),
             suspended: BTreeMap::new(),
             journalled: BTreeSet::new(),
+            vanished: BTreeSet::new(),
             helm_timeout: std::time::Duration::from_secs(300),
             put_back: BTreeMap::new(),
             removing: BTreeSet::new(),

@@ -136,6 +136,22 @@ fn nobody_waits_for_what_cannot_come() {
     assert!(took < Duration::from_secs(8), "{took:?}");
 }
 
+#[test]
+fn it_says_what_the_pass_could_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let _daemon = daemon(folder.path());
+    let path = folder.path().join("state/status.json");
+    status(folder.path(), None, false, &[("us/ns/nats", "ready")]);
+    let text = fs::read_to_string(&path).unwrap();
+    let mut status: Value = serde_json::from_str(&text).unwrap();
+    status["unreadable"] = json!([{"reason": "RegistryUnreadable", "text": "connection refused"}]);
+    fs::write(&path, status.to_string()).unwrap();
+    let (ended, said, _) = wait(folder.path(), &["--timeout", "0s"]);
+    assert_eq!(ended, Some(3), "{said}");
+    let what = "could not read the registry: RegistryUnreadable: connection refused";
+    assert!(said.contains(what), "{said}");
+}
+
 /// A script asks `plan`, another waits: both are told the same by the same number.
 #[test]
 fn what_is_held_back_ends_a_wait_with_the_code_a_plan_has_for_it() {

@@ -96,8 +96,24 @@ pub(super) fn of(
     Ok(match waiting {
         Some(text) => Verdict::Waiting(text),
         None if whole => Verdict::Done,
-        None => Verdict::Waiting("the last pass could not read everything".to_owned()),
+        None => Verdict::Waiting(unread(status)),
     })
+}
+
+/// What keeps a pass from knowing everything.
+fn unread(status: &Status) -> String {
+    let each = status.unreadable.iter().map(|unread| {
+        let what = unread.cluster.as_ref().map_or_else(
+            || "the registry".to_owned(),
+            |cluster| format!("cluster {cluster}"),
+        );
+        format!("{what}: {}: {}", unread.why.reason, unread.why.text)
+    });
+    let each: Vec<_> = each.collect();
+    if each.is_empty() {
+        return "the last pass could not read everything".to_owned();
+    }
+    format!("the last pass could not read {}", each.join("; "))
 }
 
 /// Whether somebody suspended it who has not resumed it. How long a file does so, the next commit may change.

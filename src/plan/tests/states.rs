@@ -41,6 +41,17 @@ fn each_state_has_an_answer(#[case] status: S, #[case] by_us: bool, #[case] expe
 }
 
 #[test]
+fn what_this_host_installed_and_is_gone_is_no_new_file() {
+    let wanted = desired([exchange("orders", some_values())]);
+    let world = observed([]);
+    let mut policy = Policy::default();
+    let say = |policy: &Policy| verdict(&wanted, &world, policy, "orders");
+    assert_eq!(say(&policy), "install FileAdded");
+    policy.vanished.insert(id("orders"));
+    assert_eq!(say(&policy), "install ReleaseGone");
+}
+
+#[test]
 fn our_own_lock_is_opened_when_journalled_or_old() {
     let one = exchange("orders", some_values());
     let mut world = observed([&one]);
