@@ -137,6 +137,7 @@ reasons! {
     JetStreamClusterOfOne: "A JetStream cluster of one server never gets a leader.",
     EvenReplicas: "An even number of servers tolerates no more failures than one less.",
     MemoryStoreTooLarge: "The memory store is not smaller than the container's memory limit.",
+    InvalidQuantity: "A size or an amount is not written as Kubernetes reads one; it would refuse the object in the middle of the release.",
     RequestAboveLimit: "A container requests more than its limit; Kubernetes makes no such pod.",
     NeedsOther: "A value that works only with another one, which is off: servers do not start with it, or it has no effect.",
     NotReloadable: "Running servers refuse this change in a reload, and everything else that changes with it: they keep the old configuration until they start anew.",

@@ -38,6 +38,7 @@ pub use declare::declare;
 pub use desired::LastDeclared;
 pub use digest::{canonical_json, digest};
 pub use lint::{EXAMPLES, Example, LINTS};
+pub(crate) use quantity::is_quantity;
 pub use quantity::quantity;
 pub use resolve::{resolve, resolve_both};
 pub use schema::schema;

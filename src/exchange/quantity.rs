@@ -34,11 +34,66 @@ pub fn quantity(value: &Value) -> Option<u64> {
     Some(bytes as u64)
 }
 
+/// Whether Kubernetes takes it for an amount of something: its own grammar, without a sign.
+/// <https://pkg.go.dev/k8s.io/apimachinery/pkg/api/resource#Quantity>
+pub(crate) fn is_quantity(value: &Value) -> bool {
+    let text = match value {
+        Value::Number(number) => return number.as_f64().is_some_and(|number| number >= 0.0),
+        Value::String(text) => text,
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return false,
+    };
+    let end = text
+        .find(|letter: char| !letter.is_ascii_digit() && letter != '.')
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let is_unit = match unit {
+        "" | "n" | "u" | "m" | "k" | "M" | "G" | "T" | "P" | "E" | "Ki" | "Mi" | "Gi" | "Ti"
+        | "Pi" | "Ei" => true,
+        exponent => exponent
+            .strip_prefix(['e', 'E'])
+            .is_some_and(|exponent| exponent.parse::<i32>().is_ok()),
+    };
+    is_unit && number.parse::<f64>().is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_kubernetes_reads_is_told_from_what_it_refuses() {
+        for value in [
+            json!("500m"),
+            json!(2),
+            json!(0.5),
+            json!("1.5"),
+            json!("20Gi"),
+            json!("1e3"),
+            json!("12E6"),
+            json!("1E"),
+            json!(".5"),
+        ] {
+            assert!(is_quantity(&value), "{value}");
+        }
+        for value in [
+            json!("huge"),
+            json!("lots"),
+            json!("20GB"),
+            json!("1 Gi"),
+            json!("-1"),
+            json!(-1),
+            json!("Gi"),
+            json!("1.2.3"),
+            json!(""),
+            json!(true),
+            json!("1K"),
+            json!("."),
+        ] {
+            assert!(!is_quantity(&value), "{value}");
+        }
+    }
 
     #[test]
     fn quantities_are_bytes() {

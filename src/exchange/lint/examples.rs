@@ -14,6 +14,7 @@ pub const LINTS: &[Reason] = &[
     Reason::JetStreamClusterOfOne,
     Reason::EvenReplicas,
     Reason::MemoryStoreTooLarge,
+    Reason::InvalidQuantity,
     Reason::RequestAboveLimit,
     Reason::NeedsOther,
     Reason::OpenExchange,
@@ -90,6 +91,11 @@ pub const EXAMPLES: &[Example] = &[
         Reason::MemoryStoreTooLarge,
         "config.jetstream: {enabled: true, memoryStore: {enabled: true, maxSize: 2Gi}}\ncontainer.resources.limits.memory: 1Gi",
         "config.jetstream: {enabled: true, memoryStore: {enabled: true, maxSize: 2Gi}}\ncontainer.resources.limits.memory: 3Gi",
+    ),
+    example(
+        Reason::InvalidQuantity,
+        "config.jetstream.enabled: true\nconfig.jetstream.fileStore.pvc.size: 20GB",
+        "config.jetstream.enabled: true\nconfig.jetstream.fileStore.pvc.size: 20Gi",
     ),
     example(
         Reason::RequestAboveLimit,

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::Bench;
-use crate::exchange::quantity;
 use crate::exchange::tree::Tree;
+use crate::exchange::{is_quantity, quantity};
 use crate::reason::Reason;
 
 /// Containers of the chart whose resources can be set.
@@ -15,7 +15,14 @@ const CONTAINERS: &[&[&str]] = &[
     &["natsBox", "container"],
 ];
 
+/// Sizes of the chart's volumes.
+const VOLUMES: &[&[&str]] = &[
+    &["config", "jetstream", "fileStore", "pvc", "size"],
+    &["config", "resolver", "pvc", "size"],
+];
+
 pub(super) fn examine(bench: &mut Bench<'_>) {
+    amounts(bench);
     for container in CONTAINERS {
         for resource in ["cpu", "memory"] {
             requests(bench, container, resource);
@@ -33,6 +40,39 @@ pub(super) fn of_container<'t>(
 ) -> Option<&'t Tree> {
     let below = |middle: &[&str]| bench.get(&[container, middle, &[kind, resource]].concat());
     below(&["merge", "resources"]).or_else(|| below(&["resources"]))
+}
+
+/// Each is read by Kubernetes alone, and not before helm has made half of the release.
+fn amounts(bench: &mut Bench<'_>) {
+    let volumes = VOLUMES.iter().map(|path| path.to_vec());
+    let mut found: Vec<(Vec<&str>, &Tree)> = Vec::new();
+    found.extend(volumes.filter_map(|path| Some((path.clone(), bench.get(&path)?))));
+    for container in CONTAINERS {
+        for below in [&["resources"][..], &["merge", "resources"]] {
+            for kind in ["requests", "limits"] {
+                let path = [*container, below, &[kind]].concat();
+                let each = bench.get(&path).into_iter().flat_map(Tree::children);
+                found.extend(each.map(|(name, amount)| {
+                    (
+                        path.iter().copied().chain([name.as_str()]).collect(),
+                        amount,
+                    )
+                }));
+            }
+        }
+    }
+    let wrong = found.into_iter().filter_map(|(path, amount)| {
+        let value = amount.leaf().filter(|value| !value.is_null())?;
+        (!is_quantity(value)).then(|| (path.join("."), value.clone(), amount.origin))
+    });
+    for (path, value, origin) in wrong.collect::<Vec<_>>() {
+        bench.error(
+            Reason::InvalidQuantity,
+            origin,
+            format!("{path} is {value}, which Kubernetes does not read"),
+            "write a number, or one with a unit: 500m of a core; 512Mi, 20Gi of bytes",
+        );
+    }
 }
 
 fn requests(bench: &mut Bench<'_>, container: &[&str], resource: &str) {
