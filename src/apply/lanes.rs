@@ -1,5 +1,6 @@
 //! Runs tasks: a queue of helms per cluster, waits that hold no place, one task per exchange at a time.
 
+mod ending;
 mod flight;
 mod halt;
 mod readiness;

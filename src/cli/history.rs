@@ -202,6 +202,7 @@ mod tests {
     fn deed() -> Deed {
         Deed {
             time: Timestamp::UNIX_EPOCH,
+            began: Timestamp::UNIX_EPOCH,
             id: Subject::Exchange("us-east-cluster/communication/nats-orders".parse().unwrap()),
             pass: 1,
             actor: Some("run as natsx-sync".to_owned()),

@@ -3,6 +3,7 @@
 
 mod cursor;
 mod deed;
+mod ended;
 mod entry;
 mod error;
 mod file;
@@ -26,6 +27,7 @@ use crate::plan::policy::PutBack;
 
 pub use cursor::{Cursor, Passage, Reading, Written};
 pub use deed::{Deed, deeds};
+pub use ended::Ended;
 pub use entry::{Entry, Line, Phase};
 pub use error::JournalError;
 pub use memory::{AGAIN, CALM, Installed, Memory, Open, Refused, SET_STATE};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -35,6 +36,18 @@ pub(super) struct Pilot<E> {
     pub(super) steps: Vec<StepTaken>,
     /// Held from the reading before a helm to its end.
     pub(super) slot: Option<Slot>,
+    /// The journal tells of it.
+    pub(super) is_journalled: bool,
+}
+
+/// A task that is over.
+pub(super) struct Flown {
+    pub(super) verdict: Verdict,
+    pub(super) steps: Vec<StepTaken>,
+    /// When it began; none where it had to wait and never did.
+    pub(super) began: Option<Timestamp>,
+    /// The journal tells of its effects.
+    pub(super) is_journalled: bool,
 }
 
 /// A wait that is not over.
@@ -44,7 +57,8 @@ struct Waiting {
 }
 
 /// Runs it to its end.
-pub(super) async fn fly<E: Effects>(mut pilot: Pilot<E>) -> (Verdict, Vec<StepTaken>) {
+pub(super) async fn fly<E: Effects>(mut pilot: Pilot<E>) -> Flown {
+    let began = Some(Timestamp::now());
     let memory = pilot.shared.journal.memory(&pilot.subject.id);
     let mut task = Task::new(&pilot.subject.entry, memory.leftover.as_ref());
     let mut reply = None;
@@ -55,7 +69,14 @@ pub(super) async fn fly<E: Effects>(mut pilot: Pilot<E>) -> (Verdict, Vec<StepTa
         let (after, next) = step(task, reply.take());
         task = after;
         reply = Some(match next {
-            Next::End(verdict) => return (verdict, pilot.steps),
+            Next::End(verdict) => {
+                return Flown {
+                    verdict,
+                    steps: pilot.steps,
+                    began,
+                    is_journalled: pilot.is_journalled,
+                };
+            }
             Next::Do(effect) => {
                 waiting = None;
                 let id = &pilot.subject.id;
@@ -176,6 +197,7 @@ impl<E: Effects> Pilot<E> {
         if let Err(why) = begun {
             return Reply::Blocked(why);
         }
+        self.is_journalled = true;
         let reply = self.retried(effect).await;
         let (phase, detail) = match &reply {
             Reply::Done | Reply::Release(_) => (Phase::Done, detail),
@@ -284,6 +306,10 @@ pub(super) async fn write<E: Effects>(
         phase,
         detail,
     };
+    append(shared, line).await
+}
+
+pub(super) async fn append<E: Effects>(shared: &Arc<Shared<E>>, line: Line) -> Result<(), Why> {
     let journal = Arc::clone(&shared.journal);
     match tokio::task::spawn_blocking(move || journal.append(line)).await {
         Ok(Ok(_)) => Ok(()),

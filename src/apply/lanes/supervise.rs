@@ -8,12 +8,13 @@ use serde_json::json;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::flight::{self, Pilot};
+use super::ending;
+use super::flight::{self, Flown, Pilot};
 use super::slots::Place;
 use super::{Progress, Shared, lock};
 use crate::apply::effect::Why;
 use crate::apply::effects::Effects;
-use crate::apply::outcome::{Outcome, Verdict};
+use crate::apply::outcome::{Outcome, StepTaken, Verdict};
 use crate::apply::subject::Subject;
 use crate::drift::name_of;
 use crate::exchange::desired::DesiredExchange;
@@ -40,6 +41,7 @@ pub(super) async fn supervise<E: Effects>(
         superseded,
         steps: Vec::new(),
         slot: None,
+        is_journalled: false,
     };
     let subject = pilot.subject.clone();
     let guard = Guard {
@@ -47,16 +49,23 @@ pub(super) async fn supervise<E: Effects>(
         subject: Some(subject.clone()),
     };
     // Held until the outcome counts, so that the next in line sees it.
-    let (verdict, steps, place) = match begin(&shared, &pilot).await {
-        Err(verdict) => (verdict, Vec::new(), None),
+    let (flown, place) = match begin(&shared, &pilot).await {
+        Err(verdict) => {
+            let never_began = Flown {
+                verdict,
+                steps: Vec::new(),
+                began: None,
+                is_journalled: false,
+            };
+            (never_began, None)
+        }
         Ok(place) => {
             let action = subject.entry.action;
             shared.tell(Progress::Started(subject.id.clone(), action));
-            let (verdict, steps) = flight::fly(pilot).await;
-            (verdict, steps, place)
+            (flight::fly(pilot).await, place)
         }
     };
-    let verdict = finish(&shared, &subject, verdict).await;
+    let (verdict, steps) = finish(&shared, &subject, flown).await;
     let action = subject.entry.action;
     let mut outcome = Outcome::new(subject.id.clone(), action, verdict, steps);
     outcome.planned = Some(subject.entry.reason);
@@ -184,9 +193,9 @@ async fn dependencies<E>(shared: &Shared<E>, subject: &Subject) -> Result<(), Wh
 async fn finish<E: Effects>(
     shared: &Arc<Shared<E>>,
     subject: &Subject,
-    verdict: Verdict,
-) -> Verdict {
-    let (phase, detail) = match &verdict {
+    flown: Flown,
+) -> (Verdict, Vec<StepTaken>) {
+    let (phase, detail) = match &flown.verdict {
         Verdict::Done => (
             Phase::Done,
             json!({
@@ -203,15 +212,17 @@ async fn finish<E: Effects>(
             }
             (Phase::Failed, detail)
         }
-        // It is planned anew from what is there: there is nothing to remember.
+        // It is planned anew from what is there.
         Verdict::Unchanged | Verdict::Fenced(_) | Verdict::Cancelled | Verdict::Blocked(_) => {
-            return verdict;
+            ending::tell(shared, subject, &flown).await;
+            return (flown.verdict, flown.steps);
         }
     };
-    match flight::write(shared, subject, "finished", phase, detail).await {
-        Ok(()) => verdict,
+    let verdict = match flight::write(shared, subject, "finished", phase, detail).await {
+        Ok(()) => flown.verdict,
         Err(why) => Verdict::Failed(why),
-    }
+    };
+    (verdict, flown.steps)
 }
 
 fn refused<E>(shared: &Shared<E>, subject: &Subject, why: &Why) -> Refused {

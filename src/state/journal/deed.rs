@@ -6,7 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::ended::ENDED;
 use super::{CALM, Entry, Phase, SET_STATE, Said, Subject};
+use crate::apply::OutcomeResult;
 use crate::id::{CommitId, ExchangeId};
 
 /// What was done about an exchange.
@@ -14,6 +16,8 @@ use crate::id::{CommitId, ExchangeId};
 pub struct Deed {
     /// When it ended, or when its last line was written.
     pub time: Timestamp,
+    /// When its first effect began.
+    pub began: Timestamp,
     /// The exchange; a cluster, where a command was about one.
     pub id: Subject,
     /// The pass that asked for it; each process counts its own.
@@ -28,20 +32,27 @@ pub struct Deed {
     pub action: Option<String>,
     /// Why it was to be done, or why it failed or was held back in the middle.
     pub reason: Option<String>,
-    /// `done`, `failed`, `interrupted` when something else was begun after it, `cancelled`, or `open` when no end was
-    /// written.
+    /// The word of its outcome, `interrupted` when no end was written and something else begun after it, or `open` when no
+    /// end was written yet.
     pub result: &'static str,
     /// Digest of what was released before; none when nothing of ours was.
     pub before: Option<String>,
     /// Digest of what is released now; none when nothing of ours is.
     pub after: Option<String>,
-    /// From the first effect to the end.
+    /// From the first effect to the end; of what goes on, until now.
     pub seconds: f64,
     /// The effects in order, each once.
     pub steps: Vec<String>,
     /// In words, why it failed or was held back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+}
+
+impl Deed {
+    /// It still goes on: it has taken until now.
+    pub fn goes_on(&mut self, now: Timestamp) {
+        self.seconds = seconds(self.began, now);
+    }
 }
 
 /// The deeds that lines tell, oldest first.
@@ -58,7 +69,7 @@ pub fn deeds(entries: &[Entry]) -> Vec<Deed> {
             (SET_STATE, Phase::Intent) | (CALM, _) => {}
             ("observed", _) => deeds.extend(interrupted(id, &mut open, &mut released)),
             (SET_STATE, _) => deeds.push(told(id, entry, released.get(id))),
-            ("finished", _) => {
+            ("finished" | ENDED, _) => {
                 if open.get(id).is_some_and(|lines| lines.is_of_another(entry)) {
                     deeds.extend(interrupted(id, &mut open, &mut released));
                 }
@@ -126,10 +137,8 @@ impl<'a> Open<'a> {
         steps
     }
 
-    fn seconds(&self, until: Timestamp) -> f64 {
-        let first = self.0.first().map_or(until, |entry| entry.time);
-        let taken = until.duration_since(first);
-        taken.max(SignedDuration::ZERO).as_secs_f64()
+    fn began(&self) -> Option<Timestamp> {
+        self.0.first().map(|entry| entry.time)
     }
 
     fn end(
@@ -148,25 +157,31 @@ impl<'a> Open<'a> {
         }
         // A failure is written as what was refused and why.
         let why = entry.detail.get("why");
+        let said = || text("began")?.parse().ok();
+        let began = self.began().or_else(said).unwrap_or(entry.time);
         Deed {
             time: entry.time,
+            began,
             id: Subject::Exchange(id.clone()),
             pass: entry.pass,
             actor: entry.actor.clone(),
             commit: entry.commit.clone(),
             reason: text("reason").or_else(|| word(why?, "reason")),
             action,
-            result: if done { "done" } else { "failed" },
+            result: result(entry),
             before,
             after: released.get(id).cloned(),
-            seconds: self.seconds(entry.time),
+            seconds: seconds(began, entry.time),
             steps: self.steps(),
-            text: why.and_then(|why| word(why, "text")),
+            text: text("text")
+                .or_else(|| word(why?, "text"))
+                .filter(|text| !text.is_empty()),
         }
     }
 
     fn left(self, id: &ExchangeId, released: &BTreeMap<&ExchangeId, String>) -> Option<Deed> {
         let last = self.0.last()?;
+        let began = self.began()?;
         let cancelled = last.detail.get("cancelled").is_some();
         let before = released.get(id).cloned();
         let mut released = BTreeMap::new();
@@ -174,6 +189,7 @@ impl<'a> Open<'a> {
         let failed = (last.phase == Phase::Failed).then_some(&last.detail);
         Some(Deed {
             time: last.time,
+            began,
             id: Subject::Exchange(id.clone()),
             pass: last.pass,
             actor: last.actor.clone(),
@@ -183,7 +199,7 @@ impl<'a> Open<'a> {
             result: if cancelled { "cancelled" } else { "open" },
             after: released.get(id).cloned().or_else(|| before.clone()),
             before,
-            seconds: self.seconds(last.time),
+            seconds: seconds(began, last.time),
             steps: self.steps(),
             text: failed.and_then(|why| word(why, "text")),
         })
@@ -222,6 +238,7 @@ impl<'a> Open<'a> {
 fn by_command(entry: &Entry, said: Said) -> Deed {
     Deed {
         time: entry.time,
+        began: entry.time,
         pass: entry.pass,
         commit: entry.commit.clone(),
         action: Some(said.verb.word().to_owned()),
@@ -240,6 +257,7 @@ fn by_command(entry: &Entry, said: Said) -> Deed {
 fn told(id: &ExchangeId, entry: &Entry, released: Option<&String>) -> Deed {
     Deed {
         time: entry.time,
+        began: entry.time,
         id: Subject::Exchange(id.clone()),
         pass: entry.pass,
         actor: entry.actor.clone(),
@@ -257,6 +275,23 @@ fn told(id: &ExchangeId, entry: &Entry, released: Option<&String>) -> Deed {
         steps: vec![SET_STATE.to_owned()],
         text: None,
     }
+}
+
+/// The word of the outcome that the last line of an action tells.
+fn result(entry: &Entry) -> &'static str {
+    let told = entry.detail.get("result").cloned();
+    let told = told.and_then(|word| serde_json::from_value::<OutcomeResult>(word).ok());
+    let plain = if entry.phase == Phase::Done {
+        OutcomeResult::Done
+    } else {
+        OutcomeResult::Failed
+    };
+    told.unwrap_or(plain).word()
+}
+
+fn seconds(began: Timestamp, until: Timestamp) -> f64 {
+    let taken = until.duration_since(began);
+    taken.max(SignedDuration::ZERO).as_secs_f64()
 }
 
 fn word(detail: &Value, key: &str) -> Option<String> {

@@ -1,6 +1,7 @@
 //! What waits: for health, for others, for a newer plan.
 
 use super::*;
+use crate::state::journal::deeds;
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_ends_with_its_time_or_with_a_newer_plan() {
@@ -25,8 +26,13 @@ async fn a_wait_ends_with_its_time_or_with_a_newer_plan() {
         let Some(Progress::Ended(outcome)) = last else {
             panic!("{last:?}")
         };
+        let told = deeds(&Journal::entries(scene.folder.path()).unwrap());
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!(told[0].result, outcome.result.word());
+        assert!(told[0].time > told[0].began, "{told:?}");
         if newer {
             assert_eq!(outcome.result, OutcomeResult::Cancelled);
+            assert!(told[0].text.as_deref().unwrap().contains("newer plan"));
         } else {
             assert_eq!(outcome.why.unwrap().reason, Reason::HealthTimeout);
         }
