@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::num::NonZeroUsize;
 
+use jiff::Timestamp;
+
 use super::named::{NotOne, named, one_of, refused, state};
 use super::{Common, Done, Failure, Output};
 use crate::cli::options::Format;
@@ -11,6 +13,7 @@ use crate::id::ExchangeId;
 use crate::report::{UNBOUNDED, json_text, wrapped};
 use crate::state::State;
 use crate::state::journal::{Deed, Journal, SET_STATE, Verb, deeds};
+use crate::state::lock::Holder;
 
 /// Before the lines below the first of a deed.
 const INDENT: &str = "    ";
@@ -41,6 +44,11 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
         .last
         .map_or(0, |last| all.len().saturating_sub(last.get()));
     all.drain(..surplus);
+    if let Some(holder) = state.holder() {
+        let now = Timestamp::now();
+        let going = all.iter_mut().filter(|deed| goes_on(deed, &holder));
+        going.for_each(|deed| deed.goes_on(now));
+    }
     match args.format {
         Format::Json => {
             let result = serde_json::json!({
@@ -70,6 +78,11 @@ fn meant(state: &State, wanted: &str, deeds: &[Deed]) -> Result<ExchangeId, Fail
         Err(NotOne::Nothing { .. }) => named(state, wanted),
         found => Ok(found.map_err(refused)?.clone()),
     }
+}
+
+/// Whether it was begun by who works here now, and is not over. What another left unfinished stands still.
+fn goes_on(deed: &Deed, holder: &Holder) -> bool {
+    deed.result == "open" && deed.began >= holder.since
 }
 
 fn text(deeds: &[Deed], width: u16) -> String {
@@ -194,8 +207,6 @@ fn change(deed: &Deed) -> String {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
     use crate::state::journal::Subject;
 

@@ -6,6 +6,7 @@
 )]
 
 mod generated;
+mod history;
 mod named;
 mod offline;
 mod waiting;
