@@ -17,9 +17,17 @@ use crate::state::lock::Holder;
 
 /// Before the lines below the first of a deed.
 const INDENT: &str = "    ";
+/// The least a reason is read in beside the rest; where there is less, each deed is a sentence.
+const READABLE: usize = 40;
+
+const HEADER: [&str; 8] = [
+    "TIME", "EXCHANGE", "ACTION", "RESULT", "TOOK", "BY", "COMMIT", "CHANGE",
+];
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  natsx-sync history nats-orders --last 5")]
+#[command(
+    after_help = "TIME is when it ended, TOOK how long that was after its first effect. CHANGE is what is released: the beginning of the digest of its values and chart before and after it; one alone where it stayed as it was, - where nothing of ours is.\n\nExample:\n  natsx-sync history nats-orders --last 5"
+)]
 pub(super) struct Args {
     /// Only this exchange: its id, the end of it from a `/` on, or its file
     #[arg(value_name = "X")]
@@ -87,13 +95,21 @@ fn goes_on(deed: &Deed, holder: &Holder) -> bool {
 
 fn text(deeds: &[Deed], width: u16) -> String {
     if deeds.is_empty() {
-        return "nothing was done or said by command yet; `natsx-sync why X` says what holds an exchange back"
+        return "nothing was done or said by command yet;\n`natsx-sync why X` says what holds an exchange back"
             .to_owned();
     }
-    let table = table(deeds);
-    let widest = table.lines().map(|line| line.chars().count()).max();
-    if widest.is_some_and(|widest| widest <= usize::from(width)) {
-        return table;
+    let whole = table(deeds, UNBOUNDED);
+    if widest(&whole) <= usize::from(width) {
+        return whole;
+    }
+    let beside = widest(&crate::report::table(
+        HEADER,
+        "",
+        deeds.iter().map(row),
+        UNBOUNDED,
+    ));
+    if usize::from(width).saturating_sub(beside) > READABLE {
+        return table(deeds, width);
     }
     let room = usize::from(width).saturating_sub(INDENT.len());
     let mut text = String::new();
@@ -106,28 +122,47 @@ fn text(deeds: &[Deed], width: u16) -> String {
     text
 }
 
-fn table(deeds: &[Deed]) -> String {
+fn widest(text: &str) -> usize {
+    let lines = text.lines().map(|line| line.chars().count());
+    lines.max().unwrap_or_default()
+}
+
+/// The reason is last: it may be long, and no other column moves for it.
+fn table(deeds: &[Deed], width: u16) -> String {
     let rows = deeds.iter().map(|deed| {
+        let [time, id, action, result, took, by, commit, change] = row(deed);
         [
-            format!("{:.0}", deed.time),
-            deed.id.to_string(),
-            action(deed).to_owned(),
-            result(deed).to_owned(),
+            time,
+            id,
+            action,
+            result,
+            took,
+            by,
+            commit,
+            change,
             why(deed),
-            deed.actor.clone().unwrap_or_else(|| "-".to_owned()),
-            commit(deed).to_owned(),
-            change(deed),
-            if is_by_command(deed) {
-                "-".to_owned()
-            } else {
-                format!("{:.1} s", deed.seconds)
-            },
         ]
     });
-    let header = [
-        "TIME", "EXCHANGE", "ACTION", "RESULT", "REASON", "BY", "COMMIT", "CHANGE", "TOOK",
-    ];
-    crate::report::table(header, "REASON", rows, UNBOUNDED)
+    let [time, id, action, result, took, by, commit, change] = HEADER;
+    let header = [time, id, action, result, took, by, commit, change, "REASON"];
+    crate::report::table(header, "REASON", rows, width)
+}
+
+fn row(deed: &Deed) -> [String; 8] {
+    [
+        format!("{:.0}", deed.time),
+        deed.id.to_string(),
+        action(deed).to_owned(),
+        result(deed).to_owned(),
+        if is_by_command(deed) {
+            "-".to_owned()
+        } else {
+            format!("{:.1} s", deed.seconds)
+        },
+        deed.actor.clone().unwrap_or_else(|| "-".to_owned()),
+        commit(deed).to_owned(),
+        change(deed),
+    ]
 }
 
 /// The same as a row of the table says, for where that is too wide.
@@ -184,7 +219,9 @@ fn result(deed: &Deed) -> &str {
 fn why(deed: &Deed) -> String {
     let why = [deed.reason.as_deref(), deed.text.as_deref()];
     let why: Vec<_> = why.into_iter().flatten().collect();
-    why.join(": ")
+    // What programs said may have lines of its own.
+    let why = why.join(": ");
+    why.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn commit(deed: &Deed) -> &str {
@@ -248,5 +285,31 @@ mod tests {
         };
         assert!(text(&[held], 80).contains("tell the registry held back"));
         assert!(!text(&deeds, UNBOUNDED).contains(SET_STATE));
+    }
+
+    #[test]
+    fn a_long_reason_is_last_and_moves_nothing_else() {
+        let long = Deed {
+            text: Some("one word\nafter another ".repeat(30)),
+            ..deed()
+        };
+        let told = Deed {
+            reason: None,
+            text: None,
+            ..deed()
+        };
+        let both = text(&[long, told], UNBOUNDED);
+        let lines: Vec<_> = both.lines().collect();
+        assert_eq!(lines.len(), 3, "{both}");
+        assert!(lines[0].ends_with("REASON"), "{both}");
+        assert!(lines[2].len() < 160, "{both}");
+        let wrapped = text(&[deed()], 190);
+        assert!(wrapped.lines().all(|line| line.len() <= 190), "{wrapped}");
+        assert!(
+            wrapped.contains("REASON") && wrapped.lines().count() > 2,
+            "{wrapped}"
+        );
+        let nothing = text(&[], 60);
+        assert!(nothing.lines().all(|line| line.len() <= 60), "{nothing}");
     }
 }
