@@ -27,7 +27,7 @@ use crate::plan::policy::PutBack;
 
 pub use cursor::{Cursor, Passage, Reading, Written};
 pub use deed::{Deed, deeds};
-pub use ended::Ended;
+pub use ended::{Ended, HeldBack};
 pub use entry::{Entry, Line, Phase};
 pub use error::JournalError;
 pub use memory::{AGAIN, CALM, Installed, Memory, Open, Refused, SET_STATE};

@@ -9,18 +9,32 @@ use crate::apply::effects::Effects;
 use crate::apply::outcome::{OutcomeResult, Verdict};
 use crate::apply::subject::Subject;
 use crate::exchange::desired::DesiredExchange;
-use crate::state::journal::Ended;
+use crate::reason::Reason;
+use crate::state::journal::{Ended, HeldBack};
 
-/// Writes it down where the journal tells of the task: what was begun would look as if it went on for ever.
+/// Writes it down where the journal tells of the task, as what was begun would look as if it went on for ever; and where it
+/// was held back before that, once: it is tried again and again.
 pub(super) async fn tell<E: Effects>(shared: &Arc<Shared<E>>, subject: &Subject, flown: &Flown) {
-    let Some(ended) = ended(shared, subject, flown).filter(|_| flown.is_journalled) else {
+    let Some(ended) = ended(shared, subject, flown) else {
         return;
     };
+    if !flown.is_journalled && !is_news(shared, subject, &ended) {
+        return;
+    }
     let line = ended.line(subject.pass, subject.commit.clone(), subject.id.clone());
     // Nothing is built upon it.
     if let Err(why) = flight::append(shared, line).await {
         tracing::warn!(exchange = %subject.id, text = why.sentence(), "the journal could not be written");
     }
+}
+
+/// Whether it was held back, and not by the same as before.
+fn is_news<E>(shared: &Shared<E>, subject: &Subject, ended: &Ended) -> bool {
+    let held_back = HeldBack::by(ended);
+    // That others failed is told of them.
+    held_back.is_some()
+        && ended.reason != Reason::HaltedByFailures
+        && held_back != shared.journal.memory(&subject.id).held_back
 }
 
 /// None where it never began.

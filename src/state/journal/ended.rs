@@ -55,6 +55,25 @@ impl Ended {
     }
 }
 
+/// What held an action back before its first effect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldBack {
+    digest: Option<Digest>,
+    told: Option<Digest>,
+    reason: Reason,
+}
+
+impl HeldBack {
+    /// What did by this end; nothing where it ended otherwise.
+    pub fn by(ended: &Ended) -> Option<Self> {
+        (ended.result == OutcomeResult::Blocked).then(|| Self {
+            digest: ended.digest.clone(),
+            told: ended.told.clone(),
+            reason: ended.reason,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{Deed, Journal, deeds};

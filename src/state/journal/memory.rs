@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use super::ended::{Ended, HeldBack};
 use super::{Entry, Phase};
 use crate::apply::effect::Why;
 use crate::apply::order::Leftover;
@@ -87,6 +88,12 @@ pub struct Memory {
     /// is forgotten.
     #[serde(deserialize_with = "if_understood")]
     pub refused: Option<Refused>,
+    /// Held back, and nothing was begun since: the same again is not said again.
+    #[serde(
+        deserialize_with = "if_understood",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub held_back: Option<HeldBack>,
     /// What a removal that was begun has still to see gone.
     pub leftover: Option<Leftover>,
     /// Drift that was repaired last.
@@ -146,8 +153,14 @@ impl Memory {
             self.put_back = None;
             return;
         }
+        if let Some(ended) = Ended::of(entry) {
+            self.open = None;
+            self.held_back = HeldBack::by(&ended);
+            return;
+        }
         match entry.phase {
             Phase::Intent => {
+                self.held_back = None;
                 self.acted |= entry.step.starts_with("helm_");
                 self.open = Some(Open {
                     seq: entry.seq,
@@ -162,6 +175,7 @@ impl Memory {
             Phase::Failed => {
                 self.open = None;
                 if entry.step == "finished" {
+                    self.held_back = None;
                     self.refused = serde_json::from_value(entry.detail.clone()).ok();
                 }
             }
@@ -185,6 +199,7 @@ impl Memory {
             }
             "finished" => {
                 self.refused = None;
+                self.held_back = None;
                 self.take_put_back(entry);
                 if matches!(text("action"), Some("uninstall" | "deregister")) {
                     *self = Self::default();

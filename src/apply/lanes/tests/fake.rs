@@ -48,6 +48,8 @@ pub(super) struct Fake {
     pub(super) most_fenced: AtomicUsize,
     pub(super) unready: Mutex<bool>,
     pub(super) refuse: Mutex<bool>,
+    /// Why no chart can be had.
+    pub(super) chartless: Mutex<Option<Reason>>,
     /// Somebody else may start effects, from this many of ours on.
     pub(super) lease_lost_after: Mutex<Option<usize>>,
 }
@@ -65,6 +67,10 @@ impl Fake {
             fenced.remove(&id);
         }
         match effect {
+            Effect::FetchChart if lock(&self.chartless).is_some() => {
+                let reason = lock(&self.chartless).unwrap_or(Reason::ChartUnavailable);
+                return Reply::Blocked(Why::new(reason, "not there"));
+            }
             Effect::Install { .. } | Effect::Upgrade { .. } if *lock(&self.refuse) => {
                 let mut why = Why::new(Reason::HelmFailed, format!("no {CANARY} here"));
                 why.chain = vec![format!("because of {CANARY}")];

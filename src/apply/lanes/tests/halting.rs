@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::plan::action::{self, StepKind};
+use crate::state::journal::deeds;
 
 #[tokio::test(start_paused = true)]
 async fn a_bug_in_one_task_ends_it_and_no_other() {
@@ -105,4 +106,35 @@ async fn failures_halt_the_rest_and_are_remembered() {
     assert_eq!(held.len(), 2, "{held:?}");
     let failed = |one: &Outcome| one.result == OutcomeResult::Failed;
     assert!(held.values().all(failed), "{held:?}");
+}
+
+/// It is tried in each pass, and its history is not one line longer for that, also across restarts.
+#[tokio::test(start_paused = true)]
+async fn what_is_held_back_before_its_first_effect_is_written_once() {
+    let scene = Scene::new();
+    let ids = [id("east/ns/a")];
+    let told = || {
+        let deeds = deeds(&Journal::entries(scene.folder.path()).unwrap());
+        let each = deeds.into_iter();
+        each.map(|deed| (deed.result, deed.reason.unwrap()))
+            .collect::<Vec<_>>()
+    };
+    let blocked = |reason: &str| ("blocked", reason.to_owned());
+    *lock(&scene.fake.chartless) = Some(Reason::ChartUnavailable);
+    let unavailable = blocked("ChartUnavailable");
+    for _ in 0..3 {
+        scene.pass(&ids, true).await;
+        assert_eq!(told(), std::slice::from_ref(&unavailable));
+    }
+    *lock(&scene.fake.chartless) = Some(Reason::ChartDigestChanged);
+    for _ in 0..2 {
+        scene.pass(&ids, true).await;
+        let changed = blocked("ChartDigestChanged");
+        assert_eq!(told(), [unavailable.clone(), changed]);
+    }
+    *lock(&scene.fake.chartless) = None;
+    scene.pass(&ids, true).await;
+    assert_eq!(told().last().unwrap().0, "done");
+    let journal = Journal::open(scene.folder.path(), "test").unwrap();
+    assert_eq!(journal.memory(&ids[0]).held_back, None);
 }
