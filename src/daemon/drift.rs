@@ -147,7 +147,7 @@ impl Daemon<'_> {
             return;
         }
         let line = Line {
-            pass: self.ledger.passes(),
+            pass: self.ledger.tries(),
             commit: self.ledger.commit().cloned(),
             id: Some(id.clone()),
             step: CALM.to_owned(),

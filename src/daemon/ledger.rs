@@ -297,12 +297,7 @@ impl Ledger {
         }
     }
 
-    /// How many passes were made.
-    pub fn passes(&self) -> u64 {
-        self.status.pass
-    }
-
-    /// How many passes are over, made or not.
+    /// How many passes are over, made or not: the number of the last one, wherever one is named.
     pub fn tries(&self) -> u64 {
         self.status.tried
     }

@@ -48,7 +48,7 @@ impl Daemon<'_> {
         // What it hands over is within it and outlasts it.
         let span = tracing::info_span!(
             "pass",
-            pass = self.ledger.passes(),
+            pass = self.ledger.tries() + 1,
             commit = Empty,
             reason = Empty
         );
@@ -167,7 +167,7 @@ impl Daemon<'_> {
         let submitted = self.lanes.submit(
             &survey.plan,
             &survey.desired,
-            self.ledger.passes(),
+            self.ledger.tries(),
             asked.retry(),
         );
         self.outdated = submitted.outdated;

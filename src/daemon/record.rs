@@ -39,7 +39,7 @@ impl Daemon<'_> {
         };
         self.stating.insert(id.clone());
         let line = Line {
-            pass: self.ledger.passes(),
+            pass: self.ledger.tries(),
             commit: self.ledger.commit().cloned(),
             id: Some(id.clone()),
             step: SET_STATE.to_owned(),

@@ -66,7 +66,7 @@ impl Daemon<'_> {
                 return;
             }
             Request::Said(said) => {
-                let line = said.line(self.ledger.passes(), self.ledger.commit().cloned());
+                let line = said.line(self.ledger.tries(), self.ledger.commit().cloned());
                 let written = Answer::Pass(self.serving_pass());
                 let journal = Arc::clone(&self.session.journal);
                 tokio::spawn(write(journal, line, written, answer));

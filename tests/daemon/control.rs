@@ -112,6 +112,20 @@ fn a_pass_that_cannot_be_made_is_told_to_whoever_waits_for_it() {
     let (code, text) = ask(&host, &["reconcile", TWO, "--wait"]);
     assert_eq!(code, 3, "{text}");
     assert!(text.contains("ClusterNotInInventory"), "{text}");
+    // And history counts as `reconcile` does.
+    fs::rename(host.path("repository"), host.path("away")).unwrap();
+    for _ in 0..3 {
+        let (_, last) = ask(&host, &["reconcile", "--wait"]);
+        let (_, text) = ask(&host, &["suspend", ONE, "--reason", "maint"]);
+        assert!(promised(&text) > promised(&last), "{text}");
+        let (_, history) = ask(&host, &["history", ONE, "--last", "1", "--format", "json"]);
+        let history: Value = serde_json::from_str(&history).unwrap();
+        let pass = history["deeds"][0]["pass"].as_u64().unwrap();
+        assert!(
+            (promised(&last)..=promised(&text)).contains(&pass),
+            "{history}"
+        );
+    }
     assert_eq!(host.stop(), 0);
 }
 
