@@ -46,7 +46,7 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
 
 /// Whether a daemon runs there that tells of the cluster.
 fn serves(folder: &Path, id: &ClusterId) -> Result<bool, Failure> {
-    let state = State::open(folder)?;
+    let state = State::look(folder)?;
     let (Some(_), Some(status)) = (state.holder(), state.read_status()?) else {
         return Ok(false);
     };

@@ -190,10 +190,10 @@ pub(super) fn known_once(common: &Common) -> Result<BTreeSet<ExchangeId>, Failur
     Ok(entries.into_iter().filter_map(|entry| entry.id).collect())
 }
 
-/// The state folder of the settings.
+/// The state folder of the settings, to look at.
 pub(super) fn state(common: &Common) -> Result<State, Failure> {
     let folder = common.settings()?.settings.state;
-    Ok(State::open(&folder.ok_or_else(super::status::no_state)?)?)
+    Ok(State::look(&folder.ok_or_else(super::status::no_state)?)?)
 }
 
 /// The state folder, to leave something in it.

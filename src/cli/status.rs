@@ -139,7 +139,7 @@ fn open(common: &Common) -> Result<State, Failure> {
     if !folder.exists() {
         return Err(no_status(&folder));
     }
-    Ok(State::open(&folder)?)
+    Ok(State::look(&folder)?)
 }
 
 pub(super) fn no_state() -> Failure {

@@ -107,31 +107,30 @@ impl State {
             .mode(0o755)
             .create(folder)
             .map_err(io("make", folder))?;
-        let state = Self {
-            folder: folder.to_owned(),
-        };
+        let state = Self::look(folder)?;
         let format = folder.join("format");
-        match fs::read_to_string(&format) {
-            Ok(found) if found.trim() == FORMAT => {}
-            Ok(found) => {
-                return Err(StateError::Format {
-                    path: folder.to_owned(),
-                    found: found.trim().to_owned(),
-                });
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                file::replace(&format, format!("{FORMAT}\n").as_bytes(), 0o644)
-                    .map_err(io("write", &format))?;
-            }
-            Err(source) => {
-                return Err(StateError::Io {
-                    what: "read",
-                    path: format,
-                    source,
-                });
-            }
+        if !format.exists() {
+            file::replace(&format, format!("{FORMAT}\n").as_bytes(), 0o644)
+                .map_err(io("write", &format))?;
         }
         Ok(state)
+    }
+
+    /// Opens it to look at what is there; nothing is made where it is not.
+    pub fn look(folder: &Path) -> Result<Self, StateError> {
+        let format = folder.join("format");
+        match fs::read_to_string(&format) {
+            Ok(found) if found.trim() != FORMAT => Err(StateError::Format {
+                path: folder.to_owned(),
+                found: found.trim().to_owned(),
+            }),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(io("read", &format)(error))
+            }
+            Ok(_) | Err(_) => Ok(Self {
+                folder: folder.to_owned(),
+            }),
+        }
     }
 
     /// Opens it for work that leaves files in it.
@@ -259,7 +258,9 @@ mod tests {
         State::open(folder.path()).unwrap();
         State::open(folder.path()).unwrap();
         fs::write(folder.path().join("format"), "9\n").unwrap();
-        let error = State::open(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("\"9\""), "{error}");
+        for open in [State::open, State::look] {
+            let error = open(folder.path()).unwrap_err().to_string();
+            assert!(error.contains("\"9\""), "{error}");
+        }
     }
 }
