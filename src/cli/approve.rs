@@ -11,7 +11,7 @@ use super::said::{said, tell};
 use super::{Common, Done, Failure, NOTHING_MATCHED, Output};
 use crate::cluster::Cluster;
 use crate::config::units::duration;
-use crate::control;
+use crate::control::{self, Approved};
 use crate::daemon::meant;
 use crate::id::{ClusterId, ExchangeId};
 use crate::pass::cluster_access;
@@ -161,7 +161,7 @@ async fn approve_cluster(
     let folder = settings.state.clone().ok_or_else(super::status::no_state)?;
     let state = State::open_to_write(&folder)?;
     let asked = || tokio::task::block_in_place(|| control::approve(&state, id));
-    let text = match way {
+    let approved = match way {
         Way::Ours => {
             let mut all = cluster_access(&settings).into_iter();
             let access = all.find(|access| access.id == *id).ok_or_else(|| {
@@ -172,6 +172,14 @@ async fn approve_cluster(
         Way::Daemon => asked()?,
         Way::Perhaps(Failure { error, code }) => asked()
             .map_err(|refused| Failure::new(code, anyhow!("{error}; as a cluster: {refused}")))?,
+    };
+    let text = match approved {
+        Approved::Now(text) => text,
+        // Nothing was done, so there is nothing to see and to tell of.
+        Approved::Already(text) => {
+            output.result(&text);
+            return Ok(());
+        }
     };
     let about = Subject::Cluster(id.clone());
     tell(

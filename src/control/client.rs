@@ -4,7 +4,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use super::{Answer, ControlError, LONGEST_ANSWER, Request, place};
+use super::{Answer, Approved, ControlError, LONGEST_ANSWER, Request, place};
 use crate::id::ClusterId;
 use crate::state::State;
 use crate::status::Status;
@@ -36,7 +36,9 @@ pub fn ask(state: &State, requests: &[Request]) -> Result<Acknowledged, ControlE
         match exchange(&stream, request).map_err(silent(state, pid))? {
             Answer::Pass(number) => pass = number,
             Answer::Refused(text) => return Err(ControlError::Refused { pid, text }),
-            Answer::Done(_) | Answer::Status(_) => return Err(silent(state, pid)(no_answer())),
+            Answer::Done(_) | Answer::Already(_) | Answer::Status(_) => {
+                return Err(silent(state, pid)(no_answer()));
+            }
         }
     }
     Ok(Acknowledged { pid, pass })
@@ -51,7 +53,9 @@ pub fn status(state: &State) -> Result<Status, ControlError> {
     match exchange(&stream, &Request::Status).map_err(silent(state, pid))? {
         Answer::Status(status) => Ok(*status),
         Answer::Refused(text) => Err(ControlError::Refused { pid, text }),
-        Answer::Pass(_) | Answer::Done(_) => Err(silent(state, pid)(no_answer())),
+        Answer::Pass(_) | Answer::Done(_) | Answer::Already(_) => {
+            Err(silent(state, pid)(no_answer()))
+        }
     }
 }
 
@@ -59,11 +63,12 @@ pub fn status(state: &State) -> Result<Status, ControlError> {
 ///
 /// # Errors
 /// As [`ask`].
-pub fn approve(state: &State, cluster: &ClusterId) -> Result<String, ControlError> {
+pub fn approve(state: &State, cluster: &ClusterId) -> Result<Approved, ControlError> {
     let (pid, stream) = connect(state)?;
     let request = Request::Approve(cluster.clone());
     match exchange(&stream, &request).map_err(silent(state, pid))? {
-        Answer::Done(text) => Ok(text),
+        Answer::Done(text) => Ok(Approved::Now(text)),
+        Answer::Already(text) => Ok(Approved::Already(text)),
         Answer::Refused(text) => Err(ControlError::Refused { pid, text }),
         Answer::Pass(_) | Answer::Status(_) => Err(silent(state, pid)(no_answer())),
     }

@@ -55,10 +55,21 @@ pub enum Answer {
     Pass(u64),
     /// It is done; in words.
     Done(String),
+    /// It was so already, and nothing was done; in words.
+    Already(String),
     /// It is not, and why.
     Refused(String),
     /// How everything stands, as it was told last.
     Status(Box<Status>),
+}
+
+/// What came of approving a cluster; in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Approved {
+    /// It is the one that is meant from now on.
+    Now(String),
+    /// It was before, and nothing was done.
+    Already(String),
 }
 
 /// Why the daemon could not be asked.

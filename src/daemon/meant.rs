@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::cluster::{Cluster, ClusterError};
+use crate::control::Approved;
 use crate::state::clusters::KnownCluster;
 use crate::state::{State, StateError};
 
@@ -23,20 +24,21 @@ pub enum MeantError {
 }
 
 /// Takes exactly the cluster that answers now for the one meant, and says which that is.
-pub async fn meant(state: &State, cluster: &Cluster) -> Result<String, MeantError> {
+pub async fn meant(state: &State, cluster: &Cluster) -> Result<Approved, MeantError> {
     let id = cluster.id();
     let uid = cluster.uid().await?;
     let uid = uid.ok_or_else(|| MeantError::Nameless(id.to_string()))?;
     let host = cluster.host();
     let known = state.known_cluster(id).ok().flatten();
     if known.as_ref().is_some_and(|known| known.uid == uid) {
-        return Ok(format!("{id} is the cluster it was ({uid} at {host})"));
+        let text = format!("{id} is the cluster it was ({uid} at {host})");
+        return Ok(Approved::Already(text));
     }
     let text = format!("{id} is from now on the cluster {uid} at {host}");
     let since = Timestamp::now();
     state.know_cluster(id, &KnownCluster { uid, since })?;
-    Ok(match known {
+    Ok(Approved::Now(match known {
         Some(known) => format!("{text}; it was {}", known.uid),
         None => text,
-    })
+    }))
 }

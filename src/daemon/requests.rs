@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::meant;
 use super::watch::Daemon;
 use crate::apply::Retry;
-use crate::control::{Answer, Asked, Request};
+use crate::control::{Answer, Approved, Asked, Request};
 use crate::diagnostic::chain;
 use crate::id::{ClusterId, ExchangeId};
 use crate::mask::masked;
@@ -117,7 +117,8 @@ async fn approve(equipment: Arc<Equipment>, id: ClusterId, answer: oneshot::Send
         None => Answer::Refused(not_there(&id, equipment.inventory.all().into_keys())),
         Some(Err(unreadable)) => Answer::Refused(masked(&unreadable.text)),
         Some(Ok(cluster)) => match timeout(PATIENCE, meant(&equipment.state, &cluster)).await {
-            Ok(Ok(text)) => Answer::Done(text),
+            Ok(Ok(Approved::Now(text))) => Answer::Done(text),
+            Ok(Ok(Approved::Already(text))) => Answer::Already(text),
             Ok(Err(error)) => Answer::Refused(masked(&chain(&error))),
             Err(_) => Answer::Refused(format!("{}: no answer in time", cluster.address())),
         },

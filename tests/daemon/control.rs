@@ -265,8 +265,13 @@ fn a_daemon_that_was_told_a_cluster_approves_it() {
     for words in ["no exchange is called", "no cluster three; it has one"] {
         assert!(text.contains(words), "{text}");
     }
-    let (_, text) = ask(&host, &["history"]);
-    assert!(text.contains("approve as"), "{text}");
+    let (_, once) = ask(&host, &["history"]);
+    assert!(once.contains("approve as"), "{once}");
+    // It is so by now, and nothing is done.
+    let (code, text) = ask(&host, &["approve", "one"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("one is the cluster it was"), "{text}");
+    assert_eq!(ask(&host, &["history"]).1, once);
     assert_eq!(host.stop(), 0);
     let (code, text) = ask(&host, &["approve", "three"]);
     assert_eq!(code, 7, "{text}");
