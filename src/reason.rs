@@ -105,6 +105,8 @@ reasons! {
     // Health
     Ready: "Rolled out, and NATS says so itself.",
     RollingOut: "Pods are being rolled out.",
+    ScaledDown: "Somebody scaled it to no servers, and nothing puts that back: only with `sync_mode: continuous_with_drift_detection` natsx-sync does. Scale it up with the command the text names, or set that mode in its file.",
+    StatefulSetGone: "Somebody deleted its StatefulSet, and nothing puts that back: only with `sync_mode: continuous_with_drift_detection` natsx-sync does. Set that mode in its file, or change another of its values: the upgrade makes the StatefulSet anew.",
     ReloadPending: "The new configuration has not been loaded by every server yet.",
     ReloadRefused: "A server refused the new configuration and keeps the old one; its log says why. Mend the value it names and commit; where only a restart takes the change, restart the pods.",
     ClusterNotFormed: "The servers do not all see each other, or JetStream has no leader. See in the log of each server which routes fail, and that pods reach each other by name (DNS, network policies).",

@@ -1,14 +1,17 @@
 //! `why`: what disagrees about an exchange, what holds it back, when it is tried next, and what a person can do.
 
+mod next;
+
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use url::Url;
 
+use next::next;
+
 use super::named::{one_of, refused, unknown_yet};
 use super::{Common, Done, Output};
 use crate::cli::options::Format;
-use crate::reason::Reason;
 use crate::report::json_text;
 use crate::status::{Phase, StatusEntry};
 
@@ -115,60 +118,11 @@ fn wanted(entry: &StatusEntry) -> String {
     }
 }
 
-fn next(entry: &StatusEntry, alive: bool, now: Timestamp, next_pass: Option<Timestamp>) -> String {
-    if !alive {
-        return "no daemon runs: nothing is tried".to_owned();
-    }
-    let id = entry
-        .id
-        .as_ref()
-        .map_or_else(String::new, ToString::to_string);
-    let reconcile = format!("`natsx-sync reconcile {id}`");
-    if let Some(at) = entry.next.filter(|at| *at > now) {
-        let seconds = at.duration_since(now).as_secs();
-        return format!("tried again at {at:.0} (in {seconds} s); {reconcile} tries it now");
-    }
-    match entry.phase {
-        Phase::Ready => "looked at in each pass".to_owned(),
-        Phase::Progressing | Phase::Removing | Phase::Waiting => "goes on by itself".to_owned(),
-        Phase::Failed if !entry.action.is_change() => in_a_pass("looked at again", now, next_pass),
-        Phase::Failed if entry.next.is_some() => in_a_pass("tried again", now, next_pass),
-        Phase::Failed => format!(
-            "not by itself: tried again when its file, the chart or the cluster's version changes, or with {reconcile}"
-        ),
-        Phase::Suspended => format!(
-            "goes on when that ends: by its time, by `natsx-sync resume {id}` if it was said by command, by a commit if in its file"
-        ),
-        Phase::Blocked if entry.needs.is_some() => "goes on after what `do` says".to_owned(),
-        Phase::Blocked if entry.reason == Reason::FileInvalid => {
-            "goes on in the pass that finds the file mended".to_owned()
-        }
-        Phase::Blocked if entry.action.is_change() => {
-            format!(
-                "{}; {reconcile} tries it now",
-                in_a_pass("tried again", now, next_pass)
-            )
-        }
-        Phase::Blocked | Phase::Unknown => in_a_pass("looked at again", now, next_pass),
-    }
-}
-
-/// That it happens in the next pass, and when that is.
-fn in_a_pass(what: &str, now: Timestamp, next_pass: Option<Timestamp>) -> String {
-    match next_pass.filter(|at| *at > now) {
-        Some(at) => {
-            let seconds = at.duration_since(now).as_secs();
-            format!("{what} in the next pass, at {at:.0} (in {seconds} s)")
-        }
-        None => format!("{what} in the next pass"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn entry(more: serde_json::Value) -> StatusEntry {
+    pub(super) fn entry(more: serde_json::Value) -> StatusEntry {
         let mut entry = serde_json::json!({
             "id": "us/ns/orders", "name": "orders", "file": "exchanges/orders.yaml", "action": "upgrade",
             "phase": "failed", "reason": "HealthTimeout", "text": "0 of 3 pods ready", "health": "unknown",
@@ -189,17 +143,5 @@ mod tests {
         assert_eq!(wanted(&entry), "install is done; the next pass looks again");
         entry.phase = Phase::Progressing;
         assert!(wanted(&entry).starts_with("install, because FileAdded"));
-    }
-
-    #[test]
-    fn a_failure_whose_pause_is_over_is_tried_in_the_next_pass() {
-        let now = Timestamp::UNIX_EPOCH;
-        let mut entry = entry(serde_json::json!({}));
-        assert!(next(&entry, true, now, None).starts_with("not by itself"));
-        entry.next = Some(now);
-        assert_eq!(
-            next(&entry, true, now, None),
-            "tried again in the next pass"
-        );
     }
 }

@@ -83,7 +83,7 @@ pub enum Health {
     Ready,
     /// Not yet.
     Waiting {
-        /// `RollingOut`, `ReloadPending` or `ClusterNotFormed`.
+        /// `RollingOut`, `ReloadPending`, `ClusterNotFormed`, `ScaledDown` or `StatefulSetGone`.
         reason: Reason,
         /// For people.
         text: String,
@@ -179,7 +179,7 @@ async fn check_one(
 ) -> Result<Health, ClusterError> {
     let Some(live) = live::set(cluster, &target.namespace, shape).await? else {
         return Ok(Health::Waiting {
-            reason: Reason::RollingOut,
+            reason: Reason::StatefulSetGone,
             text: format!(
                 "StatefulSet {} is not there: the next change of the exchange makes it anew, as drift detection does by itself",
                 shape.name
@@ -192,8 +192,11 @@ async fn check_one(
         return Ok(match shape.released {
             0 => Health::Limited,
             released => Health::Waiting {
-                reason: Reason::RollingOut,
-                text: format!("scaled to 0 of {released} servers"),
+                reason: Reason::ScaledDown,
+                text: format!(
+                    "scaled to 0 of {released} servers; `kubectl -n {} scale statefulset {} --replicas={released}` scales it up, as drift detection does by itself",
+                    target.namespace, shape.name
+                ),
             },
         });
     }

@@ -138,9 +138,13 @@ async fn nobody_is_asked_of_what_is_scaled_to_nothing() {
     let cluster = connect(&server, &[]).await;
     // Released with one server, and scaled since.
     let scaled = check(&cluster, &target(true, None)).await;
-    let text = "scaled to 0 of 1 servers".to_owned();
-    let reason = Reason::RollingOut;
-    assert_eq!(scaled, Health::Waiting { reason, text });
+    let Health::Waiting { reason, text } = &scaled else {
+        panic!("{scaled:?}");
+    };
+    assert_eq!(*reason, Reason::ScaledDown);
+    assert!(text.starts_with("scaled to 0 of 1 servers"), "{text}");
+    let command = "`kubectl -n shop scale statefulset orders --replicas=1`";
+    assert!(text.contains(command), "{text}");
     let released = HealthTarget {
         shapes: Some(Box::new([Shape::read(&set).unwrap()])),
         ..target(true, None)

@@ -86,6 +86,8 @@ fn is_health(reason: Reason) -> bool {
         Reason::HealthTimeout
             | Reason::ReloadRefused
             | Reason::RollingOut
+            | Reason::ScaledDown
+            | Reason::StatefulSetGone
             | Reason::ReloadPending
             | Reason::ClusterNotFormed
     )

@@ -1,0 +1,101 @@
+//! When an exchange is looked at or tried next, and what has to happen before.
+
+use jiff::Timestamp;
+
+use crate::reason::Reason;
+use crate::status::{Phase, StatusEntry};
+
+pub(super) fn next(
+    entry: &StatusEntry,
+    alive: bool,
+    now: Timestamp,
+    next_pass: Option<Timestamp>,
+) -> String {
+    if !alive {
+        return "no daemon runs: nothing is tried".to_owned();
+    }
+    let id = entry
+        .id
+        .as_ref()
+        .map_or_else(String::new, ToString::to_string);
+    let reconcile = format!("`natsx-sync reconcile {id}`");
+    if let Some(at) = entry.next.filter(|at| *at > now) {
+        let seconds = at.duration_since(now).as_secs();
+        return format!("tried again at {at:.0} (in {seconds} s); {reconcile} tries it now");
+    }
+    match entry.phase {
+        Phase::Ready => "looked at in each pass".to_owned(),
+        Phase::Waiting if is_undone(entry.reason) => {
+            "nothing, until a person or a commit puts it back; its servers are asked all the same"
+                .to_owned()
+        }
+        Phase::Progressing | Phase::Removing | Phase::Waiting => "goes on by itself".to_owned(),
+        Phase::Failed if !entry.action.is_change() => in_a_pass("looked at again", now, next_pass),
+        Phase::Failed if entry.next.is_some() => in_a_pass("tried again", now, next_pass),
+        Phase::Failed => format!(
+            "not by itself: tried again when its file, the chart or the cluster's version changes, or with {reconcile}"
+        ),
+        Phase::Suspended => format!(
+            "goes on when that ends: by its time, by `natsx-sync resume {id}` if it was said by command, by a commit if in its file"
+        ),
+        Phase::Blocked if entry.needs.is_some() => "goes on after what `do` says".to_owned(),
+        Phase::Blocked if entry.reason == Reason::FileInvalid => {
+            "goes on in the pass that finds the file mended".to_owned()
+        }
+        Phase::Blocked if entry.action.is_change() => {
+            format!(
+                "{}; {reconcile} tries it now",
+                in_a_pass("tried again", now, next_pass)
+            )
+        }
+        Phase::Blocked | Phase::Unknown => in_a_pass("looked at again", now, next_pass),
+    }
+}
+
+/// That it happens in the next pass, and when that is.
+fn in_a_pass(what: &str, now: Timestamp, next_pass: Option<Timestamp>) -> String {
+    match next_pass.filter(|at| *at > now) {
+        Some(at) => {
+            let seconds = at.duration_since(now).as_secs();
+            format!("{what} in the next pass, at {at:.0} (in {seconds} s)")
+        }
+        None => format!("{what} in the next pass"),
+    }
+}
+
+/// Whether somebody took its servers away, which no pass sees.
+fn is_undone(reason: Reason) -> bool {
+    matches!(reason, Reason::ScaledDown | Reason::StatefulSetGone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::why::tests::entry;
+
+    #[test]
+    fn a_failure_whose_pause_is_over_is_tried_in_the_next_pass() {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut entry = entry(serde_json::json!({}));
+        assert!(next(&entry, true, now, None).starts_with("not by itself"));
+        entry.next = Some(now);
+        assert_eq!(
+            next(&entry, true, now, None),
+            "tried again in the next pass"
+        );
+    }
+
+    #[test]
+    fn what_nobody_puts_back_does_not_go_on_by_itself() {
+        let now = Timestamp::UNIX_EPOCH;
+        for (reason, by_itself) in [
+            ("ScaledDown", false),
+            ("StatefulSetGone", false),
+            ("RollingOut", true),
+        ] {
+            let entry = entry(serde_json::json!({"phase": "waiting", "reason": reason}));
+            let next = next(&entry, true, now, None);
+            assert_eq!(next.contains("by itself"), by_itself, "{next}");
+        }
+    }
+}
