@@ -76,7 +76,14 @@ impl Daemon<'_> {
         if !self.ledger.is_late(&answer) {
             self.lanes.take_health(&id, &answer.health);
         }
+        let before = self.ledger.was_unwell(&id);
         let is_news = self.ledger.take_health(answer);
+        // What is being done to it is told as such.
+        if !self.lanes.is_flying(&id)
+            && let Some(turn) = self.ledger.turn(&id, before)
+        {
+            turn.tell(&id);
+        }
         self.follow_health(&id);
         // Somebody answers several times a second, and the status tells of everybody.
         if is_news {

@@ -17,6 +17,7 @@ mod shown;
 mod standing;
 mod telling;
 mod turns;
+mod unwell;
 mod watch;
 
 pub use ledger::Ledger;

@@ -102,15 +102,21 @@ async fn journal(world: &World, line: Line) -> anyhow::Result<()> {
 }
 
 impl Ledger {
-    /// Whether it was unwell often enough to be told.
+    /// Whether it was unwell often enough to be told, and not well since: one that cannot be asked now may be either.
+    pub(super) fn was_unwell(&self, id: &ExchangeId) -> bool {
+        let condition = self.health.get(id);
+        condition.is_some_and(|condition| condition.unwell >= UNWELL)
+    }
+
+    /// Whether it was unwell often enough to be told, and says so.
     pub(super) fn is_degraded(&self, id: &ExchangeId) -> bool {
-        self.health.get(id).is_some_and(|condition| {
-            let unwell = matches!(
+        let unwell = self.health.get(id).is_some_and(|condition| {
+            matches!(
                 condition.health,
                 Health::Waiting { .. } | Health::Failed { .. }
-            );
-            unwell && condition.unwell >= UNWELL
-        })
+            )
+        });
+        unwell && self.was_unwell(id)
     }
 
     /// What the record of a settled exchange should say and does not.
