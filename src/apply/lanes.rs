@@ -76,6 +76,8 @@ pub struct InFlight {
     pub step: &'static str,
     /// What it waits for.
     pub waiting: Option<Why>,
+    /// When that is given up, where it is.
+    pub until: Option<Timestamp>,
 }
 
 impl InFlight {
@@ -357,6 +359,7 @@ impl<E: Effects> Lanes<E> {
                     since: Timestamp::now(),
                     step: QUEUED,
                     waiting: None,
+                    until: None,
                 },
                 superseded,
                 abort: None,
@@ -395,6 +398,9 @@ impl<E> Shared<E> {
     fn show(&self, id: &ExchangeId, step: Option<&'static str>, waiting: Option<Why>) {
         if let Some(flight) = lock(&self.flights).get_mut(id) {
             flight.shown.step = step.unwrap_or(flight.shown.step);
+            if waiting.is_none() {
+                flight.shown.until = None;
+            }
             if flight.shown.waiting == waiting {
                 return;
             }
@@ -402,6 +408,13 @@ impl<E> Shared<E> {
         }
         if let Some(why) = waiting {
             self.tell(Progress::Waiting(id.clone(), why));
+        }
+    }
+
+    /// What it waits for is given up then.
+    fn show_end(&self, id: &ExchangeId, until: Option<Timestamp>) {
+        if let Some(flight) = lock(&self.flights).get_mut(id) {
+            flight.shown.until = until;
         }
     }
 

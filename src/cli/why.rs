@@ -105,6 +105,11 @@ fn wanted(entry: &StatusEntry) -> String {
     if entry.midway && entry.phase == Phase::Ready {
         return format!("{} is done; the next pass looks again", entry.action.word());
     }
+    if let Some(action) = entry.under_way
+        && (entry.midway || action != entry.action)
+    {
+        return format!("{}, which is under way", action.word());
+    }
     match entry.planned {
         Some(reason) if entry.action.is_change() => {
             format!(
@@ -121,6 +126,8 @@ fn wanted(entry: &StatusEntry) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::action::Action;
+    use crate::reason::Reason;
 
     pub(super) fn entry(more: serde_json::Value) -> StatusEntry {
         let mut entry = serde_json::json!({
@@ -142,6 +149,18 @@ mod tests {
         }));
         assert_eq!(wanted(&entry), "install is done; the next pass looks again");
         entry.phase = Phase::Progressing;
+        assert!(wanted(&entry).starts_with("install, because FileAdded"));
+    }
+
+    #[test]
+    fn what_is_under_way_comes_before_what_was_planned_in_the_middle_of_it() {
+        let mut entry = entry(serde_json::json!({
+            "action": "register", "planned": "RecordDiffers", "phase": "waiting", "reason": "RollingOut",
+            "midway": true, "under_way": "install",
+        }));
+        assert_eq!(wanted(&entry), "install, which is under way");
+        (entry.action, entry.midway) = (Action::Install, false);
+        entry.planned = Some(Reason::FileAdded);
         assert!(wanted(&entry).starts_with("install, because FileAdded"));
     }
 }

@@ -130,6 +130,12 @@ pub struct StatusEntry {
     /// The plan is from before or amid our own change, so what it finds missing or different may be that change.
     #[serde(default)]
     pub midway: bool,
+    /// What is being done to it now, which may be from before the plan.
+    #[serde(default)]
+    pub under_way: Option<Action>,
+    /// When that gives up what it waits for.
+    #[serde(default)]
+    pub until: Option<Timestamp>,
     /// What lets it through, when a guard holds it.
     #[serde(default)]
     pub needs: Option<String>,

@@ -53,6 +53,8 @@ pub(super) struct Flown {
 /// A wait that is not over.
 struct Waiting {
     since: Instant,
+    /// The same for people.
+    began: Timestamp,
     asked: u32,
 }
 
@@ -89,6 +91,7 @@ pub(super) async fn fly<E: Effects>(mut pilot: Pilot<E>) -> Flown {
             Next::Again(effect, pause, why) => {
                 let wait = waiting.get_or_insert_with(|| Waiting {
                     since: Instant::now(),
+                    began: Timestamp::now(),
                     asked: 0,
                 });
                 wait.asked += 1;
@@ -114,7 +117,8 @@ impl<E: Effects> Pilot<E> {
         why: Why,
         wait: &Waiting,
     ) -> Option<Reply> {
-        if wait.since.elapsed() >= lock(&self.shared.limits).health {
+        let longest = lock(&self.shared.limits).health;
+        if wait.since.elapsed() >= longest {
             let text = format!("{} after {}s", why.text, wait.since.elapsed().as_secs());
             let reason = if *effect == Effect::AwaitReady {
                 Reason::HealthTimeout
@@ -123,6 +127,8 @@ impl<E: Effects> Pilot<E> {
             };
             return Some(Reply::TimedOut(Why::new(reason, text)));
         }
+        let until = wait.began.checked_add(longest).ok();
+        self.shared.show_end(&self.subject.id, until);
         self.shared.show(&self.subject.id, None, Some(why));
         let pause = pause.saturating_mul(1 + wait.asked / 4).min(LONGEST_PAUSE);
         tokio::select! {

@@ -1,9 +1,22 @@
 //! When an exchange is looked at or tried next, and what has to happen before.
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 
 use crate::reason::Reason;
 use crate::status::{Phase, StatusEntry};
+
+/// What Kubernetes calls a container that does not get started by waiting.
+const UNSTARTABLE: [&str; 7] = [
+    "ImagePullBackOff",
+    "ErrImagePull",
+    "ErrImageNeverPull",
+    "InvalidImageName",
+    "CrashLoopBackOff",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+];
 
 pub(super) fn next(
     entry: &StatusEntry,
@@ -25,11 +38,7 @@ pub(super) fn next(
     }
     match entry.phase {
         Phase::Ready => "looked at in each pass".to_owned(),
-        Phase::Waiting if is_undone(entry.reason) => {
-            "nothing, until a person or a commit puts it back; its servers are asked all the same"
-                .to_owned()
-        }
-        Phase::Progressing | Phase::Removing | Phase::Waiting => "goes on by itself".to_owned(),
+        Phase::Progressing | Phase::Removing | Phase::Waiting => under_way(entry, now),
         Phase::Failed if !entry.action.is_change() => in_a_pass("looked at again", now, next_pass),
         Phase::Failed if entry.next.is_some() => in_a_pass("tried again", now, next_pass),
         Phase::Failed => format!(
@@ -63,6 +72,42 @@ fn in_a_pass(what: &str, now: Timestamp, next_pass: Option<Timestamp>) -> String
     }
 }
 
+/// How what is begun goes on, until when that is waited for, and who can end it.
+fn under_way(entry: &StatusEntry, now: Timestamp) -> String {
+    let mut next = if is_undone(entry.reason) {
+        "nothing, until a person or a commit puts it back; its servers are asked all the same"
+    } else {
+        "goes on by itself"
+    }
+    .to_owned();
+    match entry.until.filter(|at| *at > now) {
+        Some(at) => {
+            let seconds = at.duration_since(now).as_secs();
+            write!(
+                next,
+                "; given up at {at:.0} (in {seconds} s), after `health.timeout`"
+            )
+            .ok();
+        }
+        None if entry.under_way.is_some() && is_health(entry.reason) => {
+            next.push_str("; given up after `health.timeout`");
+        }
+        None => {}
+    }
+    if UNSTARTABLE.iter().any(|word| entry.text.contains(word)) {
+        next.push_str("; pods do not start as they are: mend it in git and commit");
+    }
+    next
+}
+
+/// Whether it is waited for no longer than `health.timeout` once it was begun.
+fn is_health(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::RollingOut | Reason::ReloadPending | Reason::ClusterNotFormed
+    )
+}
+
 /// Whether somebody took its servers away, which no pass sees.
 fn is_undone(reason: Reason) -> bool {
     matches!(reason, Reason::ScaledDown | Reason::StatefulSetGone)
@@ -83,6 +128,25 @@ mod tests {
             next(&entry, true, now, None),
             "tried again in the next pass"
         );
+    }
+
+    #[test]
+    fn a_wait_says_when_it_ends_and_what_ends_it_sooner() {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut entry = entry(serde_json::json!({
+            "phase": "waiting", "reason": "RollingOut", "under_way": "install", "until": "1970-01-01T00:10:00Z",
+            "text": "0 of 1 pods ready: nats-0/nats: ImagePullBackOff no such image",
+        }));
+        assert_eq!(
+            next(&entry, true, now, None),
+            "goes on by itself; given up at 1970-01-01T00:10:00Z (in 600 s), after `health.timeout`; pods do not start as they are: mend it in git and commit"
+        );
+        entry.until = None;
+        entry.text = "0 of 1 pods ready".to_owned();
+        let told = "goes on by itself; given up after `health.timeout`";
+        assert_eq!(next(&entry, true, now, None), told);
+        entry.under_way = None;
+        assert_eq!(next(&entry, true, now, None), "goes on by itself");
     }
 
     #[test]

@@ -52,10 +52,8 @@ impl Ledger {
                 (word(&condition.health), Arc::clone(&condition.client_urls))
             });
         // What is being done to it makes what it said before worth nothing.
-        let moving = entry
-            .id
-            .as_ref()
-            .is_some_and(|id| in_flight.contains_key(id));
+        let flight = entry.id.as_ref().and_then(|id| in_flight.get(id));
+        let moving = flight.is_some();
         let health = if moving { "waiting" } else { health };
         StatusEntry {
             id: entry.id.clone(),
@@ -64,6 +62,8 @@ impl Ledger {
             action: entry.action,
             planned: Some(entry.reason),
             midway: self.is_midway(entry),
+            under_way: flight.map(|flight| flight.action),
+            until: flight.and_then(|flight| flight.until),
             needs: entry.guard.as_ref().map(|guard| guard.needs.clone()),
             suspended: hold(survey, entry, now),
             next: entry

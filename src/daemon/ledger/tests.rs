@@ -89,6 +89,7 @@ fn what_is_suspended_while_something_is_done_to_it_is_suspended() {
         since: now(),
         step: "helm_install",
         waiting: None,
+        until: None,
     };
     let mut standing = |flight: &InFlight| {
         let in_flight = BTreeMap::from([(id("a"), flight.clone())]);
@@ -100,6 +101,26 @@ fn what_is_suspended_while_something_is_done_to_it_is_suspended() {
     assert!(text.starts_with("suspended by command: moved; what is under way is finished"));
     flight.action = Action::Uninstall;
     assert_eq!(standing(&flight).0, Phase::Removing);
+}
+
+/// What a pass plans in the middle of an install is not what is done.
+#[test]
+fn what_is_under_way_is_told_beside_the_plan() {
+    let mut ledger = Ledger::new(now());
+    ledger.take_pass(Arc::new(survey(false)), BTreeMap::new());
+    let flight = InFlight {
+        action: Action::Install,
+        digest: None,
+        since: now(),
+        step: "wait_ready",
+        waiting: Some(Why::new(Reason::RollingOut, "0 of 1 pods ready")),
+        until: Some(now()),
+    };
+    let in_flight = BTreeMap::from([(id("a"), flight)]);
+    let told = ledger.status(&in_flight, now(), |_| {}).exchanges[0].clone();
+    assert_eq!(told.action, Action::Register);
+    assert_eq!(told.under_way, Some(Action::Install));
+    assert_eq!(told.until, Some(now()));
 }
 
 /// The lanes answer for it in each pass until it is tried again.

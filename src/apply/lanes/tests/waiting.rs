@@ -13,7 +13,10 @@ async fn a_wait_ends_with_its_time_or_with_a_newer_plan() {
         let (plan, mut desired) = plan(&scene.fake, &ids, true);
         lanes.submit(&plan, &desired, 1, Retry::Everything);
         while !matches!(told.recv().await.unwrap(), Progress::Waiting(..)) {}
-        assert_eq!(lanes.in_flight()[&ids[0]].step, "wait_ready");
+        let waits = lanes.in_flight()[&ids[0]].clone();
+        assert_eq!(waits.step, "wait_ready");
+        let longest = waits.until.unwrap().duration_since(waits.since);
+        assert!(longest >= limits().health.try_into().unwrap());
         if newer {
             wanted_in(&mut desired, &ids[0]).digest = Digest::of(b"newer");
             lanes.submit(&plan, &desired, 2, Retry::Everything);
