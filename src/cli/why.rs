@@ -13,7 +13,7 @@ use super::named::{one_of, refused, unknown_yet};
 use super::{Common, Done, Output};
 use crate::cli::options::Format;
 use crate::report::json_text;
-use crate::status::{Phase, StatusEntry};
+use crate::status::{Phase, Status, StatusEntry, Trouble};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  natsx-sync why nats-orders")]
@@ -35,35 +35,58 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
         return Err(unknown_yet(&args.exchange, &status));
     }
     let entry = one_of(&args.exchange, &status.exchanges).map_err(refused)?;
-    let trouble = status
-        .trouble
-        .as_ref()
-        .map(|trouble| format!("no pass can be made: {}", trouble.text));
+    let seen = Seen {
+        status: &status,
+        alive,
+        now: Timestamp::now(),
+    };
     match args.format {
         Format::Json => {
             let mut result = serde_json::to_value(entry)?;
             if let Some(map) = result.as_object_mut() {
                 map.insert("story".to_owned(), entry.reason.story().into());
+                let trouble = status.trouble.as_ref().map(no_pass);
                 map.insert("trouble".to_owned(), trouble.into());
+                map.insert("unread".to_owned(), unread(entry, &status).into());
                 map.insert("daemon".to_owned(), alive.into());
             }
             output.result(&json_text(&result)?);
         }
-        Format::Text => {
-            let now = Timestamp::now();
-            output.result(&text(entry, trouble, alive, now, status.next_pass));
-        }
+        Format::Text => output.result(&text(entry, &seen)),
     }
     Ok(0)
 }
 
-fn text(
-    entry: &StatusEntry,
-    trouble: Option<String>,
+/// A status, and when it is looked at.
+struct Seen<'s> {
+    status: &'s Status,
+    /// Who wrote it still runs.
     alive: bool,
     now: Timestamp,
-    next_pass: Option<Timestamp>,
-) -> String {
+}
+
+fn no_pass(trouble: &Trouble) -> String {
+    format!("no pass can be made: {}", trouble.text)
+}
+
+/// What could not be read and may have something to do with it, where that is not why it stands where it does.
+fn unread(entry: &StatusEntry, status: &Status) -> Vec<String> {
+    let all = status.unreadable.iter().filter_map(|unread| {
+        let Trouble { reason, text } = &unread.why;
+        let Some(cluster) = &unread.cluster else {
+            return Some(format!(
+                "the registry could not be read, so its record may be outstanding: {text} ({reason})"
+            ));
+        };
+        let is_its = entry.id.as_ref().is_some_and(|id| id.cluster == *cluster);
+        (is_its && entry.reason != *reason).then(|| {
+            format!("cluster {cluster} could not be read, so nothing is known of what runs there: {text} ({reason})")
+        })
+    });
+    all.collect()
+}
+
+fn text(entry: &StatusEntry, seen: &Seen<'_>) -> String {
     let name = entry
         .id
         .as_ref()
@@ -82,7 +105,12 @@ fn text(
         line("held", &hold);
     }
     line("health", &entry.health);
-    if let Some(trouble) = trouble {
+    let trouble = seen.status.trouble.as_ref();
+    for trouble in trouble
+        .map(no_pass)
+        .into_iter()
+        .chain(unread(entry, seen.status))
+    {
         line("trouble", &trouble);
     }
     for found in entry.diagnostics.iter().skip(1) {
@@ -91,7 +119,7 @@ fn text(
             &format!("{}{}", crate::report::place(found, ": "), found.text),
         );
     }
-    line("next", &next(entry, alive, now, next_pass));
+    line("next", &next(entry, seen));
     if let Some(needs) = &entry.needs {
         line("do", needs);
     }
@@ -140,6 +168,51 @@ mod tests {
         };
         all.extend(more);
         serde_json::from_value(entry).unwrap()
+    }
+
+    pub(super) fn status(more: &serde_json::Value) -> Status {
+        let status = Status::new(1, Timestamp::UNIX_EPOCH);
+        let mut status = serde_json::to_value(status).unwrap();
+        for (key, value) in more.as_object().unwrap() {
+            status[key] = value.clone();
+        }
+        serde_json::from_value(status).unwrap()
+    }
+
+    fn shown(entry: &StatusEntry, status: &Status) -> String {
+        let seen = Seen {
+            status,
+            alive: true,
+            now: Timestamp::UNIX_EPOCH,
+        };
+        text(entry, &seen)
+    }
+
+    /// It is ready as far as anybody could see, which is not all.
+    #[test]
+    fn what_could_not_be_read_is_said_of_one_that_is_ready_too() {
+        let ready = entry(serde_json::json!({
+            "action": "none", "planned": "UpToDate", "phase": "ready", "reason": "UpToDate",
+            "text": "the release matches; the registry could not be read",
+        }));
+        let status = status(&serde_json::json!({"unreadable": [
+            {"cluster": null, "reason": "RegistryUnreadable", "text": "no answer"},
+            {"cluster": "eu", "reason": "ClusterUnreachable", "text": "of another"},
+            {"cluster": "us", "reason": "ClusterUnreachable", "text": "dead"},
+        ]}));
+        let told = shown(&ready, &status);
+        let line = "trouble   the registry could not be read, so its record may be outstanding: no answer (RegistryUnreadable)\n";
+        assert!(told.contains(line), "{told}");
+        assert!(
+            told.contains("trouble   cluster us could not be read"),
+            "{told}"
+        );
+        assert!(!told.contains("of another"), "{told}");
+        let unknown = entry(serde_json::json!({
+            "action": "unreadable", "phase": "unknown", "reason": "ClusterUnreachable", "text": "dead",
+        }));
+        let told = shown(&unknown, &status);
+        assert!(!told.contains("cluster us could"), "said as `why`: {told}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
+use super::Seen;
 use crate::reason::Reason;
 use crate::status::{Phase, StatusEntry};
 
@@ -18,15 +19,11 @@ const UNSTARTABLE: [&str; 7] = [
     "CreateContainerError",
 ];
 
-pub(super) fn next(
-    entry: &StatusEntry,
-    alive: bool,
-    now: Timestamp,
-    next_pass: Option<Timestamp>,
-) -> String {
-    if !alive {
+pub(super) fn next(entry: &StatusEntry, seen: &Seen<'_>) -> String {
+    if !seen.alive {
         return "no daemon runs: nothing is tried".to_owned();
     }
+    let (now, next_pass) = (seen.now, seen.status.next_pass);
     let id = entry
         .id
         .as_ref()
@@ -118,47 +115,56 @@ mod tests {
     use super::*;
     use crate::cli::why::tests::entry;
 
+    fn told(entry: &StatusEntry) -> String {
+        told_in(entry, &serde_json::json!({}))
+    }
+
+    fn told_in(entry: &StatusEntry, status: &serde_json::Value) -> String {
+        let status = crate::cli::why::tests::status(status);
+        let seen = Seen {
+            status: &status,
+            alive: true,
+            now: Timestamp::UNIX_EPOCH,
+        };
+        next(entry, &seen)
+    }
+
     #[test]
     fn a_failure_whose_pause_is_over_is_tried_in_the_next_pass() {
         let now = Timestamp::UNIX_EPOCH;
         let mut entry = entry(serde_json::json!({}));
-        assert!(next(&entry, true, now, None).starts_with("not by itself"));
+        assert!(told(&entry).starts_with("not by itself"));
         entry.next = Some(now);
-        assert_eq!(
-            next(&entry, true, now, None),
-            "tried again in the next pass"
-        );
+        assert_eq!(told(&entry), "tried again in the next pass");
     }
 
     #[test]
     fn a_wait_says_when_it_ends_and_what_ends_it_sooner() {
-        let now = Timestamp::UNIX_EPOCH;
         let mut entry = entry(serde_json::json!({
             "phase": "waiting", "reason": "RollingOut", "under_way": "install", "until": "1970-01-01T00:10:00Z",
             "text": "0 of 1 pods ready: nats-0/nats: ImagePullBackOff no such image",
         }));
         assert_eq!(
-            next(&entry, true, now, None),
+            told(&entry),
             "goes on by itself; given up at 1970-01-01T00:10:00Z (in 600 s), after `health.timeout`; pods do not start as they are: mend it in git and commit"
         );
         entry.until = None;
         entry.text = "0 of 1 pods ready".to_owned();
-        let told = "goes on by itself; given up after `health.timeout`";
-        assert_eq!(next(&entry, true, now, None), told);
+        let next = "goes on by itself; given up after `health.timeout`";
+        assert_eq!(told(&entry), next);
         entry.under_way = None;
-        assert_eq!(next(&entry, true, now, None), "goes on by itself");
+        assert_eq!(told(&entry), "goes on by itself");
     }
 
     #[test]
     fn what_nobody_puts_back_does_not_go_on_by_itself() {
-        let now = Timestamp::UNIX_EPOCH;
         for (reason, by_itself) in [
             ("ScaledDown", false),
             ("StatefulSetGone", false),
             ("RollingOut", true),
         ] {
             let entry = entry(serde_json::json!({"phase": "waiting", "reason": reason}));
-            let next = next(&entry, true, now, None);
+            let next = told(&entry);
             assert_eq!(next.contains("by itself"), by_itself, "{next}");
         }
     }
