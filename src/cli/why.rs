@@ -106,12 +106,16 @@ fn text(entry: &StatusEntry, seen: &Seen<'_>) -> String {
     }
     line("health", &entry.health);
     let trouble = seen.status.trouble.as_ref();
+    let means = trouble.map(|trouble| trouble.reason.story());
     for trouble in trouble
         .map(no_pass)
         .into_iter()
         .chain(unread(entry, seen.status))
     {
         line("trouble", &trouble);
+    }
+    if let Some(means) = means {
+        line("means", means);
     }
     for found in entry.diagnostics.iter().skip(1) {
         line(
@@ -213,6 +217,23 @@ mod tests {
         }));
         let told = shown(&unknown, &status);
         assert!(!told.contains("cluster us could"), "said as `why`: {told}");
+    }
+
+    #[test]
+    fn a_pass_that_cannot_be_made_says_what_that_means_and_when_it_goes_on() {
+        let ready =
+            entry(serde_json::json!({"action": "none", "phase": "ready", "reason": "UpToDate"}));
+        let status = status(&serde_json::json!({
+            "trouble": {"reason": "SourceUnreadable", "text": "no repository"},
+        }));
+        let told = shown(&ready, &status);
+        for line in [
+            "trouble   no pass can be made: no repository\n",
+            "means     The repository could not be read",
+            "next      nothing is looked at until the repository can be read; tried again in the next pass\n",
+        ] {
+            assert!(told.contains(line), "{line}{told}");
+        }
     }
 
     #[test]

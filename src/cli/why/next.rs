@@ -24,6 +24,18 @@ pub(super) fn next(entry: &StatusEntry, seen: &Seen<'_>) -> String {
         return "no daemon runs: nothing is tried".to_owned();
     }
     let (now, next_pass) = (seen.now, seen.status.next_pass);
+    let goes_on = [Phase::Progressing, Phase::Removing, Phase::Waiting];
+    if let Some(trouble) = &seen.status.trouble
+        && !goes_on.contains(&entry.phase)
+    {
+        let when = if trouble.reason == Reason::SourceUnreadable {
+            "the repository can be read"
+        } else {
+            "a pass can be made"
+        };
+        let again = in_a_pass("tried again", now, next_pass);
+        return format!("nothing is looked at until {when}; {again}");
+    }
     let id = entry
         .id
         .as_ref()
