@@ -14,7 +14,23 @@ pub fn causes(error: &dyn Error) -> impl Iterator<Item = &(dyn Error + 'static)>
 
 /// An error and what led to it, in one line. It is not masked.
 pub fn chain(error: &dyn Error) -> String {
-    causes(error).fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+    causes(error).fold(words(error), |text, cause| {
+        format!("{text}: {}", words(cause))
+    })
+}
+
+/// An error in words: without the numbers that libgit2 has for its own and puts behind them.
+pub fn words(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    for number in ["; code=", "; class="] {
+        if let Some(at) = text.rfind(number)
+            && text.ends_with(')')
+            && !text.get(at + 1..).unwrap_or_default().contains(';')
+        {
+            text.truncate(at);
+        }
+    }
+    text
 }
 
 /// How bad it is.
@@ -119,6 +135,23 @@ pub fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Opti
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_is_told_without_the_numbers_of_libgit2() {
+        for (said, told) in [
+            ("no /x; class=Os (2); code=NotFound (-3)", "no /x"),
+            ("no /x; class=Os (2)", "no /x"),
+            (
+                "no /x; class=Os (2) and more",
+                "no /x; class=Os (2) and more",
+            ),
+            ("no /x", "no /x"),
+        ] {
+            let error = std::io::Error::other(said);
+            assert_eq!(words(&error), told);
+            assert_eq!(chain(&error), told);
+        }
+    }
 
     #[test]
     fn misspelt_names_are_recognised() {

@@ -4,6 +4,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::cli::options::Color;
+use crate::diagnostic::words;
 
 /// A result could not be written, whatever the command then says of itself.
 static LOST: AtomicBool = AtomicBool::new(false);
@@ -103,9 +104,9 @@ impl Output {
     /// Prints an error with what led to it.
     pub fn error(&self, error: &anyhow::Error) {
         let mut out = std::io::stderr().lock();
-        writeln!(out, "error: {error}").ok();
-        for cause in error.chain().skip(1) {
-            writeln!(out, "  because: {cause}").ok();
+        for (nth, cause) in error.chain().enumerate() {
+            let head = if nth == 0 { "error" } else { "  because" };
+            writeln!(out, "{head}: {}", words(cause)).ok();
         }
     }
 
