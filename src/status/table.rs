@@ -89,17 +89,15 @@ fn warnings(status: &Status) -> Vec<String> {
     warnings
 }
 
-/// The number that requests are answered with, and how many of them could be made.
+/// The number that requests are answered with, and whether that pass could be made.
 fn passes(status: &Status) -> String {
     let Status { pass, tried, .. } = status;
-    // A status of a version that did not count them says none.
-    if tried > pass {
-        format!(
-            "pass {tried} ({} could not be made)",
-            tried.saturating_sub(*pass)
-        )
+    // A status of a version that did not count them says none tried.
+    let last = tried.max(pass);
+    if status.trouble.is_some() {
+        format!("pass {last} (could not be made)")
     } else {
-        format!("pass {pass}")
+        format!("pass {last}")
     }
 }
 
@@ -178,7 +176,13 @@ mod tests {
         assert!(table(&status, now, true, 80).contains("0 of 0 ready at no commit, pass 1"));
         status.tried = 20;
         let shown = table(&status, now, true, 80);
-        assert!(shown.contains("pass 20 (19 could not be made)"), "{shown}");
+        assert!(shown.ends_with("pass 20\n"), "long over: {shown}");
+        status.trouble = Some(Trouble {
+            reason: Reason::SourceUnreadable,
+            text: "no answer".to_owned(),
+        });
+        let shown = table(&status, now, true, 80);
+        assert!(shown.ends_with("pass 20 (could not be made)\n"), "{shown}");
     }
 
     #[test]
