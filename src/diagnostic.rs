@@ -112,12 +112,26 @@ impl Diagnostic {
         self
     }
 
+    /// Whether it is a field with a name near one that is known: what is said to be missing may be that one.
+    pub fn is_misspelt(&self) -> bool {
+        let hint = self.hint.as_deref().unwrap_or_default();
+        self.reason == Reason::UnknownField && hint.starts_with(MEANT)
+    }
+
     /// Says what to do.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
+}
+
+/// What the hint of a misspelt name begins with.
+const MEANT: &str = "did you mean ";
+
+/// The hint of a misspelt name.
+pub fn did_you_mean(known: &str) -> String {
+    format!("{MEANT}{known}?")
 }
 
 /// The known name that is meant by a misspelt one.

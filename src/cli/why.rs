@@ -118,10 +118,10 @@ fn text(entry: &StatusEntry, seen: &Seen<'_>) -> String {
         line("means", means);
     }
     for found in entry.diagnostics.iter().skip(1) {
-        line(
-            "also",
-            &format!("{}{}", crate::report::place(found, ": "), found.text),
-        );
+        let hint = found.hint.as_ref();
+        let hint = hint.map_or_else(String::new, |hint| format!("; {hint}"));
+        let place = crate::report::place(found, ": ");
+        line("also", &format!("{place}{}{hint}", found.text));
     }
     line("next", &next(entry, seen));
     if let Some(needs) = &entry.needs {
@@ -234,6 +234,23 @@ mod tests {
         ] {
             assert!(told.contains(line), "{line}{told}");
         }
+    }
+
+    #[test]
+    fn each_error_of_a_file_says_what_to_write() {
+        let error = |text: &str, hint: &str| {
+            serde_json::json!({
+                "severity": "error", "reason": "UnknownField", "text": text, "file": "e.yaml", "line": 4, "column": 1,
+                "hint": hint,
+            })
+        };
+        let broken = entry(serde_json::json!({
+            "action": "blocked", "phase": "blocked", "reason": "FileInvalid", "text": "first",
+            "diagnostics": [error("first", "x"), error("no field \"org_idz\"", "did you mean org_ids?")],
+        }));
+        let told = shown(&broken, &status(&serde_json::json!({})));
+        let line = "also      e.yaml:4:1: no field \"org_idz\"; did you mean org_ids?\n";
+        assert!(told.contains(line), "{told}");
     }
 
     #[test]

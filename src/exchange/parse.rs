@@ -8,7 +8,7 @@ use super::federation::Peer;
 use super::fields::{FIELDS, Fields};
 use super::finding::Findings;
 use super::{metadata, typed};
-use crate::diagnostic::nearest;
+use crate::diagnostic::{did_you_mean, nearest};
 use crate::drift::{IgnoredPath, PathError};
 use crate::id::{ClusterId, ExchangeId, Namespace, ReleaseName, SystemId};
 use crate::reason::Reason;
@@ -156,7 +156,7 @@ fn refuse_unknown(fields: &mut Fields<'_, '_, '_>) {
             continue;
         }
         let hint = match nearest(name, FIELDS.iter().copied()) {
-            Some(known) => format!("did you mean {known}?"),
+            Some(known) => did_you_mean(known),
             None if name.starts_with("config.") => {
                 "write chart values below `helm_values:`".to_owned()
             }

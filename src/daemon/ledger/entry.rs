@@ -116,10 +116,11 @@ fn hold(survey: &Survey, entry: &PlannedExchange, now: Timestamp) -> Option<Susp
     })
 }
 
-/// The errors of its file, as far as a status may show them.
+/// The errors of its file, as far as a status may show them: a misspelt field before the one that is missing for it.
 pub(in crate::daemon) fn errors(entry: &PlannedExchange) -> Vec<Diagnostic> {
     let mut errors = masked_findings(&entry.diagnostics);
     errors.retain(|found| found.severity == Severity::Error);
+    errors.sort_by_key(|found| !found.is_misspelt());
     errors
 }
 

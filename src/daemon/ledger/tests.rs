@@ -3,6 +3,7 @@ use serde_json::json;
 use super::*;
 use crate::apply::effect::Why;
 use crate::apply::{StepTaken, Verdict};
+use crate::diagnostic::did_you_mean;
 use crate::plan::policy::Policy;
 use crate::plan::tests::world::{desired, exchange, id, now, observed};
 use crate::status::{Phase, StatusEntry};
@@ -101,6 +102,28 @@ fn what_is_suspended_while_something_is_done_to_it_is_suspended() {
     assert!(text.starts_with("suspended by command: moved; what is under way is finished"));
     flight.action = Action::Uninstall;
     assert_eq!(standing(&flight).0, Phase::Removing);
+}
+
+/// A field is missing because its name is misspelt: that is what has to be mended.
+#[test]
+fn a_misspelt_field_comes_before_the_one_that_is_missing_for_it() {
+    let mut survey = survey(true);
+    let planned = &mut survey.plan.exchanges[0];
+    (planned.action, planned.reason) = (Action::Blocked, Reason::FileInvalid);
+    let missing = Diagnostic::error(Reason::InvalidValue, "org_ids is missing").hint("write it");
+    let unknown = Diagnostic::error(Reason::UnknownField, "no field \"org_idz\"");
+    let misspelt = unknown.clone().hint(did_you_mean("org_ids"));
+    let unknown = unknown.hint("the fields are: a, b");
+    planned.diagnostics = vec![missing, unknown, misspelt.clone()];
+    let mut ledger = Ledger::new(now());
+    ledger.take_pass(Arc::new(survey), BTreeMap::new());
+    let seen = entry(&mut ledger);
+    assert_eq!(seen.diagnostics[0], misspelt);
+    assert!(
+        seen.text.ends_with("did you mean org_ids?"),
+        "{}",
+        seen.text
+    );
 }
 
 /// What a pass plans in the middle of an install is not what is done.
