@@ -66,7 +66,7 @@ reasons! {
     ClusterReplaced: "The kubeconfig now leads to another cluster (other uid of kube-system). If that is meant: `natsx-sync approve CLUSTER`.",
     ClusterNotInInventory: "The cluster is not in the operator's inventory; nothing there is touched. Name it in `clusters` of the settings, or with --kubeconfig ID=FILE, where ID is the cluster_id of the exchange file. What this host still knows of one that is gone for good, `natsx-sync forget CLUSTER` takes away.",
     ClusterUnreachable: "The cluster did not answer; nothing there is planned. It is asked again in each pass; see that its API server can be reached from here.",
-    ClusterForbidden: "The cluster's API refused to let us read the releases. Grant the rule that `natsx-sync doctor` prints.",
+    ClusterForbidden: "The cluster's API knows who asks and does not allow what was asked, reading or writing; the text names it. Grant it with the rule that `natsx-sync doctor` prints.",
     ClusterUnauthorized: "The cluster's API does not accept the token or certificate of the kubeconfig; it may have expired. Renew it and reload the settings (SIGHUP), which reads the kubeconfig again; a credential program or a token file it names is asked without that.",
     ClusterRefused: "The cluster's API answered and did not do what it was asked, for another reason than our rights; its words are shown. Mend what they name, or ask who runs the cluster: a quota or an admission rule may be in the way.",
     NamespaceNotObserved: "The namespace is outside `clusters.X.namespaces`, so nothing there is looked at. Add it there and reload the settings, or name another namespace in the file.",

@@ -208,6 +208,13 @@ mod tests {
         assert!(!story(Reason::MassRemoval).contains("policy.severity"));
     }
 
+    /// helm is refused when it writes, a look when it reads.
+    #[test]
+    fn what_a_cluster_does_not_allow_may_be_a_read_or_a_write() {
+        let told = story(Reason::ClusterForbidden);
+        assert!(told.contains("reading or writing"), "{told}");
+    }
+
     /// Whoever asks what to do is not sent to look for the command.
     #[test]
     fn what_a_command_of_ours_solves_names_it() {
