@@ -67,7 +67,15 @@ impl Effects for World {
     ) -> Reply {
         let cluster = match self.cluster(&subject.id.cluster) {
             Ok(cluster) => cluster,
-            Err(why) if why.reason == Reason::ClusterUnreachable => return Reply::Lost(why),
+            // A kubeconfig is read again, and may be mended by then.
+            Err(why)
+                if matches!(
+                    why.reason,
+                    Reason::ClusterUnreachable | Reason::KubeconfigInvalid
+                ) =>
+            {
+                return Reply::Lost(why);
+            }
             Err(why) => return Reply::Blocked(why),
         };
         let at = At {

@@ -84,12 +84,13 @@ impl Cluster {
         config.default_retry = false;
         let auth = config.auth_info.clone();
         let exec = Arc::new(ExecCache::default());
-        let client = client(config, &exec).await.map_err(|error| match error {
-            Unbuilt::Credentials(cause) => ClusterError::Credentials {
-                host: address.clone(),
-                cause,
-            },
-            Unbuilt::Client(error) => ClusterError::from_client(&address, &error),
+        // Nothing was sent: whatever is wrong stands in the kubeconfig, or in what it names.
+        let client = client(config, &exec).await.map_err(|error| {
+            let cause = match error {
+                Unbuilt::Credentials(cause) => format!("no credentials: {cause}"),
+                Unbuilt::Client(error) => ClusterError::from_client(&address, &error).to_string(),
+            };
+            kubeconfig::unusable(access, cause)
         })?;
         Ok(Self {
             inner: Arc::new(Connection {

@@ -135,11 +135,10 @@ impl ClusterError {
     /// The stable word for it.
     pub fn reason(&self) -> Reason {
         match self {
-            Self::Kubeconfig { .. }
-            | Self::Unreachable { .. }
-            | Self::Busy { .. }
-            | Self::Credentials { .. }
-            | Self::Unexpected { .. } => Reason::ClusterUnreachable,
+            Self::Kubeconfig { .. } | Self::Credentials { .. } => Reason::KubeconfigInvalid,
+            Self::Unreachable { .. } | Self::Busy { .. } | Self::Unexpected { .. } => {
+                Reason::ClusterUnreachable
+            }
             Self::NotThere { .. } | Self::Refused { .. } => Reason::ClusterRefused,
             Self::Unauthorized { .. } => Reason::ClusterUnauthorized,
             Self::Forbidden { .. } => Reason::ClusterForbidden,

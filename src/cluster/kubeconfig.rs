@@ -24,14 +24,7 @@ pub(super) struct Chosen {
 
 /// Reads file and context; errors name both.
 pub(super) async fn choose(access: &ClusterAccess) -> Result<Chosen, ClusterError> {
-    let fail = |error: &KubeconfigError| ClusterError::Kubeconfig {
-        file: access.kubeconfig.clone(),
-        context: match &access.context {
-            Some(context) => format!("context {context}"),
-            None => "its current context".to_owned(),
-        },
-        cause: cause(error),
-    };
+    let fail = |error: &KubeconfigError| unusable(access, cause(error));
     let mut file = Kubeconfig::read_from(&access.kubeconfig).map_err(|error| fail(&error))?;
     for user in &mut file.auth_infos {
         if let Some(exec) = user.auth_info.as_mut().and_then(|user| user.exec.as_mut()) {
@@ -54,6 +47,18 @@ pub(super) async fn choose(access: &ClusterAccess) -> Result<Chosen, ClusterErro
         roots: config.root_cert.clone().unwrap_or_default(),
     };
     Ok(Chosen { config, endpoint })
+}
+
+/// The error of a kubeconfig that nothing can be done with.
+pub(super) fn unusable(access: &ClusterAccess, cause: String) -> ClusterError {
+    ClusterError::Kubeconfig {
+        file: access.kubeconfig.clone(),
+        context: match &access.context {
+            Some(context) => format!("context {context}"),
+            None => "its current context".to_owned(),
+        },
+        cause,
+    }
 }
 
 /// What is wrong, without the lines of the file that a parser would quote.

@@ -96,7 +96,7 @@ async fn an_unusable_kubeconfig_names_file_and_context_and_no_secret() {
         .write_all(b"users:\n- name: u\n  user: {token: very-secret\n")
         .unwrap();
     let error = Cluster::connect(&access(&broken)).await.unwrap_err();
-    assert!(matches!(error, ClusterError::Kubeconfig { .. }));
+    assert_eq!(error.reason(), Reason::KubeconfigInvalid);
     assert!(!format!("{error} {error:?}").contains("very-secret"));
 
     let absent = ClusterAccess {
@@ -180,6 +180,9 @@ async fn a_credential_program_that_hangs_is_ended() {
     );
     let error = Cluster::connect(&access(&file)).await.unwrap_err();
     assert!(error.to_string().contains("sh does not end"), "{error}");
+    assert_eq!(error.reason(), Reason::KubeconfigInvalid);
+    let named = file.path().to_str().unwrap();
+    assert!(error.to_string().contains(named), "{error}");
     assert!(began.elapsed() < std::time::Duration::from_secs(60));
 }
 
