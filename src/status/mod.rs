@@ -213,7 +213,8 @@ impl Status {
         }
     }
 
-    /// Takes over `since` where the phase has not changed, so that it says how long something lasts.
+    /// Takes over `since` where the phase has not changed, so that it says how long something lasts, and the chart of a release
+    /// that is still the one it was: a broken file does not say it.
     pub fn keep_since(&mut self, before: &Self) {
         let known: BTreeMap<_, _> = before
             .exchanges
@@ -221,11 +222,17 @@ impl Status {
             .map(|entry| ((&entry.id, &entry.file), entry))
             .collect();
         for entry in &mut self.exchanges {
-            if let Some(old) = known.get(&(&entry.id, &entry.file))
-                && old.phase == entry.phase
-                && old.reason == entry.reason
-            {
+            let Some(old) = known.get(&(&entry.id, &entry.file)) else {
+                continue;
+            };
+            if old.phase == entry.phase && old.reason == entry.reason {
                 entry.since = old.since;
+            }
+            // Of what was to be changed, the old one may name the chart it was to have.
+            let is_released =
+                old.action == Action::None || old.planned == Some(Reason::FileInvalid);
+            if entry.chart_version.is_none() && is_released && old.revision == entry.revision {
+                entry.chart_version.clone_from(&old.chart_version);
             }
         }
     }

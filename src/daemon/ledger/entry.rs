@@ -14,7 +14,7 @@ use crate::health::Health;
 use crate::id::ExchangeId;
 use crate::mask::{masked, masked_findings};
 use crate::pass::Survey;
-use crate::plan::action::PlannedExchange;
+use crate::plan::action::{Action, PlannedExchange};
 use crate::reason::Reason;
 use crate::status::StatusEntry;
 
@@ -54,7 +54,14 @@ impl Ledger {
         // What is being done to it makes what it said before worth nothing.
         let flight = entry.id.as_ref().and_then(|id| in_flight.get(id));
         let moving = flight.is_some();
-        let health = if moving { "waiting" } else { health };
+        let health = if moving {
+            "waiting"
+        } else if entry.action == Action::Unreadable {
+            // What it said last is of a time when it could be asked.
+            "unknown"
+        } else {
+            health
+        };
         StatusEntry {
             id: entry.id.clone(),
             name: entry.name.clone(),
@@ -81,7 +88,8 @@ impl Ledger {
                 .new
                 .clone()
                 .or_else(|| entry.chart.old.clone())
-                .or_else(|| wanted.map(|wanted| wanted.chart.version.clone())),
+                .or_else(|| wanted.map(|wanted| wanted.chart.version.clone()))
+                .or_else(|| Some(release?.stored.as_ref()?.chart_version.clone())),
             health: health.to_owned(),
             degraded: !moving && entry.id.as_ref().is_some_and(|id| self.is_degraded(id)),
             commit: release.and_then(|release| release.stamp.as_ref()?.commit.clone()),

@@ -126,6 +126,39 @@ fn a_misspelt_field_comes_before_the_one_that_is_missing_for_it() {
     );
 }
 
+/// It was healthy when it could be asked last.
+#[test]
+fn nobody_is_healthy_in_a_cluster_that_cannot_be_read() {
+    let mut ledger = Ledger::new(now());
+    ledger.take_outcome(waited());
+    ledger.take_pass(Arc::new(survey(true)), BTreeMap::new());
+    assert_eq!(entry(&mut ledger).health, "healthy");
+    let mut unread = survey(true);
+    unread.plan.exchanges[0].action = Action::Unreadable;
+    ledger.take_pass(Arc::new(unread), BTreeMap::new());
+    assert_eq!(entry(&mut ledger).health, "unknown");
+}
+
+/// What runs is still the chart that was released.
+#[test]
+fn a_broken_file_does_not_hide_which_chart_runs() {
+    let mut ledger = Ledger::new(now());
+    ledger.take_pass(Arc::new(survey(true)), BTreeMap::new());
+    let runs = entry(&mut ledger).chart_version;
+    assert!(runs.is_some());
+    for _ in 0..2 {
+        let mut broken = survey(true);
+        let planned = &mut broken.plan.exchanges[0];
+        (planned.action, planned.reason) = (Action::Blocked, Reason::FileInvalid);
+        (planned.chart.new, planned.chart.old) = (None, None);
+        let mut desired = desired([]);
+        desired.commit = broken.desired.commit.clone();
+        broken.desired = desired.into();
+        ledger.take_pass(Arc::new(broken), BTreeMap::new());
+        assert_eq!(entry(&mut ledger).chart_version, runs);
+    }
+}
+
 /// What a pass plans in the middle of an install is not what is done.
 #[test]
 fn what_is_under_way_is_told_beside_the_plan() {
