@@ -53,13 +53,13 @@ pub fn find(path: &str) -> std::io::Result<PathBuf> {
     }
 }
 
-/// Where [`find`] looks.
-pub fn place(path: &str) -> String {
+/// The folders where [`find`] looks, unless it is told the path.
+pub fn folders(path: &str) -> Option<String> {
     if path.contains('/') {
-        return path.to_owned();
+        return None;
     }
     let folders = std::env::var_os("PATH").unwrap_or_default();
-    format!("{path} in {}", folders.to_string_lossy())
+    Some(folders.to_string_lossy().into_owned())
 }
 
 fn is_executable(path: &Path) -> bool {

@@ -17,9 +17,10 @@ use crate::exchange::desired::ChartRef;
 use crate::helm::{Folders, Helm};
 use crate::listen::Secrets;
 use crate::mask::masked_address;
-use crate::nats_server::NatsServer;
+use crate::nats_server::{NatsServer, ServerError};
 use crate::pass::{Equipment, Knowledge, Purpose, survey};
 use crate::reason::Reason;
+use crate::report::counted;
 use crate::source::Revision;
 
 #[derive(Debug, clap::Args)]
@@ -65,7 +66,7 @@ async fn examine(settings: Settings, fetch_chart: bool) -> serde_json::Result<Sh
     check_source(&equipment, &mut sheet).await;
     check_clusters(&equipment, &mut sheet).await;
     match equipment.registry.view().await {
-        Ok(view) => sheet.good("registry", &format!("{} records", view.records.len())),
+        Ok(view) => sheet.good("registry", &counted(view.records.len(), "record")),
         Err(unreadable) => {
             let advice = untrusted(&unreadable.text, "`registry.ca_file`");
             let advice = advice.as_deref();
@@ -89,7 +90,9 @@ async fn check_helm(path: &str, sheet: &mut Sheet) {
     };
     match Helm::find(path) {
         Err(error) => {
-            let text = format!("{}; looked for {}", chain(&error), command::place(path));
+            let folders = command::folders(path);
+            let folders = folders.map_or_else(String::new, |all| format!(" (PATH: {all})"));
+            let text = format!("{}{folders}", chain(&error));
             sheet.bad("helm", &text, advice);
         }
         Ok(helm) => match helm.version(&Folders::new(folder.path().to_owned())).await {
@@ -159,6 +162,10 @@ async fn check_nats_server(settings: &Settings, sheet: &mut Sheet) {
         "configurations are not tested before they are applied; `nats_server.path` names one";
     let found = match NatsServer::find(&settings.nats_server.path) {
         Ok(found) => found,
+        // The system's error says what was looked for.
+        Err(ServerError::Missing { source, .. }) => {
+            return sheet.note("nats-server", &format!("{source}; {advice}"));
+        }
         Err(error) => return sheet.note("nats-server", &format!("{}; {advice}", chain(&error))),
     };
     let (wanted, at) = (&settings.chart.version, found.program().display());
@@ -201,8 +208,9 @@ async fn check_source(equipment: &Equipment, sheet: &mut Sheet) {
         Ok(survey) => {
             let broken = survey.desired.broken.len();
             let text = format!(
-                "{shown}: {} exchanges, {broken} broken files",
-                survey.desired.exchanges.len()
+                "{shown}: {}, {}",
+                counted(survey.desired.exchanges.len(), "exchange"),
+                counted(broken, "broken file")
             );
             if broken == 0 {
                 sheet.good("repository", &text);
