@@ -1,27 +1,30 @@
 //! `doctor`: is everything there that `run` will need? Each finding says what to do.
 
+mod programs;
 mod sheet;
 
 use std::collections::BTreeSet;
 
+use programs::{check_helm, check_nats_server};
 use sheet::Sheet;
+use tempfile::TempDir;
 
 use super::{Common, Done, Output};
 use crate::cli::options::Format;
 use crate::cluster::Permissions;
-use crate::command;
 use crate::config::Settings;
 use crate::config::files::{self, Unreadable};
+use crate::config::settings::SourceSettings;
 use crate::diagnostic::chain;
 use crate::exchange::desired::ChartRef;
-use crate::helm::{Folders, Helm};
 use crate::listen::Secrets;
 use crate::mask::masked_address;
-use crate::nats_server::{NatsServer, ServerError};
-use crate::pass::{Equipment, Knowledge, Purpose, survey};
+use crate::pass::{Equipment, Knowledge, PassError, Purpose, survey};
 use crate::reason::Reason;
 use crate::report::counted;
 use crate::source::Revision;
+
+const MEND_SOURCE: &str = "mend `source` in the settings";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -52,18 +55,11 @@ async fn examine(settings: Settings, fetch_chart: bool) -> serde_json::Result<Sh
     check_files(&settings, &mut sheet).await?;
     check_commit_status(&settings, &mut sheet);
     check_nats_server(&settings, &mut sheet).await;
-    let equipment = match Equipment::connect(settings, Purpose::Look).await {
-        Ok(equipment) => equipment,
-        Err(error) => {
-            sheet.bad(
-                "settings",
-                &chain(&error),
-                "mend what is named and try again",
-            );
-            return Ok(sheet);
-        }
+    // Looked at in place of a repository that cannot be used, so that the rest is.
+    let empty = tempfile::tempdir().ok();
+    let Some(equipment) = connect(settings, empty.as_ref(), &mut sheet).await else {
+        return Ok(sheet);
     };
-    check_source(&equipment, &mut sheet).await;
     check_clusters(&equipment, &mut sheet).await;
     match equipment.registry.view().await {
         Ok(view) => sheet.good("registry", &counted(view.records.len(), "record")),
@@ -78,31 +74,38 @@ async fn examine(settings: Settings, fetch_chart: bool) -> serde_json::Result<Sh
     Ok(sheet)
 }
 
-async fn check_helm(path: &str, sheet: &mut Sheet) {
-    let advice = "install helm 3 or 4 in a version that is supported, or name it with `helm.path`";
-    let Ok(folder) = tempfile::tempdir() else {
-        sheet.bad(
-            "helm",
-            "no temporary folder",
-            "free space in the temporary folder",
-        );
-        return;
-    };
-    match Helm::find(path) {
-        Err(error) => {
-            let folders = command::folders(path);
-            let folders = folders.map_or_else(String::new, |all| format!(" (PATH: {all})"));
-            let text = format!("{}{folders}", chain(&error));
-            sheet.bad("helm", &text, advice);
+/// Connects everything, and looks at the repository.
+async fn connect(
+    settings: Settings,
+    empty: Option<&TempDir>,
+    sheet: &mut Sheet,
+) -> Option<Equipment> {
+    let mut connected = Equipment::connect(settings.clone(), Purpose::Look).await;
+    match (&connected, empty) {
+        (Ok(equipment), _) => check_source(equipment, sheet).await,
+        (Err(PassError::Source { source }), Some(empty)) => {
+            let shown = settings.source.url.as_deref().map(masked_address);
+            let shown = shown.map_or_else(String::new, |shown| format!("{shown}: "));
+            let text = format!("{shown}{}", chain(source));
+            sheet.bad("repository", &text, MEND_SOURCE);
+            let url = Some(empty.path().display().to_string());
+            let source = SourceSettings {
+                url,
+                ..SourceSettings::default()
+            };
+            let rest = Settings { source, ..settings };
+            connected = Equipment::connect(rest, Purpose::Look).await;
         }
-        Ok(helm) => match helm.version(&Folders::new(folder.path().to_owned())).await {
-            Ok(version) => sheet.good(
-                "helm",
-                &format!("{version} at {}", helm.program().display()),
-            ),
-            Err(error) => sheet.bad("helm", &chain(&error), advice),
-        },
+        (Err(_), _) => {}
     }
+    let told = |error| {
+        sheet.bad(
+            "settings",
+            &chain(&error),
+            "mend what is named and try again",
+        );
+    };
+    connected.map_err(told).ok()
 }
 
 /// They are read when they are needed, which may be long after.
@@ -156,38 +159,13 @@ fn check_commit_status(settings: &Settings, sheet: &mut Sheet) {
     }
 }
 
-/// Without one everything works; only what a server would refuse is found out later.
-async fn check_nats_server(settings: &Settings, sheet: &mut Sheet) {
-    let advice =
-        "configurations are not tested before they are applied; `nats_server.path` names one";
-    let found = match NatsServer::find(&settings.nats_server.path) {
-        Ok(found) => found,
-        // The system's error says what was looked for.
-        Err(ServerError::Missing { source, .. }) => {
-            return sheet.note("nats-server", &format!("{source}; {advice}"));
-        }
-        Err(error) => return sheet.note("nats-server", &format!("{}; {advice}", chain(&error))),
-    };
-    let (wanted, at) = (&settings.chart.version, found.program().display());
-    match (found.version().await, found.is_like(wanted).await) {
-        (Ok(version), Ok(true)) => sheet.good("nats-server", &format!("{version} at {at}")),
-        (Ok(version), Ok(false)) => sheet.note(
-            "nats-server",
-            &format!("{version} at {at} is of another minor version than chart {wanted}: of such servers {advice}"),
-        ),
-        (Err(error), _) | (_, Err(error)) => {
-            sheet.note("nats-server", &format!("{}; {advice}", chain(&error)));
-        }
-    }
-}
-
 async fn check_source(equipment: &Equipment, sheet: &mut Sheet) {
     let shown = equipment.repository.source.display();
     if let Err(error) = equipment.repository.source.fetch().await {
         sheet.bad(
             "repository",
             &format!("{shown}: {}", chain(&error)),
-            "mend `source` in the settings",
+            MEND_SOURCE,
         );
         return;
     }
@@ -203,7 +181,7 @@ async fn check_source(equipment: &Equipment, sheet: &mut Sheet) {
         Err(error) => sheet.bad(
             "repository",
             &format!("{shown}: {}", chain(&error)),
-            "mend `source` in the settings",
+            MEND_SOURCE,
         ),
         Ok(survey) => {
             let broken = survey.desired.broken.len();

@@ -153,6 +153,25 @@ fn doctor_looks_at_every_file_that_the_settings_name() {
     assert_eq!(told["format_version"], "1.0");
 }
 
+/// Whoever mends the repository wants to know what else there is to mend.
+#[test]
+fn doctor_looks_at_the_rest_where_the_repository_is_not_there() {
+    let folder = repository();
+    let settings = "state: state\nsource: {url: /nowhere/at/all}\nclusters: {us: {kubeconfig: /no/kubeconfig}}\n";
+    fs::write(folder.path().join("config.yaml"), settings).unwrap();
+    let done = natsx(folder.path(), &["doctor", "--config", "config.yaml"]);
+    let said = text_of(&done);
+    for words in [
+        "BAD   repository: /nowhere/at/all: ",
+        "BAD   cluster us: kubeconfig /no/kubeconfig",
+        "ok    registry: ",
+        "?     chart nats ",
+    ] {
+        assert!(said.contains(words), "{said}");
+    }
+    assert_eq!(done.status.code(), Some(1));
+}
+
 #[test]
 fn what_cannot_work_is_said_before_anything_is_begun() {
     let folder = repository();
