@@ -12,6 +12,9 @@ use crate::mask::masked_address;
 use crate::report::json_text;
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  natsx-sync config --config /etc/natsx-sync/config.yaml\n  natsx-sync config --reference"
+)]
 pub(super) struct Args {
     /// Form of the result
     #[arg(long, value_enum, default_value = "text")]

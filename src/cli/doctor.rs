@@ -27,6 +27,9 @@ use crate::source::Revision;
 const MEND_SOURCE: &str = "mend `source` in the settings";
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  natsx-sync doctor --config /etc/natsx-sync/config.yaml\n  natsx-sync doctor --kubeconfig my-cluster=$HOME/.kube/config --fetch-chart"
+)]
 pub(super) struct Args {
     /// Fetch the chart if it is not in the cache
     #[arg(long)]

@@ -7,6 +7,7 @@ use crate::id::ClusterId;
 use crate::state::State;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  natsx-sync forget us-old-cluster")]
 pub(super) struct Args {
     /// A cluster that is no longer in the inventory
     #[arg(value_name = "CLUSTER")]

@@ -10,6 +10,7 @@ use super::{Done, Failure, Output};
 const SCHEMA: &str = ".natsx/exchange.schema.json";
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  natsx-sync init my-exchanges --cluster us-east-cluster")]
 pub(super) struct Args {
     /// Where
     #[arg(default_value = ".")]

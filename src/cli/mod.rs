@@ -221,6 +221,20 @@ mod tests {
     }
 
     #[test]
+    fn the_help_of_every_command_has_an_example() {
+        fn examine(command: &clap::Command) {
+            for inner in command.get_subcommands() {
+                examine(inner);
+            }
+            let help = command.get_after_help().map(ToString::to_string);
+            let has_example = help.unwrap_or_default().contains("Example");
+            let speaks_for_itself = command.get_name() == "version" || command.has_subcommands();
+            assert!(has_example || speaks_for_itself, "{}", command.get_name());
+        }
+        examine(&super::Cli::command());
+    }
+
+    #[test]
     fn every_command_and_option_has_a_name_of_its_own() {
         super::Cli::command().debug_assert();
     }

@@ -27,6 +27,7 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Serve the Backbone Registry's contract on an embedded store
+    #[command(after_help = "Example:\n  natsx-sync registry serve --listen 127.0.0.1:8000")]
     Serve {
         /// Where
         #[arg(long, value_name = "ADDRESS")]
@@ -34,16 +35,19 @@ enum Verb {
     },
     /// Set a damaged store aside, to begin an empty registry
     #[command(
-        long_about = "Set a damaged store aside, to begin an empty registry.\n\nThe file is renamed, never removed. natsx-sync then registers the exchanges of the repository anew; records that others wrote are lost. A registry that can be read is left alone."
+        long_about = "Set a damaged store aside, to begin an empty registry.\n\nThe file is renamed, never removed. natsx-sync then registers the exchanges of the repository anew; records that others wrote are lost. A registry that can be read is left alone.",
+        after_help = "Example:\n  natsx-sync registry reset"
     )]
     Reset,
     /// List the records
+    #[command(after_help = "Example:\n  natsx-sync registry ls --format json")]
     Ls {
         /// Form of the result
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
     /// Print one record
+    #[command(after_help = "Example:\n  natsx-sync registry get nats-orders")]
     Get {
         /// Its system_id, or its exchange: the id or the end of it from a `/` on
         id: String,

@@ -6,6 +6,9 @@ use super::{Done, Output};
 const PLAN: &str = include_str!("../../docs/plan.schema.json");
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  natsx-sync schema > exchange.schema.json\n  natsx-sync schema plan"
+)]
 pub(super) struct Args {
     /// Of what
     #[arg(value_enum, default_value = "exchange")]

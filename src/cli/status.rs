@@ -24,6 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LARGEST: u64 = 64 * 1024 * 1024;
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  natsx-sync status\n  natsx-sync status nats-orders --format json\n  natsx-sync status --watch"
+)]
 pub(super) struct Args {
     /// Only this exchange: its id, the end of it from a `/` on, or its file
     #[arg(value_name = "X")]

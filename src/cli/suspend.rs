@@ -30,6 +30,7 @@ pub(super) struct SuspendArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  natsx-sync resume nats-orders")]
 pub(super) struct ResumeArgs {
     /// The exchange: its id, the end of it from a `/` on, or its file
     #[arg(value_name = "X")]

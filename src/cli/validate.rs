@@ -14,6 +14,9 @@ use crate::source::Revision;
 use crate::source::checkout::Checkout;
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  natsx-sync validate --source examples\n  natsx-sync validate exchanges/orders.yaml"
+)]
 pub(super) struct Args {
     /// Only findings in these files and folders
     #[arg(value_name = "PATH")]
