@@ -41,7 +41,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
     let sheet = examine(common.settings()?.settings, args.fetch_chart).await?;
-    output.result(&sheet.show(args.format)?);
+    output.result(&sheet.show(args.format, output.width())?);
     Ok(u8::from(sheet.is_bad()))
 }
 

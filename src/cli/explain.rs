@@ -15,8 +15,11 @@ use crate::exchange::{EXAMPLES, LINTS};
 use crate::mask::masked_address;
 use crate::pass::read_desired;
 use crate::reason::Reason;
-use crate::report::shown_path;
+use crate::report::{hanging, shown_path};
 use crate::source::Revision;
+
+/// Before each line about a reason.
+const INDENT: &str = "  ";
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -36,11 +39,11 @@ pub(super) struct Args {
 
 pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
     let Some(subject) = &args.subject else {
-        output.result(&reasons());
+        output.result(&reasons(output.width()));
         return Ok(0);
     };
     if let Some(reason) = Reason::named(subject) {
-        output.result(&story(reason));
+        output.result(&story(reason, output.width()));
         return Ok(0);
     }
     if let Some(near) = meant(subject) {
@@ -88,28 +91,30 @@ fn no_exchange(subject: &str, desired: &Desired, output: &Output) -> Done {
     Ok(super::ERROR)
 }
 
-fn reasons() -> String {
+/// All of them, by name: whoever does not know the name reads them all anyway.
+fn reasons(width: u16) -> String {
     let mut text = String::new();
-    for reason in Reason::ALL {
+    let mut all = Reason::ALL.to_vec();
+    all.sort_unstable_by_key(|reason| reason.name());
+    for reason in &all {
         let lint = if LINTS.contains(reason) {
             " (lint)"
         } else {
             ""
         };
-        writeln!(text, "{}{lint}\n  {}", reason.name(), reason.story()).ok();
+        let told = hanging(reason.story(), INDENT, width);
+        writeln!(text, "{}{lint}\n{INDENT}{told}", reason.name()).ok();
     }
     text
 }
 
 /// A reason, with what to write instead of what.
-fn story(reason: Reason) -> String {
-    let mut text = format!("{}\n  {}\n", reason.name(), reason.story());
+fn story(reason: Reason, width: u16) -> String {
+    let told = hanging(reason.story(), INDENT, width);
+    let mut text = format!("{}\n{INDENT}{told}\n", reason.name());
     if LINTS.contains(&reason) {
-        writeln!(
-            text,
-            "  A lint: `policy.severity` of the settings may make it an error or a warning, or switch it off."
-        )
-        .ok();
+        let lint = "A lint: `policy.severity` of the settings may make it an error or a warning, or switch it off.";
+        writeln!(text, "{INDENT}{}", hanging(lint, INDENT, width)).ok();
     }
     for example in EXAMPLES.iter().filter(|example| example.reason == reason) {
         for (head, values) in [("instead of", example.wrong), ("write", example.right)] {
@@ -192,12 +197,26 @@ fn layers(exchange: &DesiredExchange) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::UNBOUNDED;
+
+    #[test]
+    fn reasons_are_in_order_and_fit_into_the_window() {
+        let told = reasons(60);
+        assert!(
+            told.lines().all(|line| line.chars().count() <= 60),
+            "{told}"
+        );
+        let names = told.lines().filter(|line| !line.starts_with(' '));
+        assert!(names.is_sorted(), "{told}");
+        let told = story(Reason::PlainSize, 60);
+        assert!(told.lines().all(|line| line.len() <= 60), "{told}");
+    }
 
     #[test]
     fn a_lint_is_told_as_one_with_what_to_write_instead() {
-        assert!(reasons().contains("PlainSize (lint)\n"));
-        assert!(reasons().contains("MassRemoval\n"));
-        let told = story(Reason::PlainSize);
+        assert!(reasons(UNBOUNDED).contains("PlainSize (lint)\n"));
+        assert!(reasons(UNBOUNDED).contains("MassRemoval\n"));
+        let told = story(Reason::PlainSize, UNBOUNDED);
         for words in [
             "policy.severity",
             "instead of\n    helm_values:\n      config.merge.max_payload: 2MB\n",
@@ -205,13 +224,13 @@ mod tests {
         ] {
             assert!(told.contains(words), "{told}");
         }
-        assert!(!story(Reason::MassRemoval).contains("policy.severity"));
+        assert!(!story(Reason::MassRemoval, UNBOUNDED).contains("policy.severity"));
     }
 
     /// helm is refused when it writes, a look when it reads.
     #[test]
     fn what_a_cluster_does_not_allow_may_be_a_read_or_a_write() {
-        let told = story(Reason::ClusterForbidden);
+        let told = story(Reason::ClusterForbidden, UNBOUNDED);
         assert!(told.contains("reading or writing"), "{told}");
     }
 
@@ -236,7 +255,7 @@ mod tests {
             (Reason::StaleSnapshot, "snapshot"),
             (Reason::NoStatus, "plan"),
         ] {
-            let told = story(reason);
+            let told = story(reason, UNBOUNDED);
             assert!(told.contains(&format!("`natsx-sync {command}")), "{told}");
         }
     }

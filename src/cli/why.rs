@@ -12,8 +12,11 @@ use next::next;
 use super::named::{one_of, refused, unknown_yet};
 use super::{Common, Done, Output};
 use crate::cli::options::Format;
-use crate::report::json_text;
+use crate::report::{hanging, json_text};
 use crate::status::{Phase, Status, StatusEntry, Trouble};
+
+/// As wide as the key of a line.
+const INDENT: &str = "            ";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  natsx-sync why nats-orders")]
@@ -39,6 +42,7 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
         status: &status,
         alive,
         now: Timestamp::now(),
+        width: output.width(),
     };
     match args.format {
         Format::Json => {
@@ -63,6 +67,8 @@ struct Seen<'s> {
     /// Who wrote it still runs.
     alive: bool,
     now: Timestamp,
+    /// Of the window.
+    width: u16,
 }
 
 fn no_pass(trouble: &Trouble) -> String {
@@ -93,7 +99,7 @@ fn text(entry: &StatusEntry, seen: &Seen<'_>) -> String {
         .map_or_else(|| entry.file.clone(), ToString::to_string);
     let mut text = format!("{name} is {}\n", entry.phase.word());
     let mut line = |key: &str, value: &str| {
-        let value = value.trim_end().replace('\n', "\n            ");
+        let value = hanging(value, INDENT, seen.width);
         writeln!(text, "  {key:9} {value}").ok();
     };
     line("file", &entry.file);
@@ -160,6 +166,7 @@ mod tests {
     use super::*;
     use crate::plan::action::Action;
     use crate::reason::Reason;
+    use crate::report::UNBOUNDED;
 
     pub(super) fn entry(more: serde_json::Value) -> StatusEntry {
         let mut entry = serde_json::json!({
@@ -184,12 +191,33 @@ mod tests {
     }
 
     fn shown(entry: &StatusEntry, status: &Status) -> String {
-        let seen = Seen {
+        text(entry, &seen(status))
+    }
+
+    pub(super) fn seen(status: &Status) -> Seen<'_> {
+        Seen {
             status,
             alive: true,
             now: Timestamp::UNIX_EPOCH,
+            width: UNBOUNDED,
+        }
+    }
+
+    #[test]
+    fn it_fits_into_the_window() {
+        let failed = entry(serde_json::json!({"text": "so many words ".repeat(20)}));
+        let status = status(&serde_json::json!({}));
+        let width = 60;
+        let narrow = Seen {
+            width,
+            ..seen(&status)
         };
-        text(entry, &seen)
+        let told = text(&failed, &narrow);
+        assert!(
+            told.lines().all(|line| line.chars().count() <= 60),
+            "{told}"
+        );
+        assert!(told.contains("\n            many words"), "{told}");
     }
 
     /// It is ready as far as anybody could see, which is not all.

@@ -70,6 +70,13 @@ pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     wrapped_items(&words, " ", width)
 }
 
+/// The lines of `text` in a window of this width, all but the first behind `indent`; what stands before the first is as wide.
+pub fn hanging(text: &str, indent: &str, width: u16) -> String {
+    let room = usize::from(width).saturating_sub(indent.chars().count());
+    let lines: Vec<String> = text.lines().flat_map(|line| wrapped(line, room)).collect();
+    lines.join(&format!("\n{indent}"))
+}
+
 /// Puts `items` into lines of at most `width` signs without breaking any.
 pub(super) fn wrapped_items(items: &[String], between: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();

@@ -5,7 +5,10 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::cli::options::Format;
-use crate::report::{FORMAT_VERSION, json_text};
+use crate::report::{FORMAT_VERSION, hanging, json_text};
+
+/// As wide as what stands before each thing.
+const INDENT: &str = "      ";
 
 /// What was found.
 #[derive(Default)]
@@ -86,9 +89,9 @@ impl Sheet {
         of.count()
     }
 
-    pub(super) fn show(&self, format: Format) -> serde_json::Result<String> {
+    pub(super) fn show(&self, format: Format, width: u16) -> serde_json::Result<String> {
         match format {
-            Format::Text => Ok(self.text()),
+            Format::Text => Ok(self.text(width)),
             Format::Json => json_text(&serde_json::json!({
                 "format_version": FORMAT_VERSION,
                 "bad": self.count(Verdict::Bad),
@@ -98,13 +101,15 @@ impl Sheet {
         }
     }
 
-    fn text(&self) -> String {
+    fn text(&self, width: u16) -> String {
+        let fit = |text: &str| hanging(text, INDENT, width);
         let mut text = String::new();
         for check in &self.checks {
-            let (mark, said) = (check.result.mark(), check.text.replace('\n', "\n      "));
-            writeln!(text, "{mark} {}: {said}", check.what).ok();
+            let (mark, what) = (check.result.mark(), &check.what);
+            let said = fit(&format!("{what}: {}", check.text));
+            writeln!(text, "{mark} {said}").ok();
             if let Some(advice) = &check.advice {
-                writeln!(text, "      {advice}").ok();
+                writeln!(text, "{INDENT}{}", fit(advice)).ok();
             }
         }
         let end = match (self.count(Verdict::Bad), self.count(Verdict::Untried)) {
@@ -121,6 +126,23 @@ impl Sheet {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::UNBOUNDED;
+
+    #[test]
+    fn what_is_found_fits_into_the_window() {
+        let mut sheet = Sheet::default();
+        sheet.bad(
+            "cluster east",
+            &"many words ".repeat(20),
+            &"advice ".repeat(20),
+        );
+        let text = sheet.show(Format::Text, 60).unwrap();
+        assert!(text.lines().count() > 6, "{text}");
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 60),
+            "{text}"
+        );
+    }
 
     #[test]
     fn people_and_programs_are_told_the_same() {
@@ -133,12 +155,12 @@ mod tests {
         );
         sheet.untried("chart", "not here yet", "--fetch-chart tries it now");
         sheet.grant("# cluster east\nkind: Role\n".to_owned());
-        let text = sheet.show(Format::Text).unwrap();
+        let text = sheet.show(Format::Text, UNBOUNDED).unwrap();
         assert_eq!(
             text,
             "ok    helm: 4.1.4\nBAD   cluster east: permissions are missing:\n      get pods\n      grant them\n?     chart: not here yet\n      --fetch-chart tries it now\n1 to mend\n# cluster east\nkind: Role\n"
         );
-        let json = sheet.show(Format::Json).unwrap();
+        let json = sheet.show(Format::Json, UNBOUNDED).unwrap();
         let told: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(told["bad"], 1);
         let checks = told["checks"].as_array().unwrap().iter();

@@ -125,7 +125,7 @@ fn is_undone(reason: Reason) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::why::tests::entry;
+    use crate::cli::why::tests::{entry, seen};
 
     fn told(entry: &StatusEntry) -> String {
         told_in(entry, &serde_json::json!({}))
@@ -133,12 +133,7 @@ mod tests {
 
     fn told_in(entry: &StatusEntry, status: &serde_json::Value) -> String {
         let status = crate::cli::why::tests::status(status);
-        let seen = Seen {
-            status: &status,
-            alive: true,
-            now: Timestamp::UNIX_EPOCH,
-        };
-        next(entry, &seen)
+        next(entry, &seen(&status))
     }
 
     #[test]
