@@ -34,6 +34,58 @@ fn the_last_exchange_is_held_back_then_approved_then_gone_and_keeps_its_volume()
 }
 
 #[test]
+fn what_is_held_with_others_is_held_until_it_is_approved_itself() {
+    let world = World::new("held");
+    let names = ["a", "b", "c", "d", "e"].map(|one| format!("nats-held-{one}"));
+    let id = |number: usize| format!("us-east-cluster/road/{}", names[number]);
+    let files = names
+        .each_ref()
+        .map(|name| format!("exchanges/{name}.yaml"));
+    let texts = names.each_ref().map(|name| {
+        let serverless = "  statefulSet.merge.spec.replicas: 0\n";
+        exchange(US, name, serverless)
+    });
+    let change = |numbers: &[usize], declared: bool| {
+        let each = numbers.iter().map(|number| {
+            let text = declared.then_some(texts[*number].as_str());
+            (files[*number].as_str(), text)
+        });
+        world.commit(&each.collect::<Vec<_>>());
+    };
+    let there = |number: usize| world.latest(US, &names[number]).is_some();
+    change(&[0, 1, 2, 3, 4], true);
+    world.apply().expect(0);
+
+    change(&[2, 3, 4], false);
+    world.apply().expect(5);
+    world.run(&["approve", &id(2)]).expect(0);
+    world.apply().expect(5);
+    assert!(!there(2), "it was approved");
+    // Two of four are fewer than it takes to be held.
+    world.commit(&[("README.md", Some("another commit"))]);
+    let held = world.apply().expect(5);
+    for number in [3, 4] {
+        assert!(there(number), "{number} was not");
+        assert_eq!(held.entry(&id(number))["result"], "blocked");
+    }
+
+    // An approval is for one removal.
+    change(&[2], true);
+    world.apply().expect(5);
+    assert!(there(2));
+    change(&[2], false);
+    world.apply().expect(5);
+    assert!(there(2), "this one was not approved");
+
+    // What is declared again is no longer held.
+    change(&[2, 3], true);
+    world.apply().expect(5);
+    world.run(&["approve", &id(4)]).expect(0);
+    world.apply().expect(0);
+    assert!(there(2) && there(3) && !there(4));
+}
+
+#[test]
 fn a_protected_exchange_stays_until_an_earlier_commit_unprotects_it() {
     let world = World::new("protected");
     let id = "eu-edge-cluster/road/nats-protected";
