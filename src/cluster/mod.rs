@@ -10,6 +10,7 @@ mod drift;
 mod dry_run;
 mod error;
 mod exec;
+mod frame;
 mod grant;
 mod helm_access;
 mod inventory;

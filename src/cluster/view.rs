@@ -33,7 +33,7 @@ const NAMED: usize = 50;
 /// How long a look reads releases whose labels are not enough: a thousand that differ are read, and acted upon, in several.
 const DECODING: Duration = Duration::from_secs(5);
 /// Requests at a time within one cluster.
-const PARALLEL: usize = 16;
+pub(super) const PARALLEL: usize = 16;
 
 /// What a view has to answer beyond the list of releases.
 #[derive(Debug, Clone, Default)]
@@ -108,22 +108,6 @@ impl Cluster {
         Ok(self.inner.last.or(view, told))
     }
 
-    /// Whether a view whose releases are as they were is so in all else.
-    async fn is_still(&self, view: &ClusterView, wants: &ViewWants) -> Result<bool, ClusterError> {
-        let releases = view.releases.values();
-        if releases.into_iter().any(|one| one.undecodable.is_some()) {
-            return Ok(false);
-        }
-        let frame = self.frame().await?;
-        let missing = self.missing_secrets(wants, &frame.missing_namespaces);
-        let missing_secrets = missing.await?;
-        Ok(view.uid == frame.uid
-            && view.scope == frame.scope
-            && view.missing_namespaces == frame.missing_namespaces
-            && view.terminating_namespaces == frame.terminating_namespaces
-            && view.missing_secrets == missing_secrets)
-    }
-
     async fn look(&self, wants: &ViewWants) -> Result<ClusterView, ClusterError> {
         let (mut view, releases) = futures::try_join!(self.frame(), self.releases())?;
         view.releases = releases;
@@ -183,63 +167,6 @@ impl Cluster {
         found.retain(|key, _| absent.contains(key));
         view.releases.append(&mut found);
         Ok(())
-    }
-
-    /// A view without its releases.
-    async fn frame(&self) -> Result<ClusterView, ClusterError> {
-        match self.namespaces() {
-            None => self.frame_of_all().await,
-            Some(namespaces) => self.frame_of(namespaces).await,
-        }
-    }
-
-    async fn frame_of_all(&self) -> Result<ClusterView, ClusterError> {
-        let namespaces: Api<NamespaceObject> = Api::all(self.client().clone());
-        let ending = ListParams::default().fields("status.phase=Terminating");
-        let (uid, terminating) = futures::try_join!(
-            self.uid(),
-            allowed(collect_metadata(self, &namespaces, &ending)),
-        )?;
-        Ok(ClusterView {
-            uid,
-            terminating_namespaces: terminating
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|meta| meta.name?.parse().ok())
-                .collect(),
-            ..ClusterView::default()
-        })
-    }
-
-    async fn frame_of(
-        &self,
-        namespaces: &BTreeSet<Namespace>,
-    ) -> Result<ClusterView, ClusterError> {
-        let looks: Vec<_> = stream::iter(namespaces.iter().cloned().map(|namespace| async move {
-            let meta = allowed(self.namespace_meta(namespace.as_str())).await?;
-            // May not be read: taken to be there, for its Secrets can be listed.
-            let meta = meta.unwrap_or_else(|| Some(ObjectMeta::default()));
-            Ok::<_, ClusterError>((namespace, meta))
-        }))
-        .buffer_unordered(PARALLEL)
-        .try_collect()
-        .await?;
-        let mut view = ClusterView {
-            scope: Some(namespaces.clone()),
-            ..ClusterView::default()
-        };
-        for (namespace, meta) in looks {
-            match meta {
-                None => {
-                    view.missing_namespaces.insert(namespace);
-                }
-                Some(meta) if meta.deletion_timestamp.is_some() => {
-                    view.terminating_namespaces.insert(namespace);
-                }
-                Some(_) => {}
-            }
-        }
-        Ok(view)
     }
 
     /// The latest revision of each release. What else a list says is gone before anything else is waited for: it is five
@@ -317,7 +244,7 @@ impl Cluster {
         .await
     }
 
-    async fn missing_secrets(
+    pub(super) async fn missing_secrets(
         &self,
         wants: &ViewWants,
         missing_namespaces: &BTreeSet<Namespace>,
@@ -345,7 +272,7 @@ impl Cluster {
 }
 
 /// `None` where the API server does not let us ask.
-async fn allowed<T>(
+pub(super) async fn allowed<T>(
     answer: impl Future<Output = Result<T, ClusterError>>,
 ) -> Result<Option<T>, ClusterError> {
     match answer.await {

@@ -1,5 +1,6 @@
 //! One pass: fetch, observe, plan. It waits for nothing and changes nothing; what it gives is handed over to `apply`.
 
+mod before;
 mod equipment;
 mod gone;
 mod identity;
@@ -10,12 +11,13 @@ mod repository;
 mod sides;
 mod survey;
 
+pub use before::Before;
 pub use equipment::{Equipment, Programs, Purpose, chart_source, cluster_access};
 pub use knowledge::Knowledge;
 pub use picture::{survey_snapshot, take_snapshot};
 pub use repository::{Repository, hosts_of, offline_context, read_desired};
 pub use sides::{Sides, read_sides};
-pub use survey::{Before, Survey, survey, survey_again};
+pub use survey::{Survey, survey, survey_again};
 
 use crate::reason::Reason;
 

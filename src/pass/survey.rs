@@ -11,13 +11,13 @@ use crate::cluster::ViewWants;
 use crate::drift::Drift;
 use crate::exchange::desired::{Desired, DesiredExchange};
 use crate::health::{self, HealthTarget};
-use crate::id::{ClusterId, ExchangeId, Instance};
+use crate::id::{ClusterId, ExchangeId};
 use crate::observe::observed::{
     Ancestry, Observed, ReleaseKey, Render, Stored, StoredRelease, Unreadable,
 };
 use crate::observe::{DEADLINE, compare_all, observe};
 use crate::pass::gone::gone_sets;
-use crate::pass::{Equipment, Knowledge, PassError, Programs, identity, proofs};
+use crate::pass::{Before, Equipment, Knowledge, PassError, Programs, identity, proofs};
 use crate::plan::action::Plan;
 use crate::plan::policy::Policy;
 use crate::plan::{plan, to_ask, to_compare};
@@ -43,27 +43,11 @@ pub struct Survey {
     pub plan: Plan,
 }
 
-/// The survey before.
-#[derive(Debug)]
-pub struct Before {
-    /// What it gave.
-    pub survey: Arc<Survey>,
-    /// Somebody asked: all is looked at, also what was told to be as it was.
-    pub anew: bool,
-}
-
-impl Before {
-    /// Whether nothing is to be done where nothing was told, as long as this is wanted.
-    fn stays(&self, desired: &Arc<Desired>, now: Timestamp) -> bool {
-        !self.anew && Arc::ptr_eq(&self.survey.desired, desired) && self.survey.plan.is_settled(now)
-    }
-}
-
 /// What a plan is made from.
-struct Seen {
-    desired: Arc<Desired>,
-    observed: Observed,
-    policy: Policy,
+pub(super) struct Seen {
+    pub(super) desired: Arc<Desired>,
+    pub(super) observed: Observed,
+    pub(super) policy: Policy,
 }
 
 /// Reads, observes and plans. Fetches nothing and changes nothing.
@@ -223,32 +207,6 @@ pub(super) async fn look(
 }
 
 impl Survey {
-    /// Who was connected to anew since then is told what it looked like, so that what did not change is kept once.
-    fn recall(&self, equipment: &Equipment) {
-        for (id, cluster) in equipment.inventory.all() {
-            if let (Ok(cluster), Some(Ok(view))) = (cluster, self.observed.clusters.get(&id)) {
-                cluster.recall(view);
-            }
-        }
-        if let Ok(view) = &self.observed.registry {
-            equipment.registry.recall(view);
-        }
-    }
-
-    /// Whether history and journal say the same of all that is seen now, as they are asked the same again and left nothing
-    /// open.
-    fn stays_proved(&self, desired: &Arc<Desired>, seen: &Observed, instance: &Instance) -> bool {
-        let before = &self.observed;
-        let mut known = before.ancestry.values();
-        Arc::ptr_eq(&self.desired, desired)
-            && self.policy.instance == *instance
-            && desired.commit.is_some()
-            && before.proofs.is_empty()
-            && known.all(|known| *known == Ancestry::HeadOrAncestor)
-            && before.clusters == seen.clusters
-            && before.registry == seen.registry
-    }
-
     /// Removals that are held back: by this plan, or before and not seen to be over.
     fn withheld(&self) -> BTreeSet<ExchangeId> {
         let planned = self.plan.exchanges.iter().filter_map(|entry| {
@@ -264,14 +222,6 @@ impl Survey {
         let before = self.policy.withheld.iter().filter(is_open);
         let held = planned.iter().filter(|(_, held)| **held);
         before.chain(held.map(|(id, _)| *id)).cloned().collect()
-    }
-
-    /// Whether it says of what is seen now what a plan made anew would.
-    fn follows_from(&self, seen: &Seen, now: Timestamp) -> bool {
-        self.plan.is_settled(now)
-            && Arc::ptr_eq(&self.desired, &seen.desired)
-            && self.policy == seen.policy
-            && self.observed == seen.observed
     }
 
     /// Remembers clusters that were seen for the first time, and what a plain folder declares: before anything is done
