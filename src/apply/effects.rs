@@ -21,6 +21,11 @@ pub trait Effects: Send + Sync + 'static {
         std::future::ready(Ok(()))
     }
 
+    /// Whether there is what an effect takes: nothing is written down of what cannot be begun, however often it is tried.
+    fn at_hand(&self, _effect: &Effect) -> Result<(), Why> {
+        Ok(())
+    }
+
     /// The task is over: nothing more is done to its exchange, and what one of its effects learned for a later one is of no
     /// use any more.
     fn over(&self, _subject: &Subject) {}

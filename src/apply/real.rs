@@ -119,6 +119,14 @@ impl Effects for World {
         admitted.map_err(|error| Why::from_error(error.reason(), &error))
     }
 
+    fn at_hand(&self, effect: &Effect) -> Result<(), Why> {
+        if !effect.starts_helm() {
+            return Ok(());
+        }
+        let helm = self.renderer.helm.as_deref().map(drop);
+        helm.map_err(|why| Why::new(why.reason, why.text.clone()))
+    }
+
     fn over(&self, subject: &Subject) {
         self.leases.leave(&subject.id);
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);

@@ -21,8 +21,9 @@ use crate::id::{ClusterId, Namespace};
 use crate::observe::observed::{ClusterView, Last};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// A connection that is silent for so long while something is expected from it is dead; longer than a watch may last.
-const IO_TIMEOUT: Duration = Duration::from_secs(90);
+/// A connection that is silent for so long while something is expected from it is dead; longer than a watch may last. One
+/// whose other end is gone is found so by the system, much sooner.
+const IO_TIMEOUT: Duration = Duration::from_secs(300);
 /// Bytes of one answer, unpacked, and of what is kept of all pages of a list; a watch that says more fails and is begun anew.
 pub(super) const LARGEST: usize = 64 << 20;
 

@@ -20,7 +20,7 @@ use super::view::SELECTOR;
 use crate::id::{ExchangeId, Instance};
 
 /// Seconds after which the API server ends a watch: before our own patience with a connection that says nothing does.
-const TURN: u32 = 85;
+const TURN: u32 = 290;
 const PAGE: u32 = 500;
 
 /// Something changed.

@@ -43,6 +43,8 @@ const READ: usize = 16 << 10;
 /// How long an API server may take to begin its answer; how long it may be silent within one, which a watch mostly is, is up
 /// to the connection.
 const ANSWER: Duration = Duration::from_secs(30);
+/// After so much silence the system asks whether the other end is still there, and after as much again that it is not.
+const KEEPALIVE: Duration = Duration::from_secs(30);
 /// How long a connection that nobody uses is kept: asking about health comes round sooner, a pass does not.
 const IDLE: Duration = Duration::from_secs(30);
 
@@ -128,6 +130,9 @@ async fn log_in(
 fn wired(config: &Config) -> kube::Result<ClientBuilder<Wired>> {
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
+    connector.set_keepalive(Some(KEEPALIVE));
+    connector.set_keepalive_interval(Some(KEEPALIVE / 3));
+    connector.set_keepalive_retries(Some(3));
     let service = match &config.proxy_url {
         None => over(connector, config),
         Some(proxy) => match proxy.scheme_str() {

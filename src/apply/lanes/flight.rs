@@ -195,6 +195,9 @@ impl<E: Effects> Pilot<E> {
         if !effect.is_write() {
             return self.retried(effect).await;
         }
+        if let Err(why) = self.shared.effects.at_hand(effect) {
+            return Reply::Blocked(why);
+        }
         if let Err(why) = self.shared.effects.admit(&self.subject).await {
             return Reply::Blocked(why);
         }

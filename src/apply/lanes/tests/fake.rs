@@ -48,6 +48,8 @@ pub(super) struct Fake {
     pub(super) most_fenced: AtomicUsize,
     pub(super) unready: Mutex<bool>,
     pub(super) refuse: Mutex<bool>,
+    /// There is no helm.
+    pub(super) helmless: Mutex<bool>,
     /// Why no chart can be had.
     pub(super) chartless: Mutex<Option<Reason>>,
     /// Somebody else may start effects, from this many of ours on.
@@ -151,6 +153,13 @@ impl Effects for Fake {
             Some(most) if done >= most => Err(Why::new(Reason::LeaseHeld, "another host")),
             Some(_) | None => Ok(()),
         }
+    }
+
+    fn at_hand(&self, effect: &Effect) -> Result<(), Why> {
+        if effect.is_helm_write() && *lock(&self.helmless) {
+            return Err(Why::new(Reason::HelmMissing, "no helm"));
+        }
+        Ok(())
     }
 
     async fn perform(

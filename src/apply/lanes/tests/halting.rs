@@ -133,6 +133,13 @@ async fn what_is_held_back_before_its_first_effect_is_written_once() {
         assert_eq!(told(), [unavailable.clone(), changed]);
     }
     *lock(&scene.fake.chartless) = None;
+    *lock(&scene.fake.helmless) = true;
+    scene.pass(&ids, true).await;
+    assert_eq!(told().last(), Some(&blocked("HelmMissing")));
+    let entries = Journal::entries(scene.folder.path()).unwrap();
+    let helms = entries.iter().filter(|entry| entry.step == "helm_install");
+    assert_eq!(helms.count(), 0, "what was not begun");
+    *lock(&scene.fake.helmless) = false;
     scene.pass(&ids, true).await;
     assert_eq!(told().last().unwrap().0, "done");
     let journal = Journal::open(scene.folder.path(), "test").unwrap();
