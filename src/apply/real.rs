@@ -18,7 +18,7 @@ use super::effects::Effects;
 use super::subject::Subject;
 use crate::chart::ChartStore;
 use crate::cluster::{Cluster, ClusterError, Inventory, Leases};
-use crate::helm::Folders;
+use crate::helm::{Folders, Helm};
 use crate::id::{ClusterId, ExchangeId, Instance};
 use crate::observe::Renderer;
 use crate::reason::Reason;
@@ -123,8 +123,7 @@ impl Effects for World {
         if !effect.starts_helm() {
             return Ok(());
         }
-        let helm = self.renderer.helm.as_deref().map(drop);
-        helm.map_err(|why| Why::new(why.reason, why.text.clone()))
+        self.helm().map(drop)
     }
 
     fn over(&self, subject: &Subject) {
@@ -144,6 +143,11 @@ impl World {
                 Err(Why::new(Reason::ClusterNotInInventory, text))
             }
         }
+    }
+
+    fn helm(&self) -> Result<&Helm, Why> {
+        let helm = self.renderer.helm.as_deref();
+        helm.map_err(|why| Why::new(why.reason, why.text.clone()))
     }
 
     /// How long one helm operation may take.

@@ -9,10 +9,7 @@ pub fn quantity(value: &Value) -> Option<u64> {
         Value::String(text) => text,
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
     };
-    let end = text
-        .find(|letter: char| !letter.is_ascii_digit() && letter != '.')
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at_checked(end)?;
+    let (number, unit) = parts(text);
     let factor: f64 = match unit {
         "" => 1.0,
         "k" | "K" => 1e3,
@@ -42,10 +39,7 @@ pub(crate) fn is_quantity(value: &Value) -> bool {
         Value::String(text) => text,
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return false,
     };
-    let end = text
-        .find(|letter: char| !letter.is_ascii_digit() && letter != '.')
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(end);
+    let (number, unit) = parts(text);
     let is_unit = match unit {
         "" | "n" | "u" | "m" | "k" | "M" | "G" | "T" | "P" | "E" | "Ki" | "Mi" | "Gi" | "Ti"
         | "Pi" | "Ei" => true,
@@ -54,6 +48,12 @@ pub(crate) fn is_quantity(value: &Value) -> bool {
             .is_some_and(|exponent| exponent.parse::<i32>().is_ok()),
     };
     is_unit && number.parse::<f64>().is_ok()
+}
+
+/// The number of a quantity, and what stands behind it.
+fn parts(text: &str) -> (&str, &str) {
+    let end = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.');
+    text.split_at(end.unwrap_or(text.len()))
 }
 
 #[cfg(test)]

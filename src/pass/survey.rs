@@ -18,7 +18,7 @@ use crate::observe::observed::{
 use crate::observe::{DEADLINE, compare_all, observe};
 use crate::pass::gone::gone_sets;
 use crate::pass::{Before, Equipment, Knowledge, PassError, Programs, identity, proofs};
-use crate::plan::action::Plan;
+use crate::plan::action::{Plan, PlannedExchange};
 use crate::plan::policy::Policy;
 use crate::plan::{plan, to_ask, to_compare};
 use crate::reason::Reason;
@@ -209,19 +209,25 @@ pub(super) async fn look(
 impl Survey {
     /// Removals that are held back: by this plan, or before and not seen to be over.
     fn withheld(&self) -> BTreeSet<ExchangeId> {
-        let planned = self.plan.exchanges.iter().filter_map(|entry| {
-            let guard = entry.guard.as_ref().map(|guard| guard.name);
-            Some((entry.id.as_ref()?, guard == Some(Reason::MassRemoval)))
-        });
-        let planned: BTreeMap<&ExchangeId, bool> = planned.collect();
+        let is_held = |entry: &&PlannedExchange| {
+            let guard = entry.guard.as_ref();
+            guard.is_some_and(|guard| guard.name == Reason::MassRemoval)
+        };
+        let entries = || self.plan.exchanges.iter();
+        let held = entries().filter(is_held);
+        let mut held: BTreeSet<_> = held.filter_map(|entry| entry.id.clone()).collect();
+        // As almost always: ten thousand ids are not sorted once a minute for nobody.
+        if self.policy.withheld.is_empty() {
+            return held;
+        }
+        let planned: BTreeSet<_> = entries().filter_map(|entry| entry.id.as_ref()).collect();
         let is_open = |id: &&ExchangeId| {
             let over =
                 self.desired.exchanges.contains_key(*id) || self.policy.allow_delete.contains(*id);
-            !over && (planned.contains_key(*id) || !is_complete(&self.plan))
+            !over && (planned.contains(*id) || !is_complete(&self.plan))
         };
-        let before = self.policy.withheld.iter().filter(is_open);
-        let held = planned.iter().filter(|(_, held)| **held);
-        before.chain(held.map(|(id, _)| *id)).cloned().collect()
+        held.extend(self.policy.withheld.iter().filter(is_open).cloned());
+        held
     }
 
     /// Remembers clusters that were seen for the first time, and what a plain folder declares: before anything is done
@@ -231,7 +237,11 @@ impl Survey {
             state.know_declared(&self.desired)?;
         }
         state.sweep_approvals(now, |id| self.desired.exchanges.contains_key(id))?;
-        state.know_withheld(&self.withheld())?;
+        let withheld = self.withheld();
+        // The policy has what is remembered.
+        if withheld != self.policy.withheld {
+            state.know_withheld(&withheld)?;
+        }
         Ok(identity::remember(&self.observed.clusters, state, now)?)
     }
 }

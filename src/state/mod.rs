@@ -1,5 +1,5 @@
-//! The state folder (design 4.8). Everything in it but journal, approvals, what is withheld, suspensions, registry, clusters and outbox may
-//! be deleted at any time: what is true is in git, in the clusters and in the registry.
+//! The state folder (design 4.8). Everything in it but journal, approvals, what is withheld, suspensions, registry, clusters
+//! and outbox may be deleted at any time: what is true is in git, in the clusters and in the registry.
 
 pub mod approvals;
 pub mod clusters;

@@ -15,9 +15,6 @@ impl State {
 
     /// Remembers these and no others.
     pub fn know_withheld(&self, ids: &BTreeSet<ExchangeId>) -> Result<(), StateError> {
-        if self.withheld()? == *ids {
-            return Ok(());
-        }
         write_json(&self.withholdings(), ids, 0o600)
     }
 

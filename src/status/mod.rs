@@ -71,6 +71,14 @@ pub struct Unread {
     pub why: Trouble,
 }
 
+impl Unread {
+    /// What it is, in a sentence.
+    pub fn what(&self) -> String {
+        let cluster = self.cluster.as_ref();
+        cluster.map_or_else(|| "the registry".to_owned(), |id| format!("cluster {id}"))
+    }
+}
+
 /// How far one sink is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {

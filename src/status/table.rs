@@ -68,8 +68,7 @@ fn warnings(status: &Status) -> Vec<String> {
     let settings = status.settings.iter();
     warnings.extend(settings.map(|trouble| told("settings not read again: ", trouble)));
     warnings.extend(status.unreadable.iter().map(|unread| {
-        let what = unread.cluster.as_ref();
-        let what = what.map_or_else(|| "the registry".to_owned(), |id| format!("cluster {id}"));
+        let what = unread.what();
         told(&format!("{what} could not be read: "), &unread.why)
     }));
     for sink in &status.events {

@@ -203,8 +203,7 @@ impl At<'_> {
     }
 
     pub(super) fn helm(&self) -> Result<&crate::helm::Helm, Reply> {
-        let helm = self.world.renderer.helm.as_deref();
-        helm.map_err(|why| Reply::Blocked(Why::new(why.reason, why.text.clone())))
+        self.world.helm().map_err(Reply::Blocked)
     }
 
     pub(super) fn desired(&self) -> Result<&DesiredExchange, Reply> {

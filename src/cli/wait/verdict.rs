@@ -103,11 +103,8 @@ pub(super) fn of(
 /// What keeps a pass from knowing everything.
 fn unread(status: &Status) -> String {
     let each = status.unreadable.iter().map(|unread| {
-        let what = unread.cluster.as_ref().map_or_else(
-            || "the registry".to_owned(),
-            |cluster| format!("cluster {cluster}"),
-        );
-        format!("{what}: {}: {}", unread.why.reason, unread.why.text)
+        let why = &unread.why;
+        format!("{}: {}: {}", unread.what(), why.reason, why.text)
     });
     let each: Vec<_> = each.collect();
     if each.is_empty() {

@@ -48,10 +48,7 @@ impl Ended {
 
     /// What a line says; nothing when it is about something else.
     pub fn of(entry: &Entry) -> Option<Self> {
-        if entry.step != ENDED {
-            return None;
-        }
-        serde_json::from_value(entry.detail.clone()).ok()
+        entry.told(ENDED)
     }
 }
 

@@ -1,6 +1,7 @@
 //! A line of the journal.
 
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -59,6 +60,16 @@ pub struct Entry {
     pub phase: Phase,
     /// What belongs to it.
     pub detail: Value,
+}
+
+impl Entry {
+    /// What a line of this step says; nothing when it is of another, or not understood.
+    pub(super) fn told<T: DeserializeOwned>(&self, step: &str) -> Option<T> {
+        if self.step != step {
+            return None;
+        }
+        serde_json::from_value(self.detail.clone()).ok()
+    }
 }
 
 /// What the very first line names as the one before.

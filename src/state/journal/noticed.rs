@@ -72,10 +72,7 @@ impl Notice {
 
     /// What a line says; nothing when it is about something else.
     pub fn of(entry: &Entry) -> Option<Self> {
-        if entry.step != NOTICED {
-            return None;
-        }
-        serde_json::from_value(entry.detail.clone()).ok()
+        entry.told(NOTICED)
     }
 }
 

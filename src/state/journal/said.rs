@@ -100,10 +100,7 @@ impl Said {
 
     /// What a line says; nothing when it is about something else.
     pub fn of(entry: &Entry) -> Option<Self> {
-        if entry.step != SAID {
-            return None;
-        }
-        serde_json::from_value(entry.detail.clone()).ok()
+        entry.told(SAID)
     }
 
     /// Why, and until when.
