@@ -1,8 +1,8 @@
 //! Files that are there as a whole or not at all.
 
-use std::fs::{File, Permissions, TryLockError};
+use std::fs::{DirBuilder, File, Permissions, TryLockError};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -45,6 +45,11 @@ pub(crate) fn sweep(folder: &Path) {
             std::fs::remove_file(entry.path()).ok();
         }
     }
+}
+
+/// Makes a folder that only we may read, with those above it, unless it is there.
+pub(crate) fn private_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// Opens a file to be locked, and makes it where there is none. Nobody else may open it, whatever the umask says and it was

@@ -50,6 +50,8 @@ pub struct World {
     pub helm_timeout: RwLock<Duration>,
     /// `state/cache`.
     pub cache: PathBuf,
+    /// Where helms keep what they learned of the API of each cluster; none = in `cache`.
+    pub apis: Option<PathBuf>,
     /// Where generated kubeconfigs live.
     pub runtime: PathBuf,
     /// What an earlier process may have left at work.
@@ -168,7 +170,11 @@ impl World {
 
     /// The private folders helms of a cluster share.
     pub fn folders(&self, cluster: &ClusterId) -> Folders {
-        Folders::new(self.cache.join(cluster.as_str()))
+        let folders = Folders::new(self.cache.join(cluster.as_str()));
+        match &self.apis {
+            Some(apis) => folders.with_api_in(apis.join(cluster.as_str())),
+            None => folders,
+        }
     }
 }
 

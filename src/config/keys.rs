@@ -192,4 +192,8 @@ pub const KEYS: &[Key] = &[
         "state",
         "The state folder; $STATE_DIRECTORY, else /var/lib/natsx-sync if it exists, else the user's",
     ),
+    at_start(
+        "runtime",
+        "Where helm keeps what it learned of a cluster's API, best in memory; $RUNTIME_DIRECTORY, else natsx-sync in $XDG_RUNTIME_DIR, else in the state folder",
+    ),
 ];

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::config::check::check;
 use crate::config::keys::{KEYS, Key};
 use crate::config::read::read_file;
-use crate::config::{ConfigError, Settings};
+use crate::config::{ConfigError, Settings, folders};
 use crate::id::ClusterId;
 
 /// Where the settings are when nobody says.
@@ -89,7 +89,10 @@ pub fn load(
     let mut settings: Settings = serde_path(tree, &origins)?;
     check(&settings)?;
     if settings.state.is_none() {
-        settings.state = state_folder(environment);
+        settings.state = folders::state(environment);
+    }
+    if settings.runtime.is_none() {
+        settings.runtime = folders::runtime(environment);
     }
     Ok(Loaded {
         settings,
@@ -116,7 +119,7 @@ pub fn state_place(
         .clone()
         .or_else(|| variable.filter(|text| !text.is_empty()).map(PathBuf::from))
         .or_else(in_file)
-        .or_else(|| state_folder(environment))
+        .or_else(|| folders::state(environment))
 }
 
 fn file_to_read(
@@ -297,24 +300,6 @@ fn serde_path(tree: Value, origins: &BTreeMap<String, Origin>) -> Result<Setting
             text: error.to_string(),
         }
     })
-}
-
-fn state_folder(environment: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
-    let set = |name: &str| {
-        environment(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
-    if let Some(folder) = set("STATE_DIRECTORY") {
-        return Some(folder);
-    }
-    let system = PathBuf::from("/var/lib/natsx-sync");
-    if system.exists() {
-        return Some(system);
-    }
-    set("XDG_STATE_HOME")
-        .or_else(|| set("HOME").map(|home| home.join(".local/state")))
-        .map(|folder| folder.join("natsx-sync"))
 }
 
 #[cfg(test)]

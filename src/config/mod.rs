@@ -4,6 +4,7 @@ pub mod changes;
 mod check;
 pub mod events;
 pub mod files;
+mod folders;
 pub mod keys;
 pub mod layers;
 mod read;

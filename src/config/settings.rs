@@ -49,6 +49,8 @@ pub struct Settings {
     pub telemetry: TelemetrySettings,
     /// The state folder; none = chosen at start.
     pub state: Option<PathBuf>,
+    /// For what is written anew after each start; none = chosen at start, or there is no such folder.
+    pub runtime: Option<PathBuf>,
 }
 
 /// The watched repository.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, RwLock};
 
 use jiff::Timestamp;
@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use crate::apply::{Limits, Orphans, World};
 use crate::cluster::Leases;
 use crate::config::Settings;
+use crate::file;
 use crate::helm::Kubeconfig;
 use crate::id::Digest;
 use crate::pass::{Equipment, PassError};
@@ -47,6 +48,7 @@ impl Session {
             instance: settings.instance.clone(),
             helm_timeout: RwLock::new(settings.helm.timeout),
             cache: state.private("cache")?,
+            apis: apis(settings, state.folder()),
             runtime,
             orphans: Orphans::since_now(),
             held: Mutex::new(BTreeMap::new()),
@@ -65,14 +67,26 @@ fn holder(state: &Path) -> String {
     let read = |path| std::fs::read_to_string(path).unwrap_or_default();
     let host = read("/proc/sys/kernel/hostname");
     let machine = read("/etc/machine-id");
-    let folder = state.canonicalize().unwrap_or_else(|_| state.to_owned());
+    let folder = whole(state);
     let parts = [machine.as_bytes(), folder.as_os_str().as_bytes()];
-    let digest = Digest::of_parts(&parts);
-    format!(
-        "{}-{}",
-        host.trim(),
-        digest.label().get(..8).unwrap_or_default()
-    )
+    format!("{}-{}", host.trim(), short(&Digest::of_parts(&parts)))
+}
+
+/// Where helms keep what they learn of the clusters, unless that is in the state folder; a cluster of another state folder
+/// may have the same name. helm keeps silent about one it cannot write to, and asks for everything again and again.
+fn apis(settings: &Settings, state: &Path) -> Option<PathBuf> {
+    let owner = Digest::of(whole(state).as_os_str().as_bytes());
+    let folder = settings.runtime.as_ref()?.join(short(&owner));
+    file::private_folder(&folder).ok()?;
+    Some(folder)
+}
+
+fn whole(state: &Path) -> PathBuf {
+    state.canonicalize().unwrap_or_else(|_| state.to_owned())
+}
+
+fn short(digest: &Digest) -> &str {
+    digest.label().get(..8).unwrap_or_default()
 }
 
 /// Whether there is anything to work on.

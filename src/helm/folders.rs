@@ -3,21 +3,34 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::HelmError;
+use crate::file;
 
 /// Below `state/cache/CLUSTER`: shared by all helms of a cluster, so that its API is discovered once.
 #[derive(Debug, Clone)]
 pub struct Folders {
     root: PathBuf,
+    api: PathBuf,
 }
 
 impl Folders {
     /// The folders below `root`; made when first needed.
     pub fn new(root: PathBuf) -> Self {
-        Self { root }
+        let api = root.join("kube");
+        Self { root, api }
+    }
+
+    /// What is learned of the cluster's API is kept in `folder`. Each helm writes all of it anew, a file for every group,
+    /// and so long as they are on a disk a tenth of its time.
+    #[must_use]
+    pub fn with_api_in(self, folder: PathBuf) -> Self {
+        Self {
+            api: folder,
+            ..self
+        }
     }
 
     /// The whole environment of a helm.
@@ -28,7 +41,7 @@ impl Folders {
             ("HELM_CACHE_HOME".to_owned(), below("helm-cache")),
             ("HELM_CONFIG_HOME".to_owned(), below("helm-config")),
             ("HELM_DATA_HOME".to_owned(), below("helm-data")),
-            ("KUBECACHEDIR".to_owned(), below("kube")),
+            ("KUBECACHEDIR".to_owned(), self.api.clone().into_os_string()),
             ("HELM_DRIVER".to_owned(), "secret".into()),
             ("HELM_NO_PLUGINS".to_owned(), "1".into()),
             ("GOGC".to_owned(), "off".into()),
@@ -46,14 +59,10 @@ impl Folders {
 }
 
 fn private(path: &Path) -> Result<(), HelmError> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|source| HelmError::Folder {
-            path: path.to_owned(),
-            source,
-        })
+    file::private_folder(path).map_err(|source| HelmError::Folder {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// A generated kubeconfig, 0600, that goes with its owner. What a killed process left is swept at the next start.
@@ -113,6 +122,15 @@ impl Kubeconfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_learned_of_an_api_can_be_elsewhere() {
+        let folders = Folders::new("/state/cache/east".into()).with_api_in("/run/east".into());
+        let environment = folders.environment();
+        let of = |name: &str| environment.iter().find(|(set, _)| set == name).unwrap();
+        assert_eq!(of("KUBECACHEDIR").1, "/run/east");
+        assert_eq!(of("HOME").1, "/state/cache/east/home");
+    }
 
     #[test]
     fn kubeconfigs_are_private_and_swept() {

@@ -164,11 +164,7 @@ impl State {
     /// A folder below it that only we may read, made when it is not there.
     pub fn private(&self, name: &str) -> Result<PathBuf, StateError> {
         let path = self.folder.join(name);
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&path)
-            .map_err(io("make", &path))?;
+        file::private_folder(&path).map_err(io("make", &path))?;
         Ok(path)
     }
 

@@ -117,6 +117,7 @@ say "manual pages: $pages; completions: $(inside sh -c 'cd /usr/share && ls */na
 
 until_true 120 "installed: revision 1" at_revision 1
 ready $id | sed 's/^/    /'; say "ready"
+[ -n "$(inside find /run/natsx-sync -name servergroups.json)" ] || fail "helm keeps nothing in memory"
 for who in nobody natsx-sync root; do
   inside runuser -u $who -- natsx-sync status >"$work/status"
   if grep -q 'no daemon' "$work/status"; then fail "$who is not told that a daemon runs"; fi

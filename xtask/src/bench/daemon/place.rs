@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::Result;
 use fleet::git_host::{GitHost, Repository};
+use tempfile::TempDir;
 
 use crate::bench::api::Api;
 use crate::bench::exchanges::{PROFILE, Size};
@@ -15,6 +16,8 @@ pub(super) struct Place {
     pub(super) repository: Repository,
     pub(super) folder: PathBuf,
     config: PathBuf,
+    /// As systemd gives it to the unit: in memory.
+    runtime: TempDir,
 }
 
 impl Place {
@@ -43,13 +46,17 @@ impl Place {
             repository,
             folder,
             config,
+            runtime: tempfile::tempdir_in("/dev/shm")?,
         })
     }
 
     /// natsx-sync with these settings.
     pub(super) fn command(&self, program: &Program, arguments: &[&str]) -> Command {
         let mut command = program.command(&["--config"]);
-        command.arg(&self.config).args(arguments);
+        command
+            .env("RUNTIME_DIRECTORY", self.runtime.path())
+            .arg(&self.config)
+            .args(arguments);
         command
     }
 
