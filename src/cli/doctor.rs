@@ -1,10 +1,12 @@
 //! `doctor`: is everything there that `run` will need? Each finding says what to do.
 
+mod place;
 mod programs;
 mod sheet;
 
 use std::collections::BTreeSet;
 
+use place::check_state;
 use programs::{check_helm, check_nats_server};
 use sheet::Sheet;
 use tempfile::TempDir;
@@ -45,7 +47,7 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
     Ok(u8::from(sheet.is_bad()))
 }
 
-async fn examine(settings: Settings, fetch_chart: bool) -> serde_json::Result<Sheet> {
+async fn examine(mut settings: Settings, fetch_chart: bool) -> serde_json::Result<Sheet> {
     let mut sheet = Sheet::default();
     if settings.clusters.is_empty() {
         sheet.bad(
@@ -58,6 +60,11 @@ async fn examine(settings: Settings, fetch_chart: bool) -> serde_json::Result<Sh
     check_files(&settings, &mut sheet).await?;
     check_commit_status(&settings, &mut sheet);
     check_nats_server(&settings, &mut sheet).await;
+    let spare = tempfile::tempdir().ok();
+    // A chart that is fetched is kept.
+    if !fetch_chart {
+        check_state(&mut settings, spare.as_ref(), &mut sheet);
+    }
     // Looked at in place of a repository that cannot be used, so that the rest is.
     let empty = tempfile::tempdir().ok();
     let Some(equipment) = connect(settings, empty.as_ref(), &mut sheet).await else {

@@ -44,12 +44,13 @@ fn what_goes_on_has_taken_until_now_and_what_was_left_stands_still() {
 #[test]
 fn who_only_looks_makes_no_state_folder() {
     let folder = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], i32); 5] = [
+    let cases: [(&[&str], i32); 6] = [
         (&["history"], 0),
         (&["history", "a"], 1),
         (&["status"], 1),
         (&["reconcile"], 1),
         (&["approve", "a"], 1),
+        (&["doctor"], 1),
     ];
     for (arguments, code) in cases {
         let done = natsx(folder.path(), &[arguments, &["--state", "x/ns"]].concat());

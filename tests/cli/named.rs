@@ -164,6 +164,7 @@ fn doctor_looks_at_the_rest_where_the_repository_is_not_there() {
     for words in [
         "BAD   repository: /nowhere/at/all: ",
         "BAD   cluster us: kubeconfig /no/kubeconfig",
+        "note  state folder: state is not there yet; it is made when it is needed\n",
         "ok    registry: ",
         "?     chart nats ",
     ] {
