@@ -17,6 +17,7 @@ use super::exec::ExecCache;
 use super::kubeconfig;
 use super::terminating::Looks;
 use super::told::Told;
+use super::warnings::Warnings;
 use crate::id::{ClusterId, Namespace};
 use crate::observe::observed::{ClusterView, Last};
 
@@ -59,6 +60,7 @@ pub(super) struct Connection {
     pub(super) looks: Looks,
     pub(super) last: Last<ClusterView>,
     pub(super) told: Told,
+    pub(super) warnings: Warnings,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -106,6 +108,7 @@ impl Cluster {
                 looks: Looks::default(),
                 last: Last::default(),
                 told: Told::default(),
+                warnings: Warnings::default(),
             }),
         })
     }

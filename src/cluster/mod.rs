@@ -25,6 +25,7 @@ mod stored;
 mod terminating;
 mod told;
 mod view;
+mod warnings;
 mod write;
 
 pub(crate) use access::absent_is_none;

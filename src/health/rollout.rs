@@ -1,9 +1,5 @@
 //! Whether Kubernetes has rolled a `StatefulSet` out, and what keeps it from doing so.
 
-use k8s_openapi::api::core::v1::Event;
-use kube::Api;
-use kube::api::ListParams;
-
 use super::live::{LivePod, LiveSet};
 use crate::cluster::{Cluster, shorten};
 use crate::id::Namespace;
@@ -65,20 +61,7 @@ pub(super) async fn hindrance(
         Some(pod) => ("Pod", pod.metadata.name.as_str()),
         None => ("StatefulSet", live.metadata.name.as_str()),
     };
-    let api: Api<Event> = cluster.namespaced(namespace);
-    let fields = format!("involvedObject.kind={kind},involvedObject.name={name},type=Warning");
-    let events = api
-        .list(&ListParams::default().fields(&fields).limit(50))
-        .await
-        .ok()?;
-    let last = events.items.into_iter().max_by_key(|event| {
-        event
-            .last_timestamp
-            .as_ref()
-            .map(|time| time.0)
-            .or_else(|| event.event_time.as_ref().map(|time| time.0))
-    })?;
-    let message = shorten(&last.message.unwrap_or_default(), 300);
+    let message = cluster.last_warning(namespace, kind, name).await?;
     Some(format!("{name}: {message}"))
 }
 
