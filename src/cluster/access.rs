@@ -11,6 +11,7 @@ use kube::config::AuthInfo;
 use kube::{Api, Client, Config};
 use serde::de::DeserializeOwned;
 
+use super::calm::Calms;
 use super::client::{Unbuilt, client};
 use super::error::ClusterError;
 use super::exec::ExecCache;
@@ -60,6 +61,7 @@ pub(super) struct Connection {
     pub(super) looks: Looks,
     pub(super) last: Last<ClusterView>,
     pub(super) told: Told,
+    pub(super) calms: Calms,
     pub(super) warnings: Warnings,
 }
 
@@ -108,6 +110,7 @@ impl Cluster {
                 looks: Looks::default(),
                 last: Last::default(),
                 told: Told::default(),
+                calms: Calms::default(),
                 warnings: Warnings::default(),
             }),
         })

@@ -9,6 +9,7 @@ use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::core::DynamicObject;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::access::{Cluster, absent_is_none};
 use super::error::{ClusterError, words};
@@ -18,7 +19,7 @@ use crate::observe::manifest::{parse_objects, references, text};
 use crate::observe::observed::ReleaseView;
 
 /// Objects of one release at a time.
-const PARALLEL: usize = 4;
+pub(super) const PARALLEL: usize = 4;
 /// How often an object that changes while it is compared is compared anew.
 const ATTEMPTS: usize = 3;
 /// Whose changes these are to the API server.
@@ -53,6 +54,14 @@ impl Cluster {
     /// # Errors
     /// When the release itself cannot be read; single objects that cannot be are told.
     pub async fn drift(&self, compared: Compared<'_>) -> Result<Drift, ClusterError> {
+        let mut drift = Drift {
+            release: compared.view.secret.uid.to_string(),
+            ..Drift::default()
+        };
+        if self.is_calm(compared).await {
+            return Ok(drift);
+        }
+        let began = Instant::now();
         let objects = self.wanted_objects(compared).await?;
         let ignored = compared.ignored;
         let asked: Vec<_> = objects
@@ -60,19 +69,22 @@ impl Cluster {
             .map(|wanted| self.standing(compared.namespace, wanted, ignored))
             .collect();
         let found: Vec<Standing> = stream::iter(asked).buffered(PARALLEL).try_collect().await?;
-        let mut drift = Drift {
-            release: compared.view.secret.uid.to_string(),
-            ..Drift::default()
-        };
+        let mut seen = Vec::new();
         for (wanted, standing) in objects.iter().zip(found) {
             let (kind, name) = (part(wanted, "/kind"), part(wanted, "/metadata/name"));
             match standing {
                 Standing::There { live, settled } => {
                     drift.differences.extend(differences(&live, &settled));
+                    let object = references(std::slice::from_ref(wanted)).pop();
+                    let version = text(&live, "/metadata/resourceVersion");
+                    seen.extend(object.zip(version.map(str::to_owned)));
                 }
                 Standing::Gone => drift.differences.push(Difference::gone(kind, name)),
                 Standing::Unread(why) => drift.unread.push(format!("{kind} {name}: {why}")),
             }
+        }
+        if drift.differences.is_empty() && drift.unread.is_empty() && seen.len() == objects.len() {
+            self.inner.calms.keep(compared, began, seen);
         }
         Ok(drift)
     }

@@ -2,6 +2,7 @@
 
 mod access;
 mod assemble;
+mod calm;
 mod changes;
 mod claims;
 mod client;
