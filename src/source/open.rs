@@ -114,6 +114,15 @@ impl Source {
         matches!(self.place, Place::Remote(_))
     }
 
+    /// The folder its files are in on this host, if they are.
+    pub fn folder(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Folder(folder) => Some(folder),
+            Place::Repository { work, .. } => work.as_deref(),
+            Place::Remote(_) => None,
+        }
+    }
+
     /// Where it is, without a password.
     pub fn display(&self) -> String {
         self.shown.clone()
