@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+
 use crate::exchange::desired::ChartRef;
 use crate::id::Digest;
 use crate::reason::Reason;
@@ -76,14 +78,14 @@ pub enum ChartError {
         limit: usize,
     },
     /// The same failed a moment ago.
-    #[error("{text} (tried {seconds} s ago)")]
+    #[error("{text} (tried at {at:.0})")]
     JustFailed {
         /// The word for it.
         reason: Reason,
         /// What happened.
         text: String,
-        /// How long ago.
-        seconds: u64,
+        /// When: others read it later.
+        at: Timestamp,
     },
     /// A kind of repository that is not served.
     #[error(

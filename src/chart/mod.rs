@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 use crate::diagnostic::chain;
 use crate::exchange::desired::ChartRef;
 use crate::id::Digest;
@@ -83,7 +85,7 @@ impl ChartStore {
         }
         let key = (source.repository.clone(), chart.clone());
         if let Some(failure) = self.failures().get(&key)
-            && failure.at.elapsed() < AGAIN
+            && failure.since.elapsed() < AGAIN
         {
             return Err(failure.error());
         }
@@ -144,6 +146,11 @@ impl ChartStore {
         .await
     }
 
+    /// What failed a moment ago is tried all the same: somebody says that it is mended.
+    pub fn forget_failures(&self) {
+        self.failures().clear();
+    }
+
     fn failures(&self) -> MutexGuard<'_, Failures> {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -156,7 +163,8 @@ type Failures = BTreeMap<(String, ChartRef), Failure>;
 
 #[derive(Debug)]
 struct Failure {
-    at: Instant,
+    since: Instant,
+    at: Timestamp,
     reason: Reason,
     text: String,
 }
@@ -164,7 +172,8 @@ struct Failure {
 impl Failure {
     fn of(error: &ChartError) -> Self {
         Self {
-            at: Instant::now(),
+            since: Instant::now(),
+            at: Timestamp::now(),
             reason: error.reason(),
             text: chain(error),
         }
@@ -174,7 +183,7 @@ impl Failure {
         ChartError::JustFailed {
             reason: self.reason,
             text: self.text.clone(),
-            seconds: self.at.elapsed().as_secs(),
+            at: self.at,
         }
     }
 }

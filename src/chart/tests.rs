@@ -196,7 +196,7 @@ async fn what_just_failed_is_not_tried_for_every_exchange() {
     let server = MockServer::start().await;
     Mock::given(any())
         .respond_with(ResponseTemplate::new(503))
-        .expect(2)
+        .expect(3)
         .mount(&server)
         .await;
     let state = tempfile::tempdir().unwrap();
@@ -207,4 +207,7 @@ async fn what_just_failed_is_not_tried_for_every_exchange() {
     assert!(again.to_string().contains(&first.to_string()), "{again}");
     assert!(again.to_string().contains("503"), "{again}");
     store.fetch(&chart("1.2.4")).await.unwrap_err();
+    // Somebody says that it is mended.
+    store.forget_failures();
+    store.fetch(&chart("1.2.3")).await.unwrap_err();
 }

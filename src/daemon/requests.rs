@@ -100,6 +100,7 @@ impl Daemon<'_> {
     /// A pass begins at once, or as soon as the one that runs is over.
     fn promise_pass(&mut self) -> Answer {
         self.again.anew = true;
+        self.equipment.charts.forget_failures();
         self.activate(Duration::ZERO);
         Answer::Pass(self.serving_pass())
     }
