@@ -96,14 +96,16 @@ impl Daemon<'_> {
             if !targets.is_empty() {
                 let count = u32::try_from(targets.len()).unwrap_or(u32::MAX);
                 let pause = (interval / count).min(LONGEST_PAUSE);
-                let round = ask(targets, pause, self.comparing.told.clone());
+                let turns = Turns::new(pause, 1, self.silent.clone());
+                let round = ask(targets, turns, self.comparing.told.clone());
                 self.comparing.round = Some(tokio::spawn(round));
             }
         }
         if !self.comparing.edited.is_empty() && idle(&self.comparing.aside) {
             let edited = std::mem::take(&mut self.comparing.edited);
             let targets = self.compared(|id| edited.contains(id));
-            let aside = ask(targets, Duration::ZERO, self.comparing.told.clone());
+            let turns = Turns::new(Duration::ZERO, 1, self.silent.clone());
+            let aside = ask(targets, turns, self.comparing.told.clone());
             self.comparing.aside = Some(tokio::spawn(aside));
         }
     }
@@ -179,10 +181,10 @@ impl Daemon<'_> {
     }
 }
 
-/// Compares each, one every `pause`, and tells what it found.
+/// Compares each in its turn, and tells what it found.
 async fn ask(
     targets: Vec<(Arc<DesiredExchange>, Cluster)>,
-    pause: Duration,
+    turns: Turns,
     told: UnboundedSender<Found>,
 ) {
     type Target = (Arc<DesiredExchange>, Cluster);
@@ -198,7 +200,7 @@ async fn ask(
             told.send(Found { id, asked, drift }).is_ok()
         }
     };
-    in_turns(targets, cluster, Turns::new(pause, 1), ask).await;
+    in_turns(targets, cluster, turns, ask).await;
 }
 
 /// Nothing where the release is not as wanted now: that is for the next pass to see.

@@ -111,7 +111,8 @@ impl Daemon<'_> {
         self.ledger.doubt_health(id);
         self.status_changed();
         let target = self.targets([id.clone()]);
-        tokio::spawn(ask(target, 1, self.known.clone(), self.answers.clone()));
+        let turns = self.turns(1);
+        tokio::spawn(ask(target, turns, self.known.clone(), self.answers.clone()));
     }
 
     /// Those whose servers were seen to change, beside the round that may be under way, and no two such rounds at a time.
@@ -123,8 +124,8 @@ impl Daemon<'_> {
         let released: BTreeSet<_> = self.ledger.released().into_iter().collect();
         ids.retain(|id| released.contains(id) && !self.lanes.is_flying(id));
         let targets = self.targets(ids);
-        let budget = self.equipment.settings.health.budget;
-        let asking = ask(targets, budget, self.known.clone(), self.answers.clone());
+        let turns = self.turns(self.equipment.settings.health.budget);
+        let asking = ask(targets, turns, self.known.clone(), self.answers.clone());
         self.aside = Some(tokio::spawn(asking));
     }
 
@@ -139,6 +140,10 @@ impl Daemon<'_> {
         each.collect()
     }
 
+    fn turns(&self, budget: u32) -> Turns {
+        Turns::new(Duration::from_secs(1), budget, self.silent.clone())
+    }
+
     fn is_asking(&self) -> bool {
         let asking = self.asking.as_ref();
         asking.is_some_and(|asking| !asking.is_finished())
@@ -150,15 +155,14 @@ impl Daemon<'_> {
         }
         self.asked = Instant::now();
         let targets = self.targets(ids);
-        let budget = self.equipment.settings.health.budget;
-        let asking = ask(targets, budget, self.known.clone(), self.answers.clone());
+        let turns = self.turns(self.equipment.settings.health.budget);
+        let asking = ask(targets, turns, self.known.clone(), self.answers.clone());
         self.asking = Some(tokio::spawn(asking));
     }
 }
 
-/// Asks each, `budget` a second, and tells the answers.
-async fn ask(targets: Vec<Target>, budget: u32, known: Known, answers: UnboundedSender<Answer>) {
-    let turns = Turns::new(Duration::from_secs(1), budget);
+/// Asks each in its turn, and tells the answers.
+async fn ask(targets: Vec<Target>, turns: Turns, known: Known, answers: UnboundedSender<Answer>) {
     let cluster = |target: &Target| target.id.cluster.clone();
     let ask = |target: Target| {
         let (known, answers) = (known.clone(), answers.clone());

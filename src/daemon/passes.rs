@@ -107,6 +107,10 @@ impl Daemon<'_> {
                 if let Some(news) = news {
                     self.owner.show(&survey, &news);
                 }
+                let clusters = survey.observed.clusters.iter();
+                let silent = clusters.filter(|(_, view)| view.is_err());
+                self.silent
+                    .replace(silent.map(|(id, _)| id.clone()).collect());
                 let in_round = self.in_round();
                 self.ledger.take_pass(survey, held);
                 if let Some(refused) = refused {

@@ -23,6 +23,7 @@ use super::requests::Again;
 use super::service::{Service, Word};
 use super::shown::Shown;
 use super::telling::{begin_to_tell, due};
+use super::turns::Silent;
 use super::{Ledger, Session, limits};
 use crate::apply::{Lanes, Progress, World};
 use crate::config::{ConfigError, Settings};
@@ -93,6 +94,7 @@ pub(super) struct Daemon<'a> {
     /// Exchanges whose servers changed since they were last asked.
     pub(super) suspects: BTreeSet<ExchangeId>,
     pub(super) aside: Option<JoinHandle<()>>,
+    pub(super) silent: Silent,
     pub(super) teller: Teller,
 }
 
@@ -173,6 +175,7 @@ pub async fn run(
         comparing: Comparing::new(drifts, told_drift),
         suspects: BTreeSet::new(),
         aside: None,
+        silent: Silent::default(),
     };
     let (control, mut requests) = listen(&daemon.equipment.state);
     let mut beat = tokio::time::interval(BEAT);
