@@ -24,7 +24,7 @@ pub enum ClusterError {
         cause: String,
     },
     /// No credentials could be had for it.
-    #[error("{host}: no credentials: {cause}")]
+    #[error("{host}: no credentials ({cause})")]
     Credentials {
         /// The API server.
         host: String,
@@ -230,15 +230,17 @@ pub(crate) fn words(status: &Status) -> String {
     shorten(text, 600)
 }
 
-/// At most `most` characters on one line.
+/// At most `most` characters on one line. What is too long loses its middle: it begins with what failed, and ends with why.
 pub(crate) fn shorten(text: &str, most: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.chars().count() <= most {
+    let count = line.chars().count();
+    if count <= most {
         return line;
     }
-    let mut short: String = line.chars().take(most).collect();
-    short.push('…');
-    short
+    let end = most / 2;
+    let head: String = line.chars().take(most - end).collect();
+    let tail: String = line.chars().skip(count - end).collect();
+    format!("{head}…{tail}")
 }
 
 /// The innermost cause: the outer layers only repeat that a request failed.
@@ -258,4 +260,32 @@ fn root_cause(error: &(dyn Error + 'static)) -> String {
         return "no answer in time".to_owned();
     }
     shorten(&cause.to_string(), 300)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mask::masked;
+
+    #[test]
+    fn what_is_too_long_keeps_what_failed_and_why() {
+        let text = format!(
+            "cannot pull: {}lookup registry: no such host",
+            "x ".repeat(200)
+        );
+        let short = shorten(&text, 100);
+        assert!(short.starts_with("cannot pull: "), "{short}");
+        assert!(short.ends_with("lookup registry: no such host"), "{short}");
+        assert_eq!(short.chars().count(), 101);
+    }
+
+    #[test]
+    fn who_gave_no_credentials_is_no_secret() {
+        let error = ClusterError::Credentials {
+            host: "api.example.org:6443".to_owned(),
+            cause: "/opt/sso ended with exit code 3; run it as this user to see why".to_owned(),
+        };
+        let text = error.to_string();
+        assert_eq!(masked(&text), text);
+    }
 }

@@ -105,10 +105,12 @@ async fn run(exec: &ExecConfig) -> Result<Credential, String> {
         return Err(format!("{program} does not end"));
     }
     if !output.success() {
-        let code = output
-            .code
-            .map_or_else(|| "a signal".to_owned(), |code| code.to_string());
-        return Err(format!("{program} failed: {code}"));
+        let end = output.code.map_or_else(
+            || "was ended by a signal".to_owned(),
+            |code| format!("ended with exit code {code}"),
+        );
+        // What it says itself may hold what it is asked for.
+        return Err(format!("{program} {end}; run it as this user to see why"));
     }
     let answer: Answer = serde_yaml::from_slice(&output.stdout)
         .map_err(|_error| format!("{program} did not print a credential"))?;
