@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::exchange::desired::{Desired, Terms};
 use crate::id::ExchangeId;
-use crate::state::{State, StateError, read_json, write_json};
+use crate::state::{State, StateError, cure, read_json, write_json};
+
+const CURE: &str = "put back a copy, or remove it: it is written anew with what is declared now; what files said that are gone is lost, so what they declared is not removed until it is declared again";
 
 /// The last declaration of one exchange.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +24,8 @@ pub struct Declared {
 impl State {
     /// Of every exchange that was ever declared. Without this file nothing of a plain folder is removed.
     pub fn declared(&self) -> Result<BTreeMap<ExchangeId, Declared>, StateError> {
-        Ok(read_json(&self.declarations())?.unwrap_or_default())
+        let all = read_json(&self.declarations()).map_err(cure(CURE))?;
+        Ok(all.unwrap_or_default())
     }
 
     /// Remembers what is declared now beside what was declared before.
@@ -44,5 +47,25 @@ impl State {
 
     fn declarations(&self) -> PathBuf {
         self.folder().join("declared.json")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_file_says_what_is_lost_without_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path()).unwrap();
+        std::fs::write(folder.path().join("declared.json"), "").unwrap();
+        let error = state.declared().unwrap_err().to_string();
+        for word in [
+            "declared.json is damaged",
+            "remove it",
+            "is not removed until",
+        ] {
+            assert!(error.contains(word), "{error}");
+        }
     }
 }

@@ -201,6 +201,17 @@ fn write_json<T: Serialize>(path: &Path, value: &T, mode: u32) -> Result<(), Sta
     file::replace(path, &bytes, mode).map_err(io("write", path))
 }
 
+/// Says of a damaged file what to do, and what is lost by it.
+fn cure(cure: &'static str) -> impl FnOnce(StateError) -> StateError {
+    move |mut error| {
+        if let StateError::Damaged { text, .. } = &mut error {
+            text.push_str("; ");
+            text.push_str(cure);
+        }
+        error
+    }
+}
+
 fn damaged(path: &Path) -> impl FnOnce(serde_json::Error) -> StateError {
     let path = path.to_owned();
     move |error| StateError::Damaged {

@@ -7,13 +7,16 @@ use jiff::Timestamp;
 
 use crate::exchange::desired::Suspend;
 use crate::id::ExchangeId;
-use crate::state::{State, StateError, io, read_json, write_json};
+use crate::state::{State, StateError, cure, io, read_json, write_json};
+
+const CURE: &str = "put back a copy; or stop the daemon, remove it, and before you start it again suspend what `natsx-sync history` says was suspended: without it nothing is held by command any more";
 
 impl State {
     /// Those in force; a file that cannot be read is an error, for what it holds must not go on.
     pub fn suspensions(&self, now: Timestamp) -> Result<BTreeMap<ExchangeId, Suspend>, StateError> {
         let path = self.folder().join("suspensions.json");
-        let mut all: BTreeMap<ExchangeId, Suspend> = read_json(&path)?.unwrap_or_default();
+        let all: Option<BTreeMap<ExchangeId, Suspend>> = read_json(&path).map_err(cure(CURE))?;
+        let mut all = all.unwrap_or_default();
         all.retain(|_, suspend| suspend.until.is_none_or(|until| until > now));
         Ok(all)
     }
@@ -80,7 +83,8 @@ mod tests {
         assert!(state.resume(&b, now).unwrap());
         assert!(!state.resume(&b, now).unwrap());
         std::fs::write(folder.path().join("suspensions.json"), "{").unwrap();
-        assert!(state.suspensions(now).is_err());
+        let error = state.suspensions(now).unwrap_err().to_string();
+        assert!(error.contains("put back a copy"), "{error}");
     }
 
     #[test]
