@@ -1,5 +1,7 @@
 //! One look at everything, and the plan that follows from it.
 
+mod remember;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,13 +20,11 @@ use crate::observe::observed::{
 use crate::observe::{DEADLINE, compare_all, observe};
 use crate::pass::gone::gone_sets;
 use crate::pass::{Before, Equipment, Knowledge, PassError, Programs, identity, proofs};
-use crate::plan::action::{Plan, PlannedExchange};
+use crate::plan::action::Plan;
 use crate::plan::policy::Policy;
 use crate::plan::{plan, to_ask, to_compare};
 use crate::reason::Reason;
-use crate::report::is_complete;
 use crate::source::Revision;
-use crate::state::State;
 
 /// Clusters a pass looks at at the same time. What they answer is large, and gone when it is understood. Dead ones cost the
 /// others nothing while they are fewer, and from the next pass on they are not waited for.
@@ -128,7 +128,7 @@ async fn see(
             );
         }
         policy.suspended = equipment.state.suspensions(now)?;
-        policy.withheld = equipment.state.withheld()?;
+        policy.withheld = remember::withheld(&equipment.state, before)?;
         for approval in equipment.state.approvals(now)? {
             let holds = match (&approval.commit, &read.history) {
                 (Some(commit), Some(history)) => {
@@ -204,46 +204,6 @@ pub(super) async fn look(
     identity::identify(&mut clusters, &equipment.state);
     equipment.inventory.trust(&clusters);
     Observed::new(clusters, registry)
-}
-
-impl Survey {
-    /// Removals that are held back: by this plan, or before and not seen to be over.
-    fn withheld(&self) -> BTreeSet<ExchangeId> {
-        let is_held = |entry: &&PlannedExchange| {
-            let guard = entry.guard.as_ref();
-            guard.is_some_and(|guard| guard.name == Reason::MassRemoval)
-        };
-        let entries = || self.plan.exchanges.iter();
-        let held = entries().filter(is_held);
-        let mut held: BTreeSet<_> = held.filter_map(|entry| entry.id.clone()).collect();
-        // As almost always: ten thousand ids are not sorted once a minute for nobody.
-        if self.policy.withheld.is_empty() {
-            return held;
-        }
-        let planned: BTreeSet<_> = entries().filter_map(|entry| entry.id.as_ref()).collect();
-        let is_open = |id: &&ExchangeId| {
-            let over =
-                self.desired.exchanges.contains_key(*id) || self.policy.allow_delete.contains(*id);
-            !over && (planned.contains(*id) || !is_complete(&self.plan))
-        };
-        held.extend(self.policy.withheld.iter().filter(is_open).cloned());
-        held
-    }
-
-    /// Remembers clusters that were seen for the first time, and what a plain folder declares: before anything is done
-    /// there. Approvals that are over are removed, and removals that are held stay so. For whoever holds the state folder.
-    pub fn remember(&self, state: &State, now: Timestamp) -> Result<(), PassError> {
-        if self.desired.commit.is_none() {
-            state.know_declared(&self.desired)?;
-        }
-        state.sweep_approvals(now, |id| self.desired.exchanges.contains_key(id))?;
-        let withheld = self.withheld();
-        // The policy has what is remembered.
-        if withheld != self.policy.withheld {
-            state.know_withheld(&withheld)?;
-        }
-        Ok(identity::remember(&self.observed.clusters, state, now)?)
-    }
 }
 
 /// Renders what the first plan could only estimate.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::{Action, Guard, PlannedExchange};
+use super::policy::Withheld;
 use super::scene::{Held, Scene};
 use crate::diagnostic::Diagnostic;
 use crate::id::{ClusterId, ExchangeId};
@@ -39,7 +40,7 @@ pub(super) struct Limits<'a> {
     /// Under way.
     pub(super) removing: &'a BTreeSet<ExchangeId>,
     /// Held back before.
-    pub(super) withheld: &'a BTreeSet<ExchangeId>,
+    pub(super) withheld: &'a Withheld,
 }
 
 impl<'a> Limits<'a> {
@@ -69,12 +70,22 @@ pub(super) fn excess(
             );
         } else if let Some(text) = too_many(&id.cluster, removed, owned, limits) {
             held.insert(id.clone(), text);
-        } else if limits.withheld.contains(id) {
-            let text = "it was held back with others, and nobody approved it since";
-            held.insert(id.clone(), text.to_owned());
+        } else if let Some(text) = held_before(id, limits.withheld) {
+            held.insert(id.clone(), text);
         }
     }
     held
+}
+
+fn held_before(id: &ExchangeId, withheld: &Withheld) -> Option<String> {
+    match withheld {
+        Withheld::Ids(ids) => ids
+            .contains(id)
+            .then(|| "it was held back with others, and no approval lets it go".to_owned()),
+        Withheld::Unknown => Some(format!(
+            "withheld.json is damaged, so nobody knows whether it was held back before; if it is meant, `natsx-sync approve {id}` lets it go"
+        )),
+    }
 }
 
 fn too_many(

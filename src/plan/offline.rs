@@ -12,7 +12,7 @@ use super::effects::foresee;
 use super::figures;
 use super::fingerprint::{Inputs, fingerprint};
 use super::guard::{Limits, excess, hold};
-use super::policy::Policy;
+use super::policy::{Policy, Withheld};
 use super::scene::Held;
 use super::values::difference;
 use super::{broken_entry, general_diagnostics};
@@ -268,7 +268,7 @@ fn guard(
         share: Policy::default().max_delete_percent,
         allowed: &nobody,
         removing: &nobody,
-        withheld: &nobody,
+        withheld: &Withheld::default(),
     };
     hold(&excess(&removed, &owned, &limits), entries)
 }

@@ -21,6 +21,21 @@ pub struct PutBack {
     pub at: Timestamp,
 }
 
+/// Whose removal was held back and is not over: fewer are left when some of them are gone, and fewer look less like a mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Withheld {
+    /// These.
+    Ids(BTreeSet<ExchangeId>),
+    /// Nobody knows, so any may have been.
+    Unknown,
+}
+
+impl Default for Withheld {
+    fn default() -> Self {
+        Self::Ids(BTreeSet::new())
+    }
+}
+
 /// Everything a plan may not decide for itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
@@ -32,8 +47,8 @@ pub struct Policy {
     pub max_delete_percent: u32,
     /// Ids whose removal was approved, by flag or by a valid approval.
     pub allow_delete: BTreeSet<ExchangeId>,
-    /// Ids whose removal was held back and not approved since: they stay held when fewer are left to remove.
-    pub withheld: BTreeSet<ExchangeId>,
+    /// What stays held where no approval lets it go.
+    pub withheld: Withheld,
     /// Suspensions made by command (those of files are in the terms).
     pub suspended: BTreeMap<ExchangeId, Suspend>,
     /// Ids with an intent in this host's journal (their stuck releases may be unlocked at once).
@@ -55,7 +70,7 @@ impl Default for Policy {
             prune: true,
             max_delete_percent: 30,
             allow_delete: BTreeSet::new(),
-            withheld: BTreeSet::new(),
+            withheld: Withheld::default(),
             suspended: BTreeMap::new(),
             journalled: BTreeSet::new(),
             vanished: BTreeSet::new(),

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::{Action, Plan, PlannedExchange, RegistryAction, StepKind};
-use super::policy::Policy;
+use super::policy::{Policy, Withheld};
 use crate::exchange::desired::{
     DeletionPolicy, Desired, DesiredExchange, Suspend, SyncMode, Terms,
 };
@@ -301,11 +301,8 @@ impl<'a> Check<'a> {
                 !self.desired.exchanges.is_empty(),
                 "empties everything unasked",
             );
-            self.require(
-                entry,
-                !self.policy.withheld.contains(id),
-                "removes what was held back unasked",
-            );
+            let free = matches!(&self.policy.withheld, Withheld::Ids(held) if !held.contains(id));
+            self.require(entry, free, "removes what was held back unasked");
             let (gone, owned) = *counts
                 .entry((&id.cluster, entry.action))
                 .or_insert_with(|| self.count(plan, &id.cluster, entry.action));

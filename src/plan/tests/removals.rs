@@ -9,7 +9,7 @@ use crate::diagnostic::Diagnostic;
 use crate::exchange::desired::{DeletionPolicy, Desired, DesiredExchange, Suspend, SyncMode};
 use crate::observe::observed::{Observed, Proof, ReleaseKey, ReleaseStatus, Unreadable};
 use crate::plan::action::StepKind;
-use crate::plan::policy::Policy;
+use crate::plan::policy::{Policy, Withheld};
 use crate::plan::{plan, plan_offline};
 use crate::reason::Reason;
 use crate::report::exit_code;
@@ -184,7 +184,7 @@ fn more_than_the_share_is_held() {
         "blocked MassRemoval"
     );
     let held_before = Policy {
-        withheld: [id("x0")].into(),
+        withheld: Withheld::Ids([id("x0")].into()),
         ..Policy::default()
     };
     assert_eq!(
@@ -207,6 +207,33 @@ fn more_than_the_share_is_held() {
     assert_eq!(
         verdict(&keep(3), &world, &busy, "x0"),
         "blocked MassRemoval"
+    );
+}
+
+#[test]
+fn a_single_removal_is_held_while_nobody_knows_what_was() {
+    let (wanted, world, _) = world();
+    let unknown = Policy {
+        withheld: Withheld::Unknown,
+        ..Policy::default()
+    };
+    let told = plan(&wanted, &world, &unknown, now());
+    let mut entries = told.exchanges.iter();
+    let gone = entries.find(|entry| entry.id == Some(id("gone"))).unwrap();
+    assert_eq!(gone.reason, Reason::MassRemoval);
+    for word in [
+        "withheld.json is damaged",
+        "`natsx-sync approve prod/nats/gone`",
+    ] {
+        assert!(gone.text.contains(word), "{}", gone.text);
+    }
+    let approved = Policy {
+        allow_delete: [id("gone")].into(),
+        ..unknown
+    };
+    assert_eq!(
+        verdict(&wanted, &world, &approved, "gone"),
+        "uninstall FileRemoved"
     );
 }
 

@@ -11,7 +11,7 @@ use crate::exchange::desired::{BrokenFile, Desired, DesiredExchange, Suspend, Sy
 use crate::observe::observed::{Observed, Proof, ReleaseKey, Unreadable};
 use crate::packed::Packed;
 use crate::plan::action::{Action, Plan, PlannedExchange, StepKind};
-use crate::plan::policy::Policy;
+use crate::plan::policy::{Policy, Withheld};
 use crate::plan::{Refused, Violation, plan, verify};
 use crate::reason::Reason;
 
@@ -76,7 +76,7 @@ fn held() -> Suspend {
 type Spoil = fn(&mut Case);
 
 /// The rule that is broken, by whose entry, and how.
-const SPOILT: [(&str, &str, Spoil); 35] = [
+const SPOILT: [(&str, &str, Spoil); 36] = [
     ("has two entries", "orders", |case| {
         let twice = case.entry("orders").clone();
         case.plan.exchanges.push(twice);
@@ -198,7 +198,10 @@ const SPOILT: [(&str, &str, Spoil); 35] = [
         case.desired.exchanges.clear();
     }),
     ("removes what was held back unasked", "gone", |case| {
-        case.policy.withheld.insert(id("gone"));
+        case.policy.withheld = Withheld::Ids([id("gone")].into());
+    }),
+    ("removes what was held back unasked", "gone", |case| {
+        case.policy.withheld = Withheld::Unknown;
     }),
     (
         "removes more than the guard lets through",
