@@ -6,6 +6,7 @@
 )]
 
 mod generated;
+mod held;
 mod history;
 mod named;
 mod offline;

@@ -49,6 +49,7 @@ pub(in crate::cli) async fn once(common: &Common, wish: &Wish, output: &Output) 
         output.say("nothing was changed");
         return Ok(code_of(categories(&survey, &BTreeMap::new(), false)));
     }
+    stage.agreed(&survey)?;
     let mut outcomes = stage.carry_out(&survey.plan, &survey.desired, output).await;
     // What a person agreed to is all that is done.
     let agreed = wish.ask || wish.expect.is_some();
@@ -60,6 +61,7 @@ pub(in crate::cli) async fn once(common: &Common, wish: &Wish, output: &Output) 
         };
         output.say(&format!("planned again: {why}"));
         survey = look(&stage, &revision, wish, output).await?;
+        stage.agreed(&survey)?;
         let anew = stage.carry_out(&survey.plan, &survey.desired, output).await;
         again::take_over(&mut outcomes, anew);
     }

@@ -14,7 +14,7 @@ use crate::config::Settings;
 use crate::daemon::{Ledger, Session, check, limits};
 use crate::exchange::desired::Desired;
 use crate::id::ExchangeId;
-use crate::pass::{Equipment, Knowledge, Purpose, Survey, survey};
+use crate::pass::{Equipment, Knowledge, PassError, Purpose, Survey, survey};
 use crate::plan::action::Plan;
 use crate::plan::verify;
 use crate::source::Revision;
@@ -39,7 +39,7 @@ impl Stage {
         })
     }
 
-    /// One look at everything, and the plan that follows.
+    /// One look at everything, and the plan that follows. Nobody agreed to it yet.
     pub(super) async fn look(
         &self,
         revision: &Revision,
@@ -51,8 +51,21 @@ impl Stage {
         let now = Timestamp::now();
         let equipment = &self.equipment;
         let survey = survey(equipment, revision, &knowledge, allow_delete, now).await?;
-        survey.remember(&equipment.state, now)?;
+        survey.remember_more(&equipment.state, now)?;
         Ok(survey)
+    }
+
+    /// Remembers what was agreed to. What another commit than the head declares may still be gone at the head: nothing that
+    /// is held is let go for it.
+    pub(super) fn agreed(&self, survey: &Survey) -> Result<(), Failure> {
+        let source = &self.equipment.repository.source;
+        let head = tokio::task::block_in_place(|| source.find(&Revision::Head));
+        let head = head.map_err(PassError::from)?.map(|found| found.commit);
+        let desired = &survey.desired;
+        if !desired.dirty && desired.commit == head {
+            survey.remember(&self.equipment.state, Timestamp::now())?;
+        }
+        Ok(())
     }
 
     /// Does what a plan says.
