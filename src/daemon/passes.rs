@@ -52,6 +52,7 @@ impl Daemon<'_> {
             commit = Empty,
             reason = Empty
         );
+        let only_looks = self.options.dry_run;
         let work = async move {
             let fetched = async {
                 equipment.renew_clusters().await;
@@ -61,7 +62,11 @@ impl Daemon<'_> {
             let now = Timestamp::now();
             let survey = survey_again(&equipment, &revision, &knowledge, removing, before, now);
             let survey = survey.instrument(tracing::info_span!("look")).await?;
-            survey.remember(&equipment.state, now)?;
+            if only_looks {
+                survey.remember_more(&equipment.state, now)?;
+            } else {
+                survey.remember(&equipment.state, now)?;
+            }
             Ok(survey)
         };
         self.pass = Some(tokio::spawn(work.instrument(span.clone())));
