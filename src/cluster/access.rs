@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::http::Request;
@@ -58,6 +58,7 @@ pub(super) struct Connection {
     pub(super) endpoint: kubeconfig::Endpoint,
     pub(super) auth: AuthInfo,
     pub(super) exec: Arc<ExecCache>,
+    pub(super) written: Mutex<kubeconfig::Written>,
     pub(super) looks: Looks,
     pub(super) last: Last<ClusterView>,
     pub(super) told: Told,
@@ -107,6 +108,7 @@ impl Cluster {
                 endpoint: chosen.endpoint,
                 auth,
                 exec,
+                written: Mutex::new(chosen.written),
                 looks: Looks::default(),
                 last: Last::default(),
                 told: Told::default(),
@@ -144,6 +146,13 @@ impl Cluster {
     /// When the certificate of a credential program runs out; connect anew before. Tokens are renewed as they are used.
     pub fn valid_until(&self) -> Option<jiff::Timestamp> {
         *self.inner.client.valid_until()
+    }
+
+    /// Whether the kubeconfig, or a certificate or key that it names, was written anew since.
+    pub(super) fn is_outdated(&self) -> bool {
+        let written = &self.inner.written;
+        let mut written = written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.is_changed()
     }
 
     pub(crate) fn client(&self) -> &Client {

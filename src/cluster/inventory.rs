@@ -22,6 +22,8 @@ struct Entry {
     connected: Connected,
     /// A look has shown that this connection leads to the cluster it is meant to.
     trusted: bool,
+    /// What is wrong with the kubeconfig that was written since.
+    refused: Option<String>,
 }
 
 impl Inventory {
@@ -42,21 +44,41 @@ impl Inventory {
             .unwrap_or_else(PoisonError::into_inner) = fresh;
     }
 
-    /// Connects again to clusters that could not be, and to those whose credentials have run out.
+    /// Connects again to clusters that could not be, to those whose credentials have run out, and to those whose kubeconfig
+    /// was written anew.
     pub async fn renew(&self, all: Vec<ClusterAccess>) {
         let now = jiff::Timestamp::now();
-        let stale = all
-            .into_iter()
-            .filter(|access| match self.get(&access.id) {
-                Some(Ok(cluster)) => cluster.valid_until().is_some_and(|until| until <= now),
-                Some(Err(_)) | None => true,
-            })
-            .collect();
-        let fresh = connect(stale).await;
-        self.clusters
+        let (mut stale, mut outdated) = (Vec::new(), Vec::new());
+        for access in all {
+            match self.get(&access.id) {
+                Some(Ok(cluster)) if cluster.valid_until().is_none_or(|until| until > now) => {
+                    if cluster.is_outdated() {
+                        outdated.push(access);
+                    }
+                }
+                Some(_) | None => stale.push(access),
+            }
+        }
+        let (fresh, rewritten) = tokio::join!(connect(stale), connect(outdated));
+        let mut clusters = self
+            .clusters
             .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .extend(fresh);
+            .unwrap_or_else(PoisonError::into_inner);
+        clusters.extend(fresh);
+        for (id, entry) in rewritten {
+            match &entry.connected {
+                Ok(_) => {
+                    tracing::info!(cluster = %id, "its kubeconfig was written anew and is in force");
+                    clusters.insert(id, entry);
+                }
+                // What works is not given up for what does not, and may be written only by half.
+                Err(unreadable) => {
+                    if let Some(old) = clusters.get_mut(&id) {
+                        old.refuse(&id, unreadable);
+                    }
+                }
+            }
+        }
     }
 
     /// One of them; none when it is not in the inventory.
@@ -79,7 +101,7 @@ impl Inventory {
             Err(Unreadable {
                 reason: Reason::ClusterUnreachable,
                 text: format!(
-                    "{}: not looked at since it was connected to",
+                    "{}: no look has shown yet that it is the cluster it is meant to be",
                     cluster.host()
                 ),
             })
@@ -110,12 +132,24 @@ impl Inventory {
     }
 }
 
+impl Entry {
+    /// Stays as it is. Said once: each pass tries again.
+    fn refuse(&mut self, id: &ClusterId, unreadable: &Unreadable) {
+        let Unreadable { reason, text } = unreadable;
+        if self.refused.as_ref() != Some(text) {
+            tracing::warn!(cluster = %id, %reason, text, "its kubeconfig was written anew and is not in force, the old one stays");
+            self.refused = Some(text.clone());
+        }
+    }
+}
+
 async fn connect(all: Vec<ClusterAccess>) -> BTreeMap<ClusterId, Entry> {
     let connections = all.into_iter().map(|access| async move {
         let connected = Cluster::connect(&access).await.map_err(Unreadable::from);
         let entry = Entry {
             connected,
             trusted: false,
+            refused: None,
         };
         (access.id, entry)
     });

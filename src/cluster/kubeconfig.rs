@@ -1,10 +1,16 @@
 //! The operator's kubeconfig, read for one context.
 
+mod written;
+
+use std::path::Path;
+
 use kube::Config;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 
 use super::access::ClusterAccess;
 use super::error::ClusterError;
+
+pub(super) use written::Written;
 
 /// Where the API server is and how it is recognised.
 #[derive(Debug, Clone)]
@@ -20,17 +26,24 @@ pub(super) struct Endpoint {
 pub(super) struct Chosen {
     pub(super) config: Config,
     pub(super) endpoint: Endpoint,
+    /// What all of it was read from, but for the token file: that one is read again as it is used.
+    pub(super) written: Written,
 }
 
 /// Reads file and context; errors name both.
 pub(super) async fn choose(access: &ClusterAccess) -> Result<Chosen, ClusterError> {
     let fail = |error: &KubeconfigError| unusable(access, cause(error));
+    let mut written = Written::default();
+    written.note(&access.kubeconfig);
     let mut file = Kubeconfig::read_from(&access.kubeconfig).map_err(|error| fail(&error))?;
     for user in &mut file.auth_infos {
         if let Some(exec) = user.auth_info.as_mut().and_then(|user| user.exec.as_mut()) {
             // A daemon has no terminal to ask on, and the program's chatter is not ours to print.
             exec.interactive_mode = Some(kube::config::ExecInteractiveMode::Never);
         }
+    }
+    if let Some(authority) = authority(&file, access.context.as_deref()) {
+        written.note(Path::new(authority));
     }
     let options = KubeConfigOptions {
         context: access.context.clone(),
@@ -39,6 +52,13 @@ pub(super) async fn choose(access: &ClusterAccess) -> Result<Chosen, ClusterErro
     let config = Config::from_custom_kubeconfig(file, &options)
         .await
         .map_err(|error| fail(&error))?;
+    let user = &config.auth_info;
+    for file in [&user.client_certificate, &user.client_key]
+        .into_iter()
+        .flatten()
+    {
+        written.note(Path::new(file));
+    }
     let endpoint = Endpoint {
         server: config.cluster_url.to_string(),
         insecure: config.accept_invalid_certs,
@@ -46,7 +66,21 @@ pub(super) async fn choose(access: &ClusterAccess) -> Result<Chosen, ClusterErro
         proxy: config.proxy_url.as_ref().map(ToString::to_string),
         roots: config.root_cert.clone().unwrap_or_default(),
     };
-    Ok(Chosen { config, endpoint })
+    Ok(Chosen {
+        config,
+        endpoint,
+        written,
+    })
+}
+
+/// The file of certificates the context's API server is recognised by.
+fn authority<'f>(file: &'f Kubeconfig, context: Option<&str>) -> Option<&'f str> {
+    let name = context.or(file.current_context.as_deref())?;
+    let context = file.contexts.iter().find(|context| context.name == name)?;
+    let name = &context.context.as_ref()?.cluster;
+    let cluster = file.clusters.iter().find(|cluster| cluster.name == *name)?;
+    let cluster = cluster.cluster.as_ref()?;
+    cluster.certificate_authority.as_deref()
 }
 
 /// The error of a kubeconfig that nothing can be done with.

@@ -118,7 +118,7 @@ impl Equipment {
         })
     }
 
-    /// Connects again to clusters that could not be, and to those whose credentials have run out.
+    /// Connects again to clusters that could not be, and to those whose credentials have run out or were written anew.
     pub async fn renew_clusters(&self) {
         self.inventory.renew(cluster_access(&self.settings)).await;
     }

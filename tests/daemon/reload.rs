@@ -1,4 +1,6 @@
-//! SIGHUP: all settings are taken over, or none.
+//! SIGHUP: all settings are taken over, or none. A kubeconfig that is written anew needs no signal.
+
+use std::fs;
 
 use rustix::process::Signal;
 
@@ -66,5 +68,24 @@ fn settings_are_taken_over_whole_or_not_at_all() {
     host.until_status("two is no cluster any more", |status| {
         reason(status, TWO) == "ClusterNotInInventory"
     });
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn a_kubeconfig_that_is_written_anew_is_read_by_a_later_pass() {
+    let mut host = Host::new();
+    host.settings(&["one"], "");
+    host.start();
+    let file = host.path("dead.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.contains("127.0.0.1:1'"), "{text}");
+    fs::write(&file, text.replace("127.0.0.1:1'", "127.0.0.1:2'")).unwrap();
+    host.until_status("asked at its new address", |status| {
+        let unread = &status["unreadable"][0];
+        unread["text"]
+            .as_str()
+            .is_some_and(|text| text.starts_with("127.0.0.1:2:"))
+    });
+    assert!(host.log().contains("written anew"), "{}", host.log());
     assert_eq!(host.stop(), 0);
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod changes;
+mod inventory;
 mod view;
 mod writes;
 

@@ -1,0 +1,143 @@
+//! Kubeconfigs that are written anew while connections last.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+use tempfile::NamedTempFile;
+use wiremock::matchers::{header, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use super::{access, kubeconfig, list};
+use crate::cluster::{Cluster, ClusterAccess, Inventory, ViewWants};
+use crate::observe::observed::{ClusterView, Unreadable};
+use crate::reason::Reason;
+
+const NOWHERE: &str = "http://127.0.0.1:9";
+
+/// Writes it, as if that were a while ago.
+fn write(path: &Path, text: impl AsRef<[u8]>) {
+    fs::write(path, text).unwrap();
+    let file = File::options().append(true).open(path).unwrap();
+    let before = SystemTime::now() - Duration::from_secs(60);
+    file.set_modified(before).unwrap();
+}
+
+fn rewrite(file: &NamedTempFile, server: &str, user: &Value) {
+    let other = kubeconfig(server, user);
+    write(file.path(), fs::read(other.path()).unwrap());
+}
+
+/// The inventory of one cluster, and how it is reached.
+async fn inventory(file: &NamedTempFile) -> (Inventory, ClusterAccess) {
+    let access = access(file);
+    (Inventory::connect(vec![access.clone()]).await, access)
+}
+
+fn cluster(inventory: &Inventory, access: &ClusterAccess) -> Cluster {
+    inventory.get(&access.id).unwrap().unwrap()
+}
+
+fn is_trusted(inventory: &Inventory, access: &ClusterAccess) -> bool {
+    inventory.trusted(&access.id).unwrap().is_ok()
+}
+
+fn look(inventory: &Inventory, access: &ClusterAccess, view: Result<ClusterView, Unreadable>) {
+    inventory.trust(&BTreeMap::from([(access.id.clone(), view.map(Arc::new))]));
+}
+
+/// A token that is accepted from now on stands in the file, and no longer the one that was.
+#[tokio::test]
+async fn a_kubeconfig_that_was_written_anew_is_read_again() {
+    let server = MockServer::start().await;
+    Mock::given(header("authorization", "Bearer new"))
+        .and(path("/api/v1/namespaces/kube-system"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(json!({
+            "apiVersion": "v1", "kind": "Namespace",
+            "metadata": {"name": "kube-system", "uid": "the-uid"},
+        })))
+        .mount(&server)
+        .await;
+    Mock::given(header("authorization", "Bearer new"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(list(&[], "")))
+        .mount(&server)
+        .await;
+    Mock::given(wiremock::matchers::any())
+        .respond_with(ResponseTemplate::new(401))
+        .mount(&server)
+        .await;
+    let file = kubeconfig(&server.uri(), &json!({"token": "old"}));
+    let (inventory, access) = inventory(&file).await;
+    let old = cluster(&inventory, &access);
+    let refused = old.view(&ViewWants::default()).await.unwrap_err();
+    assert_eq!(refused.reason, Reason::ClusterUnauthorized);
+    look(&inventory, &access, Ok(ClusterView::default()));
+    inventory.renew(vec![access.clone()]).await;
+    assert!(cluster(&inventory, &access).is_same(&old));
+    assert!(is_trusted(&inventory, &access));
+
+    rewrite(&file, &server.uri(), &json!({"token": "new"}));
+    inventory.renew(vec![access.clone()]).await;
+    let new = cluster(&inventory, &access);
+    assert!(new.view(&ViewWants::default()).await.is_ok());
+    assert!(!is_trusted(&inventory, &access), "it may lead anywhere");
+    inventory.renew(vec![access.clone()]).await;
+    assert!(cluster(&inventory, &access).is_same(&new));
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_used_costs_no_connection() {
+    let file = kubeconfig(NOWHERE, &json!({"token": "old"}));
+    let (inventory, access) = inventory(&file).await;
+    let old = cluster(&inventory, &access);
+    look(&inventory, &access, Ok(ClusterView::default()));
+    for text in ["", "{\"clusters\": [", "current-context: elsewhere"] {
+        write(file.path(), text);
+        inventory.renew(vec![access.clone()]).await;
+        assert!(cluster(&inventory, &access).is_same(&old), "{text}");
+        assert!(is_trusted(&inventory, &access), "{text}");
+    }
+    let whole = fs::read(kubeconfig(NOWHERE, &json!({"token": "new"})).path()).unwrap();
+    fs::write(file.path(), &whole).unwrap();
+    inventory.renew(vec![access.clone()]).await;
+    let now = cluster(&inventory, &access);
+    assert!(now.is_same(&old), "it may still be written");
+    write(file.path(), whole);
+    inventory.renew(vec![access.clone()]).await;
+    assert!(!cluster(&inventory, &access).is_same(&old));
+}
+
+#[tokio::test]
+async fn so_is_one_whose_certificates_were_written_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let make = || rcgen::generate_simple_self_signed(["east".to_owned()]).unwrap();
+    let (key, certificate) = (folder.path().join("key"), folder.path().join("certificate"));
+    let renew_pair = || {
+        let pair = make();
+        write(&key, pair.signing_key.serialize_pem());
+        write(&certificate, pair.cert.pem());
+    };
+    let authority = folder.path().join("authority");
+    write(&authority, make().cert.pem());
+    renew_pair();
+    let file = kubeconfig(
+        "https://127.0.0.1:9",
+        &json!({"client-certificate": certificate, "client-key": key}),
+    );
+    let mut text: Value = serde_json::from_slice(&fs::read(file.path()).unwrap()).unwrap();
+    text["clusters"][0]["cluster"]["certificate-authority"] = json!(authority);
+    write(file.path(), text.to_string());
+    let (inventory, access) = inventory(&file).await;
+    let mut last = cluster(&inventory, &access);
+    let renew_authority = || write(&authority, make().cert.pem());
+    for rewrite in [&renew_pair as &dyn Fn(), &renew_authority] {
+        rewrite();
+        inventory.renew(vec![access.clone()]).await;
+        let now = cluster(&inventory, &access);
+        assert!(!now.is_same(&last));
+        last = now;
+    }
+}
