@@ -115,8 +115,18 @@ impl Inventory {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         for (id, view) in views {
-            if let (Some(entry), Ok(view)) = (clusters.get_mut(id), view) {
-                entry.trusted = view.replaced.is_none();
+            let Some(entry) = clusters.get_mut(id) else {
+                continue;
+            };
+            match view {
+                Ok(view) => entry.trusted = view.replaced.is_none(),
+                // It answers, and no longer shows which one it is.
+                Err(Unreadable {
+                    reason: Reason::ClusterForbidden | Reason::ClusterReplaced,
+                    ..
+                }) => entry.trusted = false,
+                // Silence says nothing of it.
+                Err(_) => {}
             }
         }
     }

@@ -1,5 +1,5 @@
 //! Whether each cluster is the one it was. Kubeconfigs get swapped and clusters are made anew under an old name; both look
-//! as if everything had been removed.
+//! as if everything had been removed. One that was told from others and is not any more may be any.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,13 +17,17 @@ use crate::status::Trouble;
 pub(super) fn identify(views: &mut Views, state: &State) {
     for (id, view) in views.iter_mut() {
         let Ok(seen) = view else { continue };
-        let Some(uid) = &seen.uid else { continue };
-        match state.known_cluster(id) {
-            Ok(Some(known)) if known.uid != *uid => {
+        // Where the settings limit us to namespaces, it is not asked which one it is.
+        if seen.uid.is_none() && seen.scope.is_some() {
+            continue;
+        }
+        match (state.known_cluster(id), &seen.uid) {
+            (Ok(Some(known)), Some(uid)) if known.uid != *uid => {
                 Arc::make_mut(seen).replaced = Some(known.uid);
             }
-            Ok(_) => {}
-            Err(error) => *view = Err(unknown(id, &error)),
+            (Ok(Some(_)), None) => *view = Err(untold(id)),
+            (Ok(_), _) => {}
+            (Err(error), _) => *view = Err(unknown(id, &error)),
         }
     }
     let mut by_uid: BTreeMap<String, Vec<ClusterId>> = BTreeMap::new();
@@ -62,6 +66,15 @@ pub(super) fn remember(views: &Views, state: &State, now: Timestamp) -> Result<(
     Ok(())
 }
 
+fn untold(id: &ClusterId) -> Unreadable {
+    Unreadable {
+        reason: Reason::ClusterForbidden,
+        text: format!(
+            "the namespace kube-system cannot be read any more, so whether this is the cluster it was is not known: grant `get` on namespaces, with the rule `natsx-sync doctor` prints; if it is another and meant to be, `natsx-sync approve {id}` then. Where that cannot be granted and you know that it is the one, limit us to `clusters.{id}.namespaces` in the settings"
+        ),
+    }
+}
+
 fn unknown(id: &ClusterId, error: &StateError) -> Unreadable {
     let cause = Trouble::of(Reason::ClusterReplaced, error);
     Unreadable {
@@ -75,6 +88,8 @@ fn unknown(id: &ClusterId, error: &StateError) -> Unreadable {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::observe::observed::ClusterView;
 
@@ -115,6 +130,27 @@ mod tests {
         assert_eq!(state.known_cluster(&id("a")).unwrap().unwrap().uid, "1");
         assert!(state.forget_cluster(&id("a")).unwrap());
         assert!(!state.forget_cluster(&id("a")).unwrap());
+    }
+
+    /// As when a kubeconfig leads to another cluster, whose role lists Secrets and does not read namespaces.
+    #[test]
+    fn one_that_does_not_say_any_more_which_it_is_counts_as_no_cluster() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path()).unwrap();
+        let first = views(&[("a", Some("1")), ("limited", Some("2"))]);
+        remember(&first, &state, Timestamp::UNIX_EPOCH).unwrap();
+        let mut seen = views(&[("a", None), ("limited", None), ("never-said", None)]);
+        let limited = seen.get_mut(&id("limited")).unwrap().as_mut().unwrap();
+        Arc::make_mut(limited).scope = Some(BTreeSet::new());
+        identify(&mut seen, &state);
+        let unreadable = seen[&id("a")].as_ref().unwrap_err();
+        assert_eq!(unreadable.reason, Reason::ClusterForbidden);
+        for words in ["kube-system", "`natsx-sync doctor`", "approve a`"] {
+            assert!(unreadable.text.contains(words), "{}", unreadable.text);
+        }
+        assert!(seen[&id("limited")].is_ok());
+        assert!(seen[&id("never-said")].is_ok());
+        assert_eq!(state.known_cluster(&id("a")).unwrap().unwrap().uid, "1");
     }
 
     #[test]

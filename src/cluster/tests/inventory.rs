@@ -141,3 +141,21 @@ async fn so_is_one_whose_certificates_were_written_anew() {
         last = now;
     }
 }
+
+/// One that was rebuilt behind the same address and does not know us.
+#[tokio::test]
+async fn a_connection_that_shows_no_longer_where_it_leads_is_not_trusted() {
+    let file = kubeconfig(NOWHERE, &json!({}));
+    let (inventory, access) = inventory(&file).await;
+    for (reason, stays) in [
+        (Reason::ClusterUnreachable, true),
+        (Reason::ClusterForbidden, false),
+        (Reason::ClusterReplaced, false),
+    ] {
+        look(&inventory, &access, Ok(ClusterView::default()));
+        assert!(is_trusted(&inventory, &access));
+        let text = "why".to_owned();
+        look(&inventory, &access, Err(Unreadable { reason, text }));
+        assert_eq!(is_trusted(&inventory, &access), stays, "{reason}");
+    }
+}
