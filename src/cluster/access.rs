@@ -93,7 +93,7 @@ impl Cluster {
         // Nothing was sent: whatever is wrong stands in the kubeconfig, or in what it names.
         let client = client(config, &exec).await.map_err(|error| {
             let cause = match error {
-                Unbuilt::Credentials(cause) => format!("no credentials: {cause}"),
+                Unbuilt::Credentials(cause) => format!("no credentials ({cause})"),
                 Unbuilt::Client(error) => ClusterError::from_client(&address, &error).to_string(),
             };
             kubeconfig::unusable(access, cause)

@@ -18,6 +18,11 @@ pub enum MeantError {
         "{0} may not be asked for the namespace kube-system, so it is not told from others and needs no approval"
     )]
     Nameless(String),
+    /// It does not say any more which one it is.
+    #[error(
+        "the namespace kube-system of {0} cannot be read any more, so nobody can tell which cluster this is: grant `get` on namespaces, with the rule `natsx-sync doctor` prints, and approve it then"
+    )]
+    Untold(String),
     /// It cannot be remembered.
     #[error(transparent)]
     State(#[from] StateError),
@@ -26,10 +31,12 @@ pub enum MeantError {
 /// Takes exactly the cluster that answers now for the one meant, and says which that is.
 pub async fn meant(state: &State, cluster: &Cluster) -> Result<Approved, MeantError> {
     let id = cluster.id();
-    let uid = cluster.uid().await?;
-    let uid = uid.ok_or_else(|| MeantError::Nameless(id.to_string()))?;
-    let host = cluster.host();
     let known = state.known_cluster(id).ok().flatten();
+    let uid = cluster.uid().await?.ok_or_else(|| match &known {
+        Some(_) if cluster.namespaces().is_none() => MeantError::Untold(id.to_string()),
+        Some(_) | None => MeantError::Nameless(id.to_string()),
+    })?;
+    let host = cluster.host();
     if known.as_ref().is_some_and(|known| known.uid == uid) {
         let text = format!("{id} is the cluster it was ({uid} at {host})");
         return Ok(Approved::Already(text));

@@ -29,7 +29,10 @@ pub async fn observe(
     let looks = clusters.iter().map(|(id, cluster)| {
         let wants = wants.get(id).unwrap_or(&nothing);
         async move {
-            let lost = patience.and_then(|patience| patience.lost_with(id));
+            let connected = cluster.as_ref().ok();
+            let lost = patience
+                .zip(connected)
+                .and_then(|(patience, cluster)| patience.lost_with(id, cluster));
             let view = match (cluster, lost) {
                 (Err(unreadable), _) => Err(unreadable.clone()),
                 (Ok(_), Some(lost)) => Err(lost),

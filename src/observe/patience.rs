@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Patience {
     pause: Duration,
-    hanging: Mutex<BTreeMap<ClusterId, Unreadable>>,
+    hanging: Mutex<BTreeMap<ClusterId, (Cluster, Unreadable)>>,
     answered: Arc<Notify>,
 }
 
@@ -39,9 +39,15 @@ impl Patience {
         }
     }
 
-    /// Why it is not waited for.
-    pub(super) fn lost_with(&self, id: &ClusterId) -> Option<Unreadable> {
-        self.hanging().get(id).cloned()
+    /// Why it is not waited for. Over another connection it may answer at once: nobody asks over the old one any more.
+    pub(super) fn lost_with(&self, id: &ClusterId, cluster: &Cluster) -> Option<Unreadable> {
+        let mut hanging = self.hanging();
+        let (asked, why) = hanging.get(id)?;
+        if asked.is_same(cluster) {
+            return Some(why.clone());
+        }
+        hanging.remove(id);
+        None
     }
 
     /// It did not answer in time: asks it for the same until it answers, however that turns out, or nobody wants to know any
@@ -53,7 +59,8 @@ impl Patience {
         wants: ViewWants,
         (why, deadline): (Unreadable, Duration),
     ) {
-        if self.hanging().insert(id.clone(), why).is_some() {
+        let before = self.hanging().insert(id.clone(), (cluster.clone(), why));
+        if before.is_some_and(|(asked, _)| asked.is_same(&cluster)) {
             return;
         }
         let (patience, id, pause) = (Arc::downgrade(self), id.clone(), self.pause);
@@ -64,6 +71,9 @@ impl Patience {
                 let Some(patience) = patience.upgrade() else {
                     return;
                 };
+                if !patience.is_lost(&id, &cluster) {
+                    return;
+                }
                 if answer.is_ok() {
                     patience.hanging().remove(&id);
                     patience.answered.notify_one();
@@ -71,6 +81,13 @@ impl Patience {
                 }
             }
         });
+    }
+
+    fn is_lost(&self, id: &ClusterId, cluster: &Cluster) -> bool {
+        let hanging = self.hanging();
+        hanging
+            .get(id)
+            .is_some_and(|(asked, _)| asked.is_same(cluster))
     }
 
     /// The same, with everybody waited for again.
@@ -88,7 +105,7 @@ impl Patience {
         Arc::clone(&self.answered)
     }
 
-    fn hanging(&self) -> std::sync::MutexGuard<'_, BTreeMap<ClusterId, Unreadable>> {
+    fn hanging(&self) -> std::sync::MutexGuard<'_, BTreeMap<ClusterId, (Cluster, Unreadable)>> {
         self.hanging.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -442,6 +442,34 @@ async fn a_cluster_that_hangs_keeps_one_pass_waiting_and_no_other() {
     look().await.0.unwrap();
 }
 
+/// As with the new address of one whose old one swallows everything.
+#[tokio::test]
+async fn a_cluster_that_hangs_is_asked_at_once_over_another_connection() {
+    let (dead, alive) = (MockServer::start().await, MockServer::start().await);
+    mount_namespaces(&alive).await;
+    Mock::given(wiremock::matchers::any())
+        .respond_with(ResponseTemplate::new(200).set_delay(Duration::from_secs(60)))
+        .mount(&dead)
+        .await;
+    Mock::given(path("/api/v1/secrets"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(list(&[], "")))
+        .mount(&alive)
+        .await;
+    let id: ClusterId = "moved".parse().unwrap();
+    let patience = Arc::new(Patience::asking_every(Duration::from_millis(50)));
+    let deadline = (Duration::from_secs(1), usize::MAX);
+    for (server, answers) in [(&dead, false), (&alive, true)] {
+        let clusters = BTreeMap::from([(id.clone(), Ok(connect(server, &[]).await))]);
+        let views = observe(&clusters, &BTreeMap::new(), deadline, Some(&patience)).await;
+        assert_eq!(views[&id].is_ok(), answers);
+    }
+    let asked = async || dead.received_requests().await.unwrap().len();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let before = asked().await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(asked().await, before, "the old one is still asked");
+}
+
 /// Unknown is never absent.
 #[tokio::test]
 async fn whether_a_release_was_begun_is_asked_by_name() {
