@@ -94,7 +94,7 @@ reasons! {
     HelmMissing: "No usable helm was found. Install helm 3 (from 3.20.2) or 4 (from 4.1.4, not 4.2.1), or set `helm.path`; `natsx-sync doctor` says where it is looked for.",
     Terminating: "Objects of an earlier release are still terminating; waited for.",
     TooManyRestarting: "policy.max_restarting exchanges of this cluster are restarting already; this one waits.",
-    HaltedByFailures: "policy.halt_after failures of one reason; the rest is held until the next commit or `natsx-sync reconcile`.",
+    HaltedByFailures: "policy.halt_after exchanges failed for one reason that is not an outage; what was not tried yet is held until enough of them work, which are tried again by themselves, until the next commit (of a plain folder: the next change), or until `natsx-sync reconcile`.",
     DriftReturns: "The same change of its objects came again twice after it had been put back: something else keeps making it, so natsx-sync stops. Find what does, or name the places in `drift_ignore`; `reconcile X` tries once more.",
     DependencyNotReady: "An exchange it depends on is not ready. Ask `natsx-sync why` about that one; this one goes on when it is.",
     Interrupted: "natsx-sync was stopped in the middle of this; the cluster is observed before anything else.",

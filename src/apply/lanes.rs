@@ -42,7 +42,7 @@ pub struct Limits {
     pub helms: usize,
     /// Exchanges of one cluster that may restart at once; 0 = no limit.
     pub max_restarting: usize,
-    /// Failures of one reason that hold the rest; 0 = no limit.
+    /// Exchanges that failed for one reason and hold what was not tried yet; 0 = no limit.
     pub halt_after: usize,
     /// How long a wait may take.
     pub health: Duration,
@@ -178,7 +178,7 @@ impl<E: Effects> Lanes<E> {
     /// Hands a plan over and waits for nothing; what it begins is traced within the current span, and told when it ends. An
     /// exchange in flight is left alone unless it waits, for its turn or for health, on the way to what is no longer wanted.
     pub fn submit(&self, plan: &Plan, desired: &Desired, pass: u64, retry: Retry<'_>) -> Submitted {
-        lock(&self.shared.halt).begin(plan.commit.as_ref());
+        lock(&self.shared.halt).begin(plan, desired);
         lock(&self.shared.readiness).take_plan(plan);
         let outdated = self.supersede(desired);
         let midway = lock(&self.shared.midway).clone();
@@ -205,6 +205,14 @@ impl<E: Effects> Lanes<E> {
             }
             if self.is_flying(id) || midway.contains(id) {
                 put_off.insert(id.clone());
+                continue;
+            }
+            // Begun, it would end in the same way, and be told, in each pass.
+            if let Some(why) = self.shared.halted(id) {
+                lock(&self.shared.readiness).unready(id, why.clone());
+                let outcome =
+                    Outcome::new(id.clone(), entry.action, Verdict::Blocked(why), Vec::new());
+                held.insert(id.clone(), outcome);
                 continue;
             }
             begun.push(Subject {
@@ -419,15 +427,18 @@ impl<E> Shared<E> {
     }
 
     fn end(&self, outcome: Outcome) {
-        if let Some(why) = outcome
-            .why
-            .as_ref()
-            .filter(|_| outcome.result == OutcomeResult::Failed)
-        {
-            lock(&self.halt).count(why.reason, &outcome.id);
-        }
-        if outcome.result == OutcomeResult::Done {
-            lock(&self.halt).clear(&outcome.id);
+        match (outcome.result, &outcome.why) {
+            (OutcomeResult::Failed, Some(why)) => lock(&self.halt).count(why.reason, &outcome.id),
+            (OutcomeResult::Done | OutcomeResult::Unchanged, _) => {
+                lock(&self.halt).clear(&outcome.id);
+            }
+            (
+                OutcomeResult::Failed
+                | OutcomeResult::Fenced
+                | OutcomeResult::Cancelled
+                | OutcomeResult::Blocked,
+                _,
+            ) => {}
         }
         lock(&self.readiness).take_outcome(&outcome);
         lock(&self.flights).remove(&outcome.id);
@@ -435,9 +446,9 @@ impl<E> Shared<E> {
         self.changed.send_replace(());
     }
 
-    /// Why nothing more is begun, where enough failed.
-    fn halted(&self) -> Option<Why> {
-        let (reason, count) = lock(&self.halt).cause()?;
+    /// Why this one is not begun, where enough others failed.
+    fn halted(&self, id: &ExchangeId) -> Option<Why> {
+        let (reason, count) = lock(&self.halt).cause(id)?;
         let text = format!("held back after {count} exchanges failed: {reason}");
         Some(Why::new(Reason::HaltedByFailures, text))
     }

@@ -160,7 +160,7 @@ impl<E: Effects> Pilot<E> {
             // Others may have failed while it queued. What was begun is finished.
             if !effect.is_helm_write()
                 && !task.has_changed()
-                && let Some(why) = shared.halted()
+                && let Some(why) = shared.halted(id)
             {
                 return Reply::Blocked(why);
             }

@@ -1,24 +1,49 @@
-//! Stops a pass in which one thing goes wrong again and again.
+//! Holds what was not tried yet where one thing goes wrong again and again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::id::{CommitId, ExchangeId};
+use crate::exchange::desired::Desired;
+use crate::id::{CommitId, Digest, ExchangeId};
+use crate::plan::action::{Action, Plan};
 use crate::reason::Reason;
 
-/// Which exchanges failed since the newest commit. One that fails again and again is one failure: it says nothing of the
-/// others.
+/// Which exchanges failed since something else was wanted, and at what. One that fails again and again is one failure: it says
+/// nothing of the others.
 #[derive(Debug)]
 pub(super) struct Halt {
     limit: usize,
-    commit: Option<CommitId>,
-    failures: BTreeMap<Reason, BTreeSet<ExchangeId>>,
+    wanted: Option<Wanted>,
+    failures: BTreeMap<ExchangeId, Reason>,
+}
+
+/// Tells what is wanted from anything else.
+#[derive(Debug, PartialEq)]
+enum Wanted {
+    Commit(CommitId),
+    /// A plain folder has no commits.
+    Files(Digest),
+}
+
+impl Wanted {
+    fn of(plan: &Plan, desired: &Desired) -> Self {
+        if let Some(commit) = &plan.commit {
+            return Self::Commit(commit.clone());
+        }
+        let all = desired.exchanges.iter();
+        let parts = all.flat_map(|(id, one)| {
+            let (digest, told) = (one.digest.to_string(), one.told().to_string());
+            [id.to_string(), digest, told]
+        });
+        let parts: Vec<String> = parts.collect();
+        Self::Files(Digest::of(parts.join("\n").as_bytes()))
+    }
 }
 
 impl Halt {
     pub(super) fn new(limit: usize) -> Self {
         Self {
             limit,
-            commit: None,
+            wanted: None,
             failures: BTreeMap::new(),
         }
     }
@@ -27,34 +52,69 @@ impl Halt {
         self.limit = limit;
     }
 
-    /// A newer commit may have mended it.
-    pub(super) fn begin(&mut self, commit: Option<&CommitId>) {
-        if self.commit.as_ref() != commit {
-            self.commit = commit.cloned();
+    /// What is wanted now may have mended it. What is not to be done any more never works, so it holds nobody; of a cluster
+    /// that could not be read nobody knows that.
+    pub(super) fn begin(&mut self, plan: &Plan, desired: &Desired) {
+        let wanted = Some(Wanted::of(plan, desired));
+        if self.wanted != wanted {
+            self.wanted = wanted;
             self.failures.clear();
         }
+        if self.failures.is_empty() {
+            return;
+        }
+        let entries = plan.exchanges.iter();
+        let open = entries
+            .filter(|entry| entry.action.is_change() || entry.action == Action::Unreadable)
+            .filter_map(|entry| entry.id.as_ref());
+        let open: BTreeSet<_> = open.collect();
+        self.failures.retain(|id, _| open.contains(id));
     }
 
     pub(super) fn forgive(&mut self) {
         self.failures.clear();
     }
 
+    /// It failed. Where that says nothing of the change, what is known of it stays.
     pub(super) fn count(&mut self, reason: Reason, id: &ExchangeId) {
-        self.failures.entry(reason).or_default().insert(id.clone());
+        if !is_of_surroundings(reason) {
+            self.failures.insert(id.clone(), reason);
+        }
     }
 
     /// It worked in the end.
     pub(super) fn clear(&mut self, id: &ExchangeId) {
-        for failed in self.failures.values_mut() {
-            failed.remove(id);
-        }
+        self.failures.remove(id);
     }
 
-    /// The reason that holds the rest, and of how many exchanges.
-    pub(super) fn cause(&self) -> Option<(Reason, usize)> {
-        let counts = self.failures.iter();
-        counts
-            .map(|(reason, failed)| (*reason, failed.len()))
-            .find(|(_, count)| self.limit > 0 && *count >= self.limit)
+    /// The reason that holds this one, and of how many exchanges. One that failed is not held by others that did: the halt ends
+    /// by itself only if those that are counted are tried again when that is due, whatever each of them failed at.
+    pub(super) fn cause(&self, id: &ExchangeId) -> Option<(Reason, usize)> {
+        if self.limit == 0 || self.failures.contains_key(id) {
+            return None;
+        }
+        let mut counts = BTreeMap::new();
+        for reason in self.failures.values() {
+            *counts.entry(*reason).or_insert(0) += 1;
+        }
+        counts.into_iter().find(|(_, count)| *count >= self.limit)
     }
+}
+
+/// Whether it lies around the change and not in it: an outage or a lock passes by itself or is mended outside the repository,
+/// and is the same for whatever a commit changes. To hold others for it would make the trouble of one cluster that of all.
+pub(super) fn is_of_surroundings(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::ClusterUnreachable
+            | Reason::ClusterUnauthorized
+            | Reason::KubeconfigInvalid
+            | Reason::RegistryUnreadable
+            | Reason::ChartUnavailable
+            | Reason::StateUnusable
+            | Reason::LeaseHeld
+            | Reason::ReleaseLocked
+            | Reason::Terminating
+            | Reason::Interrupted
+    )
 }

@@ -144,7 +144,7 @@ async fn begin<E: Effects>(shared: &Shared<E>, pilot: &Pilot<E>) -> Result<Optio
         () = pilot.superseded.cancelled() => return Err(Verdict::Cancelled),
     };
     shared.show(&subject.id, None, None);
-    match shared.halted() {
+    match shared.halted(&subject.id) {
         None => Ok(place),
         Some(why) => Err(Verdict::Blocked(why)),
     }

@@ -48,6 +48,8 @@ pub(super) struct Fake {
     pub(super) most_fenced: AtomicUsize,
     pub(super) unready: Mutex<bool>,
     pub(super) refuse: Mutex<bool>,
+    /// Why; none = helm does.
+    pub(super) refusal: Mutex<Option<Reason>>,
     /// There is no helm.
     pub(super) helmless: Mutex<bool>,
     /// Why no chart can be had.
@@ -74,7 +76,8 @@ impl Fake {
                 return Reply::Blocked(Why::new(reason, "not there"));
             }
             Effect::Install { .. } | Effect::Upgrade { .. } if *lock(&self.refuse) => {
-                let mut why = Why::new(Reason::HelmFailed, format!("no {CANARY} here"));
+                let reason = lock(&self.refusal).unwrap_or(Reason::HelmFailed);
+                let mut why = Why::new(reason, format!("no {CANARY} here"));
                 why.chain = vec![format!("because of {CANARY}")];
                 return Reply::Refused(why);
             }

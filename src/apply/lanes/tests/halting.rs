@@ -31,13 +31,14 @@ async fn one_that_fails_again_and_again_halts_no_other() {
         ..limits()
     };
     let (lanes, mut told) = scene.lanes(strict);
-    let (alone, desired) = plan(&scene.fake, &ids[..1], true);
+    let (both, desired) = plan(&scene.fake, &ids, true);
+    let mut alone = both.clone();
+    alone.exchanges.truncate(1);
     for pass in 1..4 {
         lanes.submit(&alone, &desired, pass, Retry::Everything);
         lanes.idle().await;
     }
     *lock(&scene.fake.refuse) = false;
-    let (both, desired) = plan(&scene.fake, &ids, true);
     lanes.submit(&both, &desired, 4, Retry::Only(&BTreeSet::new()));
     lanes.idle().await;
     assert_eq!(ended(&mut told)[&ids[1]].result, OutcomeResult::Done);
@@ -106,6 +107,137 @@ async fn failures_halt_the_rest_and_are_remembered() {
     assert_eq!(held.len(), 2, "{held:?}");
     let failed = |one: &Outcome| one.result == OutcomeResult::Failed;
     assert!(held.values().all(failed), "{held:?}");
+}
+
+/// Two of three failed, for this reason; the third was not wanted yet, and nobody is refused any more.
+async fn two_failed(scene: &Scene, reason: Reason) -> Halted {
+    *lock(&scene.fake.refuse) = true;
+    *lock(&scene.fake.refusal) = Some(reason);
+    let ids = many(3);
+    let (plan, desired) = plan(&scene.fake, &ids, true);
+    let strict = Limits {
+        halt_after: 2,
+        ..limits()
+    };
+    let (lanes, mut told) = scene.lanes(strict);
+    let mut before = plan.clone();
+    before.exchanges.truncate(2);
+    lanes.submit(&before, &desired, 1, Retry::Everything);
+    lanes.idle().await;
+    assert_eq!(ended(&mut told).len(), 2);
+    *lock(&scene.fake.refuse) = false;
+    Halted {
+        lanes,
+        told,
+        ids,
+        plan,
+        desired,
+    }
+}
+
+struct Halted {
+    lanes: Lanes<Fake>,
+    told: mpsc::UnboundedReceiver<Progress>,
+    ids: Vec<ExchangeId>,
+    plan: Plan,
+    desired: Desired,
+}
+
+impl Halted {
+    /// A pass, in which it is time to try these again: whether the third is held, and what ended.
+    async fn pass(&mut self, due: &[&ExchangeId]) -> (bool, BTreeMap<ExchangeId, Outcome>) {
+        let due = due.iter().copied().cloned().collect();
+        let (plan, desired) = (&self.plan, &self.desired);
+        let submitted = self.lanes.submit(plan, desired, 2, Retry::Only(&due));
+        self.lanes.idle().await;
+        let why = submitted.held.get(&self.ids[2]);
+        let why = why.and_then(|outcome| outcome.why.as_ref());
+        let is_held = why.is_some_and(|why| why.reason == Reason::HaltedByFailures);
+        (is_held, ended(&mut self.told))
+    }
+}
+
+#[rstest::rstest]
+#[case(Reason::HelmFailed, true)]
+#[case(Reason::HealthTimeout, true)]
+#[case(Reason::Bug, true)]
+#[case(Reason::ClusterUnreachable, false)]
+#[case(Reason::RegistryUnreadable, false)]
+#[case(Reason::StateUnusable, false)]
+#[tokio::test(start_paused = true)]
+async fn what_lies_around_a_change_holds_nobody(#[case] reason: Reason, #[case] holds: bool) {
+    let scene = Scene::new();
+    let mut halted = two_failed(&scene, reason).await;
+    let (is_held, ended) = halted.pass(&[]).await;
+    assert_eq!(is_held, holds);
+    // What is held is not told again in each pass.
+    assert_eq!(ended.len(), usize::from(!holds), "{ended:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_halt_ends_by_itself_when_what_failed_works() {
+    let scene = Scene::new();
+    let mut halted = two_failed(&scene, Reason::HelmFailed).await;
+    let first = halted.ids[0].clone();
+    *lock(&scene.fake.refusal) = Some(Reason::ClusterUnreachable);
+    for refuse in [true, false] {
+        *lock(&scene.fake.refuse) = refuse;
+        let (is_held, ended) = halted.pass(&[&first]).await;
+        assert!(is_held, "refused: {refuse}");
+        let result = if refuse {
+            OutcomeResult::Failed
+        } else {
+            OutcomeResult::Done
+        };
+        assert_eq!(ended[&first].result, result, "{ended:#?}");
+    }
+    assert!(!halted.pass(&[]).await.0);
+}
+
+/// Each of them would wait for the other.
+#[tokio::test(start_paused = true)]
+async fn two_halts_do_not_hold_each_other() {
+    let scene = Scene::new();
+    let mut halted = two_failed(&scene, Reason::HelmFailed).await;
+    let (a, b) = (halted.ids[0].clone(), halted.ids[1].clone());
+    let strict = Limits {
+        halt_after: 1,
+        ..limits()
+    };
+    halted.lanes.set_limits(strict);
+    *lock(&scene.fake.refuse) = true;
+    *lock(&scene.fake.refusal) = Some(Reason::HealthTimeout);
+    halted.pass(&[&a]).await;
+    *lock(&scene.fake.refuse) = false;
+    let (is_held, ended) = halted.pass(&[&a, &b]).await;
+    assert!(is_held);
+    let mut results = [&a, &b].map(|id| ended[id].result).into_iter();
+    assert!(results.all(|result| result == OutcomeResult::Done));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_to_be_done_any_more_holds_nobody() {
+    for (action, holds) in [
+        (Action::None, false),
+        (Action::Blocked, false),
+        (Action::Unreadable, true),
+    ] {
+        let scene = Scene::new();
+        let mut halted = two_failed(&scene, Reason::HelmFailed).await;
+        halted.plan.exchanges[0].action = action;
+        assert_eq!(halted.pass(&[]).await.0, holds, "{action:?}");
+    }
+}
+
+/// A plain folder has no next commit.
+#[tokio::test(start_paused = true)]
+async fn without_commits_a_halt_ends_when_something_else_is_wanted() {
+    let scene = Scene::new();
+    let mut halted = two_failed(&scene, Reason::HelmFailed).await;
+    assert!(halted.pass(&[]).await.0);
+    let second = halted.ids[1].clone();
+    wanted_in(&mut halted.desired, &second).digest = Digest::of(b"mended");
+    assert!(!halted.pass(&[]).await.0);
 }
 
 /// It is tried in each pass, and its history is not one line longer for that, also across restarts.
