@@ -153,16 +153,17 @@ impl Effect {
         }
     }
 
-    /// Whether it may answer that it is not time yet: it waits, or for a helm that outlived an earlier process.
-    pub fn is_wait(&self) -> bool {
+    /// Whether all it does is to look whether something is so by now.
+    pub fn only_waits(&self) -> bool {
         matches!(
             self,
-            Self::AwaitClear
-                | Self::AwaitReady
-                | Self::AwaitGone { .. }
-                | Self::Fence
-                | Self::Unlock { .. }
+            Self::AwaitClear | Self::AwaitReady | Self::AwaitGone { .. }
         )
+    }
+
+    /// Whether it may answer that it is not time yet: it waits, or for a helm that outlived an earlier process.
+    pub fn is_wait(&self) -> bool {
+        self.only_waits() || matches!(self, Self::Fence | Self::Unlock { .. })
     }
 }
 

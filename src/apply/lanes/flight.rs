@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::field::{Empty, display};
 use tracing::{Instrument as _, Span};
 
+use super::halt::is_of_surroundings;
 use super::slots::Slot;
 use super::{Progress, QUEUED, Shared, lock};
 use crate::apply::effect::{Effect, Reply, Why};
@@ -120,7 +121,7 @@ impl<E: Effects> Pilot<E> {
         let longest = lock(&self.shared.limits).health;
         if wait.since.elapsed() >= longest {
             let text = format!("{} after {}s", why.text, wait.since.elapsed().as_secs());
-            let reason = if *effect == Effect::AwaitReady {
+            let reason = if *effect == Effect::AwaitReady && !is_of_surroundings(why.reason) {
                 Reason::HealthTimeout
             } else {
                 why.reason
@@ -225,7 +226,8 @@ impl<E: Effects> Pilot<E> {
         }
     }
 
-    /// Repeats what can simply be repeated. A helm whose end is not known is not: the step function looks first.
+    /// Repeats what can simply be repeated. A helm whose end is not known is not: the step function looks first. Nor is what only
+    /// waits: it is asked again anyway, as long as it may take, and whoever cannot be asked may be back by then.
     async fn retried(&mut self, effect: &Effect) -> Reply {
         let mut delays = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(500))
@@ -238,6 +240,9 @@ impl<E: Effects> Pilot<E> {
             let Reply::Lost(why) = reply else {
                 return reply;
             };
+            if effect.only_waits() {
+                return Reply::NotYet(why);
+            }
             let Some(delay) = delays.next().filter(|_| !effect.is_helm_write()) else {
                 return Reply::Lost(why);
             };

@@ -50,6 +50,8 @@ pub(super) struct Fake {
     pub(super) refuse: Mutex<bool>,
     /// Why; none = helm does.
     pub(super) refusal: Mutex<Option<Reason>>,
+    /// Nobody can ask until then whether servers are well.
+    pub(super) out_of_reach: Mutex<Option<tokio::time::Instant>>,
     /// There is no helm.
     pub(super) helmless: Mutex<bool>,
     /// Why no chart can be had.
@@ -59,6 +61,11 @@ pub(super) struct Fake {
 }
 
 impl Fake {
+    fn is_out_of_reach(&self) -> bool {
+        let until = *lock(&self.out_of_reach);
+        until.is_some_and(|until| tokio::time::Instant::now() < until)
+    }
+
     fn act(&self, subject: &Subject, effect: &Effect) -> Reply {
         let id = subject.id.clone();
         let mut releases = lock(&self.releases);
@@ -120,6 +127,9 @@ impl Fake {
             }
             Effect::AwaitGone { .. } if releases.contains_key(&id) => {
                 return Reply::NotYet(Why::new(Reason::Terminating, "there"));
+            }
+            Effect::AwaitReady if self.is_out_of_reach() => {
+                return Reply::Lost(Why::new(Reason::ClusterUnreachable, "no answer"));
             }
             Effect::AwaitReady if *lock(&self.unready) => {
                 return Reply::NotYet(Why::new(Reason::RollingOut, "rolling"));

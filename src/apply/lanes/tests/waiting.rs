@@ -43,6 +43,35 @@ async fn a_wait_ends_with_its_time_or_with_a_newer_plan() {
     }
 }
 
+/// helm is done; that nobody can ask how the servers are says nothing of them.
+#[rstest::rstest]
+#[case::comes_back(40, OutcomeResult::Done)]
+#[case::stays_away(120, OutcomeResult::Failed)]
+#[tokio::test(start_paused = true)]
+async fn who_cannot_be_asked_is_waited_for(#[case] seconds: u64, #[case] result: OutcomeResult) {
+    let scene = Scene::new();
+    let back = tokio::time::Instant::now() + Duration::from_secs(seconds);
+    *lock(&scene.fake.out_of_reach) = Some(back);
+    let ids = [id("east/ns/a")];
+    let (lanes, mut told) = scene.lanes(limits());
+    let (plan, desired) = plan(&scene.fake, &ids, true);
+    lanes.submit(&plan, &desired, 1, Retry::Everything);
+    let why = loop {
+        if let Progress::Waiting(_, why) = told.recv().await.unwrap() {
+            break why;
+        }
+    };
+    assert_eq!(why.reason, Reason::ClusterUnreachable);
+    assert!(lanes.in_flight()[&ids[0]].until.is_some());
+    lanes.idle().await;
+    let outcome = ended(&mut told).remove(&ids[0]).unwrap();
+    assert_eq!(outcome.result, result, "{outcome:#?}");
+    // An outage is no failure of the change, however long it is.
+    let reason = outcome.why.map(|why| why.reason);
+    let outage = result == OutcomeResult::Failed;
+    assert_eq!(reason, outage.then_some(Reason::ClusterUnreachable));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_failed_dependency_holds_its_dependants() {
     let scene = Scene::new();
