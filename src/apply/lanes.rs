@@ -329,7 +329,7 @@ impl<E: Effects> Lanes<E> {
             | Action::Deregister => {}
         }
         let refused = self.shared.journal.memory(id).refused?;
-        let early = refused.until.is_none_or(|until| Timestamp::now() < until);
+        let early = supervise::is_early(&refused, Timestamp::now());
         let holds = refused.is_of(wanted) && early && !retry.covers(id);
         holds.then_some(Verdict::Failed(refused.why))
     }

@@ -241,6 +241,15 @@ fn refused<E>(shared: &Shared<E>, subject: &Subject, why: &Why) -> Refused {
     }
 }
 
+/// Whether it is too early to try again. No pause ends later than the longest does: what says so was written when the clock
+/// was wrong.
+pub(super) fn is_early(refused: &Refused, now: Timestamp) -> bool {
+    refused.until.is_none_or(|until| {
+        let rest = Duration::try_from(until.duration_since(now));
+        rest.is_ok_and(|rest| !rest.is_zero() && rest <= LAST_PAUSE)
+    })
+}
+
 /// Whether the same again would be refused again.
 fn is_final(why: &Why) -> bool {
     why.is_final

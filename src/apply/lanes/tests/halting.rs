@@ -240,6 +240,31 @@ async fn without_commits_a_halt_ends_when_something_else_is_wanted() {
     assert!(!halted.pass(&[]).await.0);
 }
 
+/// A host that began in 2036 waits until then, across restarts.
+#[tokio::test(start_paused = true)]
+async fn a_pause_written_by_a_wrong_clock_is_over() {
+    let scene = Scene::new();
+    let mut halted = two_failed(&scene, Reason::HelmFailed).await;
+    let first = halted.ids[0].clone();
+    let journal = Arc::clone(&halted.lanes.shared.journal);
+    for (hours, is_tried) in [(1, false), (2, true)] {
+        let mut refused = journal.memory(&first).refused.unwrap();
+        let pause = jiff::SignedDuration::from_hours(hours);
+        refused.until = Some(Timestamp::now() + pause);
+        let line = Line {
+            pass: 1,
+            commit: None,
+            id: Some(first.clone()),
+            step: "finished".to_owned(),
+            phase: Phase::Failed,
+            detail: serde_json::json!(refused),
+        };
+        journal.append(line).unwrap();
+        let (_, ended) = halted.pass(&[]).await;
+        assert_eq!(ended.contains_key(&first), is_tried, "{hours} h");
+    }
+}
+
 /// It is tried in each pass, and its history is not one line longer for that, also across restarts.
 #[tokio::test(start_paused = true)]
 async fn what_is_held_back_before_its_first_effect_is_written_once() {
