@@ -108,6 +108,7 @@ pub(super) fn is_of_surroundings(reason: Reason) -> bool {
         reason,
         Reason::ClusterUnreachable
             | Reason::ClusterUnauthorized
+            | Reason::ClusterForbidden
             | Reason::KubeconfigInvalid
             | Reason::RegistryUnreadable
             | Reason::ChartUnavailable
