@@ -150,10 +150,12 @@ impl Halted {
         let (plan, desired) = (&self.plan, &self.desired);
         let submitted = self.lanes.submit(plan, desired, 2, Retry::Only(&due));
         self.lanes.idle().await;
-        let why = submitted.held.get(&self.ids[2]);
-        let why = why.and_then(|outcome| outcome.why.as_ref());
+        let ended = ended(&mut self.told);
+        let third = &self.ids[2];
+        let outcome = submitted.held.get(third).or_else(|| ended.get(third));
+        let why = outcome.and_then(|outcome| outcome.why.as_ref());
         let is_held = why.is_some_and(|why| why.reason == Reason::HaltedByFailures);
-        (is_held, ended(&mut self.told))
+        (is_held, ended)
     }
 }
 
