@@ -91,7 +91,7 @@ pub const KEYS: &[Key] = &[
     key("policy.prune", "Remove what is no longer declared"),
     key(
         "policy.max_delete",
-        "Largest share of a cluster's exchanges removed without approval",
+        "Largest share of a cluster's exchanges removed without approval, where it has five or more and more than one goes; 0% holds each removal",
     ),
     key(
         "policy.max_restarting",
@@ -99,7 +99,7 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "policy.halt_after",
-        "Failures of one reason after which the rest is held; 0 = never",
+        "Exchanges that fail for one reason, outages aside, after which what was not tried yet is held; 0 = never",
     ),
     Key {
         path: "policy.allow_values",

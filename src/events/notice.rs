@@ -150,7 +150,7 @@ fn hold(entry: &StatusEntry, before: Option<Reason>) -> Seen {
         ) => Seen::Unclear,
         (Action::Blocked | Action::Conflict, _) | (_, Phase::Suspended) => so(),
         (_, Phase::Blocked) if entry.reason == Reason::HaltedByFailures => so(),
-        // Handed over again in each pass, until the lanes say no.
+        // It is tried now; how that ends is not known yet.
         (_, Phase::Progressing | Phase::Waiting) if before == Some(Reason::HaltedByFailures) => {
             Seen::Unclear
         }

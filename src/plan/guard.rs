@@ -101,7 +101,9 @@ fn too_many(
     let most = u32::try_from(all)
         .unwrap_or(u32::MAX)
         .saturating_mul(limits.share);
-    (gone > 1 && all >= FEWEST && share > most).then(|| {
+    // Nothing unasked is a wish of its own, however few there are.
+    let measured = limits.share == 0 || (gone > 1 && all >= FEWEST);
+    (measured && share > most).then(|| {
         format!(
             "{gone} of {all} in cluster {cluster} would be removed, the limit is {} %",
             limits.share

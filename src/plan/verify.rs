@@ -308,7 +308,8 @@ impl<'a> Check<'a> {
                 .or_insert_with(|| self.count(plan, &id.cluster, entry.action));
             let most =
                 owned.saturating_mul(usize::try_from(self.policy.max_delete_percent).unwrap_or(0));
-            let fits = gone <= 1 || owned < 5 || gone.saturating_mul(100) <= most;
+            let few = self.policy.max_delete_percent > 0 && (gone <= 1 || owned < 5);
+            let fits = few || gone.saturating_mul(100) <= most;
             self.require(entry, fits, "removes more than the guard lets through");
         }
     }

@@ -168,6 +168,24 @@ fn an_empty_repository_removes_nothing_unasked() {
 }
 
 #[test]
+fn where_nothing_may_go_unasked_a_single_one_is_held() {
+    let all = [
+        exchange("x0", json!({})),
+        exchange("x1", json!({})),
+        exchange("x2", json!({})),
+    ];
+    let world = observed(&all);
+    let wanted = desired(all[1..].iter().cloned());
+    for (share, said) in [(1, "uninstall FileRemoved"), (0, "blocked MassRemoval")] {
+        let policy = Policy {
+            max_delete_percent: share,
+            ..Policy::default()
+        };
+        assert_eq!(verdict(&wanted, &world, &policy, "x0"), said);
+    }
+}
+
+#[test]
 fn more_than_the_share_is_held() {
     let all: Vec<_> = (0..10)
         .map(|number| exchange(&format!("x{number}"), json!({})))
