@@ -188,30 +188,29 @@ impl<E: Effects> Lanes<E> {
         for entry in &plan.exchanges {
             let Some(id) = &entry.id else { continue };
             let wanted = desired.exchanges.get(id);
-            if let Some(verdict) = self.not_begun(id, entry, wanted.map(AsRef::as_ref), retry) {
+            let verdict = match self.not_begun(id, entry, wanted.map(AsRef::as_ref), retry) {
+                None if self.is_flying(id) || midway.contains(id) => {
+                    put_off.insert(id.clone());
+                    continue;
+                }
+                // Begun, it would end in the same way, and be told, in each pass.
+                None => self.shared.halted(id).map(Verdict::Blocked),
+                verdict => verdict,
+            };
+            if let Some(verdict) = verdict {
                 match &verdict {
                     Verdict::Unchanged => settled.extend(self.settled(id, plan, pass)),
-                    Verdict::Failed(why) => {
+                    // What the plan itself holds was taken with it.
+                    Verdict::Failed(why) | Verdict::Blocked(why) if entry.action.is_change() => {
                         lock(&self.shared.readiness).unready(id, why.clone());
                     }
-                    Verdict::Blocked(_)
+                    Verdict::Failed(_)
+                    | Verdict::Blocked(_)
                     | Verdict::Done
                     | Verdict::Fenced(_)
                     | Verdict::Cancelled => {}
                 }
                 let outcome = Outcome::new(id.clone(), entry.action, verdict, Vec::new());
-                held.insert(id.clone(), outcome);
-                continue;
-            }
-            if self.is_flying(id) || midway.contains(id) {
-                put_off.insert(id.clone());
-                continue;
-            }
-            // Begun, it would end in the same way, and be told, in each pass.
-            if let Some(why) = self.shared.halted(id) {
-                lock(&self.shared.readiness).unready(id, why.clone());
-                let outcome =
-                    Outcome::new(id.clone(), entry.action, Verdict::Blocked(why), Vec::new());
                 held.insert(id.clone(), outcome);
                 continue;
             }

@@ -84,11 +84,7 @@ impl Cluster {
     }
 
     async fn is_unwritten(&self, namespace: &Namespace, (object, version): &Seen) -> bool {
-        let within = object.namespace.as_deref().unwrap_or(namespace.as_str());
-        let Ok(Some(api)) = self.api_of(object, within).await else {
-            return false;
-        };
-        let found = self.find_metadata(&api, &object.name).await;
+        let found = self.find_object(namespace, object).await;
         found.is_ok_and(|meta| {
             meta.is_some_and(|meta| meta.resource_version.as_ref() == Some(version))
         })
@@ -97,14 +93,12 @@ impl Cluster {
 
 #[cfg(test)]
 mod tests {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::STANDARD;
     use serde_json::{Value, json};
     use wiremock::matchers::{method, path, query_param};
     use wiremock::{Mock, MockServer, ResponseTemplate};
 
     use super::*;
-    use crate::cluster::tests::connect;
+    use crate::cluster::tests::{connect, stored_with};
     use crate::observe::observed::{ReleaseStatus, ReleaseView, SecretIdentity};
 
     const MAP: &str = "/api/v1/namespaces/here/configmaps/conf";
@@ -115,12 +109,9 @@ mod tests {
     }
 
     fn release() -> Value {
-        let document = json!({
-            "name": "nats", "version": 1, "config": {}, "chart": {"metadata": {"name": "nats", "version": "2.14.2"}},
-            "manifest": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: conf}\ndata: {nats.conf: wanted}\n",
-        });
-        let data = STANDARD.encode(STANDARD.encode(document.to_string()));
-        json!({"metadata": {}, "data": {"release": data}})
+        let manifest =
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: conf}\ndata: {nats.conf: wanted}\n";
+        json!({"metadata": {}, "data": {"release": stored_with("nats", 1, manifest)}})
     }
 
     #[tokio::test]

@@ -15,7 +15,7 @@ use super::access::{Cluster, absent_is_none};
 use super::error::{ClusterError, words};
 use crate::drift::{Difference, Drift, IgnoredPath, differences, settled};
 use crate::id::{Namespace, ReleaseName};
-use crate::observe::manifest::{parse_objects, references, text};
+use crate::observe::manifest::{parse_objects, reference, text};
 use crate::observe::observed::ReleaseView;
 
 /// Objects of one release at a time.
@@ -75,9 +75,8 @@ impl Cluster {
             match standing {
                 Standing::There { live, settled } => {
                     drift.differences.extend(differences(&live, &settled));
-                    let object = references(std::slice::from_ref(wanted)).pop();
                     let version = text(&live, "/metadata/resourceVersion");
-                    seen.extend(object.zip(version.map(str::to_owned)));
+                    seen.extend(reference(wanted).zip(version.map(str::to_owned)));
                 }
                 Standing::Gone => drift.differences.push(Difference::gone(kind, name)),
                 Standing::Unread(why) => drift.unread.push(format!("{kind} {name}: {why}")),
@@ -260,11 +259,10 @@ impl Cluster {
         namespace: &Namespace,
         wanted: &Value,
     ) -> Result<Option<Api<DynamicObject>>, ClusterError> {
-        let Some(object) = references(std::slice::from_ref(wanted)).pop() else {
-            return Ok(None);
-        };
-        let within = object.namespace.as_deref().unwrap_or(namespace.as_str());
-        self.api_of(&object, within).await
+        match reference(wanted) {
+            Some(object) => self.api_of(namespace, &object).await,
+            None => Ok(None),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Whether the objects of a manifest are there, read one by one.
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use kube::core::DynamicObject;
+use kube::core::{DynamicObject, ObjectMeta};
 use kube::discovery::{Scope, pinned_kind};
 use kube::{Api, Error};
 
@@ -46,22 +46,32 @@ impl Cluster {
         namespace: &Namespace,
         object: &ObjectRef,
     ) -> Result<Option<Present>, ClusterError> {
-        let within = object.namespace.as_deref().unwrap_or(namespace.as_str());
-        let Some(api) = self.api_of(object, within).await? else {
-            return Ok(None);
-        };
-        let found = self.find_metadata(&api, &object.name).await?;
+        let found = self.find_object(namespace, object).await?;
         Ok(found.map(|found| Present {
             object: object.clone(),
             terminating: found.deletion_timestamp.is_some(),
         }))
     }
 
+    /// The metadata of an object of a release in `namespace`, if it is there.
+    pub(super) async fn find_object(
+        &self,
+        namespace: &Namespace,
+        object: &ObjectRef,
+    ) -> Result<Option<ObjectMeta>, ClusterError> {
+        match self.api_of(namespace, object).await? {
+            Some(api) => self.find_metadata(&api, &object.name).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Where an object of a release in `namespace` is; none where the API server does not know its kind.
     pub(super) async fn api_of(
         &self,
+        namespace: &Namespace,
         object: &ObjectRef,
-        namespace: &str,
     ) -> Result<Option<Api<DynamicObject>>, ClusterError> {
+        let namespace = object.namespace.as_deref().unwrap_or(namespace.as_str());
         let client = self.client().clone();
         let known = KNOWN.iter().find(|(api_version, name, _)| {
             *api_version == object.api_version && *name == object.kind

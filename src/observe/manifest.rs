@@ -50,19 +50,19 @@ fn collect(document: Value, objects: &mut Vec<Value>) -> Result<(), DecodeError>
 
 /// Kind, namespace and name of each object, sorted.
 pub fn references(objects: &[Value]) -> Vec<ObjectRef> {
-    let mut references: Vec<ObjectRef> = objects
-        .iter()
-        .filter_map(|object| {
-            Some(ObjectRef {
-                api_version: text(object, "/apiVersion")?.to_owned(),
-                kind: text(object, "/kind")?.to_owned(),
-                namespace: text(object, "/metadata/namespace").map(str::to_owned),
-                name: text(object, "/metadata/name")?.to_owned(),
-            })
-        })
-        .collect();
+    let mut references: Vec<ObjectRef> = objects.iter().filter_map(reference).collect();
     references.sort();
     references
+}
+
+/// Kind, namespace and name of an object; none where it does not say them.
+pub fn reference(object: &Value) -> Option<ObjectRef> {
+    Some(ObjectRef {
+        api_version: text(object, "/apiVersion")?.to_owned(),
+        kind: text(object, "/kind")?.to_owned(),
+        namespace: text(object, "/metadata/namespace").map(str::to_owned),
+        name: text(object, "/metadata/name")?.to_owned(),
+    })
 }
 
 /// The `StatefulSet`s among the objects.

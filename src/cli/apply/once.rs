@@ -49,8 +49,7 @@ pub(in crate::cli) async fn once(common: &Common, wish: &Wish, output: &Output) 
         output.say("nothing was changed");
         return Ok(code_of(categories(&survey, &BTreeMap::new(), false)));
     }
-    stage.agreed(&survey)?;
-    let mut outcomes = stage.carry_out(&survey.plan, &survey.desired, output).await;
+    let mut outcomes = stage.carry_out(&survey.plan, &survey, output).await?;
     // What a person agreed to is all that is done.
     let agreed = wish.ask || wish.expect.is_some();
     let again = if agreed { 0 } else { again::MOST };
@@ -61,8 +60,7 @@ pub(in crate::cli) async fn once(common: &Common, wish: &Wish, output: &Output) 
         };
         output.say(&format!("planned again: {why}"));
         survey = look(&stage, &revision, wish, output).await?;
-        stage.agreed(&survey)?;
-        let anew = stage.carry_out(&survey.plan, &survey.desired, output).await;
+        let anew = stage.carry_out(&survey.plan, &survey, output).await?;
         again::take_over(&mut outcomes, anew);
     }
     let code = if stage.is_cancelled() {

@@ -81,8 +81,7 @@ pub(super) async fn saved(common: &Common, wish: &Wish, output: &Output) -> Done
         output.say("nothing was changed");
         return Ok(code_of(categories(&survey, &BTreeMap::new(), false)));
     }
-    stage.agreed(&survey)?;
-    let outcomes = stage.carry_out(&plan, &survey.desired, output).await;
+    let outcomes = stage.carry_out(&plan, &survey, output).await?;
     let code = if stage.is_cancelled() {
         INTERRUPTED
     } else {

@@ -12,7 +12,6 @@ use crate::apply::{Outcome, Pass, apply};
 use crate::cli::{BUG, Failure, Output};
 use crate::config::Settings;
 use crate::daemon::{Ledger, Session, check, limits};
-use crate::exchange::desired::Desired;
 use crate::id::ExchangeId;
 use crate::pass::{Equipment, Knowledge, PassError, Purpose, Survey, survey};
 use crate::plan::action::Plan;
@@ -57,7 +56,7 @@ impl Stage {
 
     /// Remembers what was agreed to. What another commit than the head declares may still be gone at the head: nothing that
     /// is held is let go for it.
-    pub(super) fn agreed(&self, survey: &Survey) -> Result<(), Failure> {
+    fn remember(&self, survey: &Survey) -> Result<(), Failure> {
         let source = &self.equipment.repository.source;
         let head = tokio::task::block_in_place(|| source.find(&Revision::Head));
         let head = head.map_err(PassError::from)?.map(|found| found.commit);
@@ -68,13 +67,14 @@ impl Stage {
         Ok(())
     }
 
-    /// Does what a plan says.
+    /// Does what a plan that follows from a look says: whoever had to agree to it did.
     pub(super) async fn carry_out(
         &self,
         plan: &Plan,
-        desired: &Desired,
+        survey: &Survey,
         output: &Output,
-    ) -> BTreeMap<ExchangeId, Outcome> {
+    ) -> Result<BTreeMap<ExchangeId, Outcome>, Failure> {
+        self.remember(survey)?;
         stop_on_signals(self.cancel.clone(), *output);
         let pass = Pass {
             world: Arc::clone(&self.session.world),
@@ -84,7 +84,8 @@ impl Stage {
         };
         let teller = Teller::new(output);
         let tell = |progress: &_| teller.tell(progress);
-        apply(plan, desired, pass, tell, self.cancel.clone()).await
+        let cancel = self.cancel.clone();
+        Ok(apply(plan, &survey.desired, pass, tell, cancel).await)
     }
 
     pub(super) fn is_cancelled(&self) -> bool {

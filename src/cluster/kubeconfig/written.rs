@@ -101,17 +101,7 @@ fn is_settled(file: &Metadata) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// As if it had been written a while ago.
-    fn settle(path: &Path) {
-        let file = fs::File::options().append(true).open(path).unwrap();
-        file.set_modified(SystemTime::now() - 2 * SETTLED).unwrap();
-    }
-
-    fn write(path: &Path, text: &str) {
-        fs::write(path, text).unwrap();
-        settle(path);
-    }
+    use crate::cluster::tests::{settle, write};
 
     fn noted(paths: &[&Path]) -> Written {
         let mut written = Written::default();

@@ -1,30 +1,20 @@
 //! Kubeconfigs that are written anew while connections last.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::path::Path;
+use std::fs;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 use wiremock::matchers::{header, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use super::{access, kubeconfig, list};
+use super::{access, kubeconfig, list, write};
 use crate::cluster::{Cluster, ClusterAccess, Inventory, ViewWants};
 use crate::observe::observed::{ClusterView, Unreadable};
 use crate::reason::Reason;
 
 const NOWHERE: &str = "http://127.0.0.1:9";
-
-/// Writes it, as if that were a while ago.
-fn write(path: &Path, text: impl AsRef<[u8]>) {
-    fs::write(path, text).unwrap();
-    let file = File::options().append(true).open(path).unwrap();
-    let before = SystemTime::now() - Duration::from_secs(60);
-    file.set_modified(before).unwrap();
-}
 
 fn rewrite(file: &NamedTempFile, server: &str, user: &Value) {
     let other = kubeconfig(server, user);

@@ -6,7 +6,10 @@ mod inventory;
 mod view;
 mod writes;
 
+use std::fs::{self, File};
 use std::io::Write as _;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -71,6 +74,19 @@ pub(crate) fn meta(
     }})
 }
 
+/// Writes a file, as if that were a while ago.
+pub(crate) fn write(path: &Path, text: impl AsRef<[u8]>) {
+    fs::write(path, text).unwrap();
+    settle(path);
+}
+
+/// As if it had been written a while ago.
+pub(crate) fn settle(path: &Path) {
+    let file = File::options().append(true).open(path).unwrap();
+    let before = SystemTime::now() - Duration::from_secs(60);
+    file.set_modified(before).unwrap();
+}
+
 pub(crate) fn list(items: &[Value], next: &str) -> Value {
     json!({
         "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
@@ -99,9 +115,14 @@ pub(crate) async fn mount_absence(server: &MockServer) {
 
 /// `data.release` of a plain release.
 pub(crate) fn stored(release: &str, revision: u32) -> String {
+    stored_with(release, revision, "")
+}
+
+/// The same, with a manifest.
+pub(crate) fn stored_with(release: &str, revision: u32, manifest: &str) -> String {
     let document = json!({
         "name": release, "version": revision, "config": {"a": 1},
-        "chart": {"metadata": {"name": "nats", "version": "2.14.2"}}, "manifest": "",
+        "chart": {"metadata": {"name": "nats", "version": "2.14.2"}}, "manifest": manifest,
     });
     STANDARD.encode(STANDARD.encode(document.to_string()))
 }
