@@ -2,6 +2,7 @@
 
 mod drifts;
 mod gather;
+mod look;
 pub mod manifest;
 pub mod observed;
 mod patience;
@@ -9,6 +10,6 @@ pub mod release;
 mod render;
 
 pub use drifts::{Drifts, compare, compare_all};
-pub use gather::{DEADLINE, observe};
+pub use gather::{DEADLINE, observe, observe_registry};
 pub use patience::Patience;
 pub use render::{Kept, RenderError, Renderer};

@@ -1,25 +1,55 @@
-//! Who is waited for. A pass is one for all clusters, so a cluster that hangs would hold up every one of them (a slow or
-//! dead cluster delays only itself: design 4.4). It does so once; from then on it is asked beside the passes until it
-//! answers.
+//! Who is waited for. A pass is one for all clusters, so a cluster that hangs, or is known to be away only after several
+//! questions, would hold up every one of them, and so would the registry, which says after half a minute that its database is
+//! away (a slow or dead cluster delays only itself: design 4.4). It does so once; from then on it is lost, and asked beside
+//! the passes until it answers.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::look::Look;
 use super::observed::Unreadable;
-use crate::cluster::{Cluster, ViewWants};
+use crate::cluster::Cluster;
 use crate::id::ClusterId;
 
-/// Between two questions to a cluster that hangs.
+/// Between two questions to who is lost. The first pauses are shorter: what went away often comes back at once.
 const PAUSE: Duration = Duration::from_secs(5);
+const FIRST: Duration = Duration::from_secs(1);
 
-/// What one pass tells the next about the clusters that kept it waiting. A single look has none.
+/// Who is asked by a pass, over which connection: over another one it may answer at once.
+#[derive(Debug, Clone)]
+pub(super) enum Asked {
+    Cluster(ClusterId, Cluster),
+    /// It has one address until the settings are read again.
+    Registry,
+}
+
+impl Asked {
+    fn key(&self) -> Option<&ClusterId> {
+        match self {
+            Self::Cluster(id, _) => Some(id),
+            Self::Registry => None,
+        }
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Cluster(_, one), Self::Cluster(_, other)) => one.is_same(other),
+            (Self::Registry, Self::Registry) => true,
+            (Self::Cluster(..), Self::Registry) | (Self::Registry, Self::Cluster(..)) => false,
+        }
+    }
+}
+
+type Lost = BTreeMap<Option<ClusterId>, (Asked, Unreadable)>;
+
+/// What one pass tells the next about those that kept it waiting. A single look has none.
 #[derive(Debug)]
 pub struct Patience {
     pause: Duration,
-    hanging: Mutex<BTreeMap<ClusterId, (Cluster, Unreadable)>>,
+    lost: Mutex<Lost>,
     answered: Arc<Notify>,
 }
 
@@ -34,60 +64,71 @@ impl Patience {
     pub(crate) fn asking_every(pause: Duration) -> Self {
         Self {
             pause,
-            hanging: Mutex::default(),
+            lost: Mutex::default(),
             answered: Arc::default(),
         }
     }
 
-    /// Why it is not waited for. Over another connection it may answer at once: nobody asks over the old one any more.
-    pub(super) fn lost_with(&self, id: &ClusterId, cluster: &Cluster) -> Option<Unreadable> {
-        let mut hanging = self.hanging();
-        let (asked, why) = hanging.get(id)?;
-        if asked.is_same(cluster) {
+    /// Why it is not waited for. Over an old connection nobody asks any more.
+    pub(super) fn lost_with(&self, asked: &Asked) -> Option<Unreadable> {
+        let key = asked.key().cloned();
+        let mut lost = self.lock();
+        let (before, why) = lost.get(&key)?;
+        if before.is_same(asked) {
             return Some(why.clone());
         }
-        hanging.remove(id);
+        lost.remove(&key);
         None
     }
 
-    /// It did not answer in time: asks it for the same until it answers, however that turns out, or nobody wants to know any
-    /// more. Asked for less it might answer at once, and be waited for in vain by the next pass.
-    pub(super) fn lose(
+    /// A pass has looked there. Who is lost by that is asked `again` until it answers, or nobody wants to know any more: for
+    /// the same, as asked for less it might answer at once, and be waited for in vain by the next pass.
+    pub(super) fn take_look<T, A, F>(
         self: &Arc<Self>,
-        id: &ClusterId,
-        cluster: Cluster,
-        wants: ViewWants,
-        (why, deadline): (Unreadable, Duration),
-    ) {
-        let before = self.hanging().insert(id.clone(), (cluster.clone(), why));
-        if before.is_some_and(|(asked, _)| asked.is_same(&cluster)) {
+        asked: Asked,
+        look: &Look<T>,
+        again: impl FnOnce() -> A,
+    ) where
+        A: Fn() -> F + Send + Sync + 'static,
+        F: Future<Output = Look<T>> + Send,
+        T: Send + Sync,
+    {
+        let Some(why) = look.lost() else { return };
+        let found = (asked.clone(), why.clone());
+        let before = self.lock().insert(asked.key().cloned(), found);
+        if before.is_some_and(|(before, _)| before.is_same(&asked)) {
             return;
         }
-        let (patience, id, pause) = (Arc::downgrade(self), id.clone(), self.pause);
+        let (patience, longest, again) = (Arc::downgrade(self), self.pause, again());
         tokio::spawn(async move {
+            let mut pause = longest.min(FIRST);
             loop {
                 tokio::time::sleep(pause).await;
-                let answer = tokio::time::timeout(deadline, cluster.view(&wants)).await;
-                let Some(patience) = patience.upgrade() else {
-                    return;
-                };
-                if !patience.is_lost(&id, &cluster) {
-                    return;
-                }
-                if answer.is_ok() {
-                    patience.hanging().remove(&id);
-                    patience.answered.notify_one();
+                pause = longest.min(pause * 2);
+                let look = again().await;
+                let patience = patience.upgrade();
+                if !patience.is_some_and(|patience| patience.is_lost(&asked, look.lost())) {
                     return;
                 }
             }
         });
     }
 
-    fn is_lost(&self, id: &ClusterId, cluster: &Cluster) -> bool {
-        let hanging = self.hanging();
-        hanging
-            .get(id)
-            .is_some_and(|(asked, _)| asked.is_same(cluster))
+    /// Whether it stays so after a look beside the passes.
+    fn is_lost(&self, asked: &Asked, still: Option<&Unreadable>) -> bool {
+        let key = asked.key().cloned();
+        let mut lost = self.lock();
+        let found = lost.get_mut(&key);
+        let Some((_, why)) = found.filter(|(before, _)| before.is_same(asked)) else {
+            return false;
+        };
+        if let Some(still) = still {
+            why.clone_from(still);
+            return true;
+        }
+        lost.remove(&key);
+        self.answered.notify_one();
+        false
     }
 
     /// The same, with everybody waited for again.
@@ -95,17 +136,17 @@ impl Patience {
     pub fn renewed(&self) -> Self {
         Self {
             pause: self.pause,
-            hanging: Mutex::default(),
+            lost: Mutex::default(),
             answered: self.answered(),
         }
     }
 
-    /// A cluster that hung has answered.
+    /// Somebody who was lost has answered.
     pub fn answered(&self) -> Arc<Notify> {
         Arc::clone(&self.answered)
     }
 
-    fn hanging(&self) -> std::sync::MutexGuard<'_, BTreeMap<ClusterId, (Cluster, Unreadable)>> {
-        self.hanging.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Lost> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -17,7 +17,7 @@ use crate::id::{ClusterId, ExchangeId};
 use crate::observe::observed::{
     Ancestry, Observed, ReleaseKey, Render, Stored, StoredRelease, Unreadable,
 };
-use crate::observe::{DEADLINE, compare_all, observe};
+use crate::observe::{DEADLINE, compare_all, observe, observe_registry};
 use crate::pass::gone::gone_sets;
 use crate::pass::{Before, Equipment, Knowledge, PassError, Programs, identity, proofs};
 use crate::plan::action::Plan;
@@ -199,7 +199,7 @@ pub(super) async fn look(
             (deadline, at_once),
             equipment.patience.as_ref()
         ),
-        equipment.registry.view(),
+        observe_registry(&equipment.registry, equipment.patience.as_ref()),
     );
     identity::identify(&mut clusters, &equipment.state);
     equipment.inventory.trust(&clusters);

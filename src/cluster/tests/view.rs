@@ -442,6 +442,43 @@ async fn a_cluster_that_hangs_keeps_one_pass_waiting_and_no_other() {
     look().await.0.unwrap();
 }
 
+/// Asked three times it is known to be away; no pass after that one waits so long, and what it answers in the end is news,
+/// be it a refusal.
+#[tokio::test]
+async fn a_cluster_that_is_away_keeps_one_pass_waiting_and_no_other() {
+    let server = MockServer::start().await;
+    let away = Mock::given(wiremock::matchers::any())
+        .respond_with(ResponseTemplate::new(503))
+        .mount_as_scoped(&server)
+        .await;
+    let id: ClusterId = "away".parse().unwrap();
+    let clusters = BTreeMap::from([(id.clone(), Ok(connect(&server, &[]).await))]);
+    let patience = Arc::new(Patience::asking_every(Duration::from_millis(50)));
+    let look = async || {
+        let began = Instant::now();
+        let deadline = (Duration::from_secs(20), usize::MAX);
+        let mut views = observe(&clusters, &BTreeMap::new(), deadline, Some(&patience)).await;
+        let why = views.remove(&id).unwrap().unwrap_err();
+        (why.reason, began.elapsed())
+    };
+    let (first, waited) = look().await;
+    assert_eq!(first, Reason::ClusterUnreachable);
+    assert!(waited > Duration::from_millis(500), "{waited:?}");
+    let (second, waited) = look().await;
+    assert_eq!(second, first);
+    assert!(waited < Duration::from_millis(200), "{waited:?}");
+
+    drop(away);
+    Mock::given(wiremock::matchers::any())
+        .respond_with(ResponseTemplate::new(403).set_body_json(status(403, "Forbidden", "no")))
+        .mount(&server)
+        .await;
+    tokio::time::timeout(Duration::from_secs(10), patience.answered().notified())
+        .await
+        .unwrap();
+    assert_eq!(look().await.0, Reason::ClusterForbidden);
+}
+
 /// As with the new address of one whose old one swallows everything.
 #[tokio::test]
 async fn a_cluster_that_hangs_is_asked_at_once_over_another_connection() {

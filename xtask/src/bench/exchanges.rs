@@ -32,10 +32,12 @@ pub(super) struct Size {
 impl Size {
     pub(super) fn all(&self) -> impl Iterator<Item = Exchange> + Clone + use<> {
         let size = self.clone();
-        (0..self.exchanges).map(move |number| Exchange {
-            number,
-            size: size.clone(),
-        })
+        (0..self.exchanges).map(move |number| size.exchange(number))
+    }
+
+    pub(super) fn exchange(&self, number: usize) -> Exchange {
+        let size = self.clone();
+        Exchange { number, size }
     }
 
     /// Of a cluster.
@@ -62,7 +64,7 @@ impl Exchange {
     }
 
     pub(super) fn cluster_id(&self) -> String {
-        format!("cluster-{:03}", self.cluster())
+        cluster_id(self.cluster())
     }
 
     pub(super) fn namespace(&self) -> String {
@@ -128,6 +130,11 @@ impl Exchange {
         .ok();
         text
     }
+}
+
+/// Of the inventory.
+pub(super) fn cluster_id(cluster: usize) -> String {
+    format!("cluster-{cluster:03}")
 }
 
 /// A repository whose history has a commit per exchange.

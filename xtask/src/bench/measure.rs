@@ -79,6 +79,16 @@ pub(super) fn middle_of<T: Ord + Copy + Default>(all: impl Iterator<Item = T>) -
     all.get(all.len() / 2).copied().unwrap_or_default()
 }
 
+/// What so many of a hundred do not exceed.
+pub(super) fn percentile(all: &[Duration], share: usize) -> Duration {
+    let mut all = all.to_vec();
+    all.sort_unstable();
+    let within = (all.len() * share).div_ceil(100);
+    all.get(within.saturating_sub(1))
+        .copied()
+        .unwrap_or_default()
+}
+
 /// Runs all of `commands`, so many at a time, and gives what it cost together.
 pub(super) fn all(commands: Vec<Command>, parallel: usize) -> Result<Cost> {
     let began = Instant::now();

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use super::api::Api;
-use super::exchanges::{Exchange, KINDS, Repository, Size};
+use super::exchanges::{Exchange, KINDS, Repository, Size, cluster_id};
 use super::helms::Helms;
 use super::registry;
 use super::stored::{Model, secret_name};
@@ -304,7 +304,8 @@ pub(super) fn settings(
     for cluster in 0..size.clusters {
         writeln!(
             text,
-            "  cluster-{cluster:03}: {{kubeconfig: {}, namespaces: [{}], host: {}}}",
+            "  {}: {{kubeconfig: {}, namespaces: [{}], host: {}}}",
+            cluster_id(cluster),
             servers.of(cluster)?.kubeconfig().display(),
             size.namespace(cluster),
             host(cluster),

@@ -272,13 +272,13 @@ impl<'a> Ground<'a> {
         let peak = daemon.process().peak_memory();
         let state = daemon.state();
         daemon.stop()?;
-        let released = journal::done(&state, "helm_install")?;
+        let released = journal::times(&state, "helm_install", "done")?;
         ensure!(
             released.len() == size.exchanges,
             "helm ran {} times",
             released.len()
         );
-        let last = released.into_iter().max().context("no release")?;
+        let last = released.into_values().max().context("no release")?;
         let wall = last.duration_since(pushed).unwrap_or_default();
         Ok(Took {
             cost: Cost { wall, cpu, peak },

@@ -1,6 +1,7 @@
 //! What a daemon takes, and what it stands.
 
 mod converge;
+mod dead;
 mod journal;
 mod kills;
 mod place;
@@ -56,6 +57,9 @@ pub(super) struct Arguments {
     /// How long commits are made one after the other
     #[arg(long, default_value = "30m", value_parser = humantime::parse_duration, value_name = "DURATION")]
     soak: Duration,
+    /// Commits pushed, one at a time, to each of three daemons, two of which have a dead cluster
+    #[arg(long, default_value_t = 100)]
+    commits: usize,
     /// How often the daemon is killed
     #[arg(long, default_value_t = 10)]
     kills: usize,
@@ -77,6 +81,8 @@ enum Part {
     Idle,
     /// Nothing to do for a while, for many more exchanges
     Many,
+    /// From a push to a release, with one cluster of fifty dead
+    Dead,
     /// Many commits for a while
     Soak,
     /// Killed at random moments of many commits on two clusters with nodes
@@ -94,6 +100,10 @@ pub(super) fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<()> {
     interrupt.check()?;
     if [Part::Pass, Part::Idle, Part::Many].into_iter().any(wanted) {
         quiet(arguments, wanted, &program, &mut table, interrupt)?;
+    }
+    interrupt.check()?;
+    if wanted(Part::Dead) {
+        dead::measure(&program, arguments.commits, &mut table, interrupt)?;
     }
     interrupt.check()?;
     if wanted(Part::Soak) {

@@ -8,7 +8,7 @@ use fleet::git_host::{GitHost, Repository};
 use tempfile::TempDir;
 
 use crate::bench::api::Api;
-use crate::bench::exchanges::{PROFILE, Size};
+use crate::bench::exchanges::{Exchange, PROFILE, Size, cluster_id};
 use crate::bench::world::{Servers, settings};
 use crate::program::Program;
 
@@ -64,11 +64,28 @@ impl Place {
         self.command(program, &["run"])
     }
 
+    /// Another kubeconfig for one of the clusters.
+    pub(super) fn lead(&self, cluster: usize, kubeconfig: &Path) -> Result<()> {
+        let text = std::fs::read_to_string(&self.config)?;
+        let begin = format!("  {}: ", cluster_id(cluster));
+        let lines = text.lines().map(|line| match line.strip_prefix(&begin) {
+            Some(rest) => {
+                let (_, rest) = rest.split_once(',').unwrap_or_default();
+                format!("{begin}{{kubeconfig: {},{rest}\n", kubeconfig.display())
+            }
+            None => format!("{line}\n"),
+        });
+        Ok(std::fs::write(&self.config, lines.collect::<String>())?)
+    }
+
     /// All exchanges at once.
     pub(super) fn commit(&self, size: &Size) -> Result<String> {
-        let files = size
-            .all()
-            .map(|exchange| (exchange.file(), Some(exchange.text(3, 2))));
+        self.add(size.all())
+    }
+
+    /// These in one commit.
+    pub(super) fn add(&self, exchanges: impl Iterator<Item = Exchange>) -> Result<String> {
+        let files = exchanges.map(|exchange| (exchange.file(), Some(exchange.text(3, 2))));
         self.write(&files.collect::<Vec<_>>())
     }
 

@@ -1,0 +1,232 @@
+//! From a push to helm, and to a release, where one of many clusters is dead: it delays nobody but itself (design 4.4, 9).
+//!
+//! Three daemons get the same commits in turn, so that whatever else the machine does befalls each of them alike.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, Result};
+use fleet::git_host::GitHost;
+use serde_json::{Value, json};
+
+use super::journal;
+use super::place::Place;
+use super::process::Daemon;
+use crate::bench::exchanges::Size;
+use crate::bench::measure::{middle_of, percentile};
+use crate::bench::table::{Limit, Row, Table, progress};
+use crate::bench::world::Servers;
+use crate::interrupt::Interrupt;
+use crate::program::Program;
+
+const CLUSTERS: usize = 50;
+/// The cluster that is dead, where one is.
+const LAST: usize = CLUSTERS - 1;
+/// From a push to the first helm for it.
+const BEGUN: Duration = Duration::from_secs(1);
+/// Of what it takes where no cluster is dead.
+const MOVED: f64 = 1.05;
+/// Between the end of one round and the next, so that nothing of one befalls the other.
+const APART: Duration = Duration::from_millis(200);
+
+/// How the last cluster is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Last {
+    Alive,
+    /// Nobody listens there.
+    Refuses,
+    /// Somebody listens there, and never answers.
+    Hangs,
+}
+
+impl Last {
+    const ALL: [Self; 3] = [Self::Alive, Self::Refuses, Self::Hangs];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Alive => "alive",
+            Self::Refuses => "refuses",
+            Self::Hangs => "hangs",
+        }
+    }
+}
+
+/// From each push to what it led to.
+#[derive(Debug, Default)]
+struct Took {
+    begun: Vec<Duration>,
+    released: Vec<Duration>,
+}
+
+pub(super) fn measure(
+    program: &Program,
+    commits: usize,
+    table: &mut Table,
+    interrupt: &Interrupt,
+) -> Result<()> {
+    let servers = Servers::start(1)?;
+    let folder = tempfile::tempdir()?;
+    let host = GitHost::start()?;
+    // Nobody takes what connects there.
+    let silent = TcpListener::bind(("127.0.0.1", 0))?;
+    let mut sides = Vec::new();
+    for last in Last::ALL {
+        progress(&format!(
+            "{CLUSTERS} clusters, the last one {}",
+            last.word()
+        ))?;
+        let place = place(last, &servers, &host, &silent, folder.path())?;
+        sides.push(Side::start(last, place, program, interrupt)?);
+    }
+    servers.rest();
+    for (before, number) in living(commits).enumerate() {
+        // Each is the first as often as the others.
+        sides.rotate_left(1);
+        for side in &mut sides {
+            side.push(number, before)?;
+            side.daemon.sleep(APART)?;
+        }
+    }
+    sides.sort_by_key(|side| side.last);
+    let took: Result<Vec<_>> = sides.into_iter().map(Side::end).collect();
+    tell(commits, &took?, table)
+}
+
+fn tell(commits: usize, took: &[Took], table: &mut Table) -> Result<()> {
+    let alive = took.first().context("nothing was measured")?;
+    let most = percentile(&alive.released, 99);
+    for (last, took) in Last::ALL.into_iter().zip(took) {
+        let what = format!(
+            "push to release, last of {CLUSTERS} clusters {}",
+            last.word()
+        );
+        let (begun, released) = (percentile(&took.begun, 99), percentile(&took.released, 99));
+        let second = Limit::below(
+            "p99 of the first helm",
+            begun.as_secs_f64(),
+            BEGUN.as_secs_f64(),
+            " s",
+        );
+        let mut row = Row::new(what, commits).wall(released).limits([second]);
+        if last != Last::Alive {
+            let share = released.as_secs_f64() / most.as_secs_f64();
+            row = row.limits([Limit::below("p99", share, MOVED, " x alive")]);
+        }
+        let median = middle_of(took.released.iter().copied()).as_secs_f64();
+        table.add(row.note(format!("wall is the p99; median {median:.2} s")))?;
+    }
+    Ok(())
+}
+
+/// Numbers of exchanges in the clusters that are alive in any case.
+fn living(count: usize) -> impl Iterator<Item = usize> {
+    (0..).filter(|number| number % CLUSTERS != LAST).take(count)
+}
+
+fn size(last: Last) -> Size {
+    Size {
+        exchanges: 0,
+        clusters: CLUSTERS,
+        revisions: 1,
+        prefix: last.word().to_owned(),
+        serverless: true,
+    }
+}
+
+/// Where the last cluster is so, and has an exchange.
+fn place(
+    last: Last,
+    servers: &Servers,
+    host: &GitHost,
+    silent: &TcpListener,
+    folder: &Path,
+) -> Result<Place> {
+    let size = size(last);
+    let place = Place::make(servers, host, &size, &servers.fleet.chart(), folder)?;
+    let server = match last {
+        Last::Alive => None,
+        Last::Refuses => Some("https://127.0.0.1:1".to_owned()),
+        Last::Hangs => Some(format!("https://{}", silent.local_addr()?)),
+    };
+    if let Some(server) = server {
+        let dead = dead(servers.of(LAST)?.kubeconfig(), &place.folder, &server)?;
+        place.lead(LAST, &dead)?;
+    }
+    place.add(std::iter::once(size.exchange(LAST)))?;
+    Ok(place)
+}
+
+/// A daemon, and what was pushed to it when.
+struct Side<'a> {
+    last: Last,
+    place: Place,
+    daemon: Daemon<'a>,
+    pushed: Vec<(String, SystemTime)>,
+}
+
+impl<'a> Side<'a> {
+    /// A daemon that knows how the last cluster is.
+    fn start(
+        last: Last,
+        place: Place,
+        program: &Program,
+        interrupt: &'a Interrupt,
+    ) -> Result<Self> {
+        let daemon = Daemon::start(&mut place.run(program), &place.folder, interrupt)?;
+        let side = Self {
+            last,
+            place,
+            daemon,
+            pushed: Vec::new(),
+        };
+        side.until_ready(0)?;
+        Ok(side)
+    }
+
+    /// Pushes one more, and waits until it is ready.
+    fn push(&mut self, number: usize, before: usize) -> Result<()> {
+        let exchange = size(self.last).exchange(number);
+        let id = exchange.id();
+        self.place.add(std::iter::once(exchange))?;
+        self.pushed.push((id, SystemTime::now()));
+        self.until_ready(before + 1)
+    }
+
+    fn until_ready(&self, pushed: usize) -> Result<()> {
+        let ready = pushed + usize::from(self.last == Last::Alive);
+        self.daemon.until("what was pushed is ready", |daemon| {
+            let status = daemon.status();
+            status.passes > 0 && status.ready == ready
+        })
+    }
+
+    fn end(self) -> Result<Took> {
+        let state = self.daemon.state();
+        self.daemon.stop()?;
+        let begun = journal::times(&state, "helm_install", "intent")?;
+        let released = journal::times(&state, "helm_install", "done")?;
+        let mut took = Took::default();
+        for (id, pushed) in &self.pushed {
+            let since = |times: &BTreeMap<String, SystemTime>| {
+                let time = times.get(id).with_context(|| format!("no helm for {id}"))?;
+                anyhow::Ok(time.duration_since(*pushed).unwrap_or_default())
+            };
+            took.begun.push(since(&begun)?);
+            took.released.push(since(&released)?);
+        }
+        Ok(took)
+    }
+}
+
+/// The kubeconfig with another server.
+fn dead(kubeconfig: &Path, folder: &Path, server: &str) -> Result<PathBuf> {
+    let mut config: Value = serde_json::from_slice(&std::fs::read(kubeconfig)?)?;
+    *config
+        .pointer_mut("/clusters/0/cluster/server")
+        .context("the kubeconfig has no server")? = json!(server);
+    let path = folder.join("dead.json");
+    std::fs::write(&path, config.to_string())?;
+    Ok(path)
+}
