@@ -52,6 +52,14 @@ pub struct ViewWants {
 }
 
 impl ViewWants {
+    /// Whether what answers the one answers the other; whether it was so before is no part of it.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.desired == other.desired
+            && self.decode == other.decode
+            && self.decode_marked.is_some() == other.decode_marked.is_some()
+            && self.secrets == other.secrets
+    }
+
     /// Whether the labels of this release leave open what it holds.
     fn must_decode(&self, key: &ReleaseKey, view: &ReleaseView) -> bool {
         if view.undecodable.is_some() {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::diagnostic::Diagnostic;
 use crate::drift::IgnoredPath;
-use crate::id::{CommitId, Digest, ExchangeId, SystemId};
+use crate::id::{ClusterId, CommitId, Digest, ExchangeId, SystemId};
 use crate::packed::Packed;
 
 /// The whole desired state at one commit.
@@ -251,6 +251,17 @@ impl From<(Layer, u32, u32)> for ValueOrigin {
 impl From<ValueOrigin> for (Layer, u32, u32) {
     fn from(origin: ValueOrigin) -> Self {
         (origin.layer, origin.line, origin.column)
+    }
+}
+
+impl Desired {
+    /// What is wanted in a cluster.
+    pub fn of(
+        &self,
+        cluster: &ClusterId,
+    ) -> impl Iterator<Item = (&ExchangeId, &Arc<DesiredExchange>)> {
+        let all = self.exchanges.iter();
+        all.filter(move |(id, _)| id.cluster == *cluster)
     }
 }
 

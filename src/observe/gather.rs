@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _};
 
-use super::look::Look;
+use super::look::{Again, Look};
 use super::observed::{ClusterView, RegistryView, Unreadable, Views};
-use super::patience::{Asked, Patience};
+use super::patience::{Asked, Patience, Taken, WAIT};
 use crate::cluster::{Cluster, ViewWants};
 use crate::id::ClusterId;
 use crate::reason::Reason;
@@ -17,37 +17,45 @@ use crate::registry::Registry;
 /// How long a pass waits for one cluster.
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
+/// What the pass before says of a cluster.
+#[derive(Debug)]
+pub enum Was {
+    /// It was not read.
+    Unread,
+    /// It was read; since then, or because of that, something is to be done there.
+    Other,
+    /// It was read so, nothing was to be done there, and the same is wanted.
+    Settled(Arc<ClusterView>),
+}
+
+/// How a pass waits that is one of many.
+#[derive(Clone, Copy)]
+pub struct Patient<'a> {
+    /// What the passes before know of those who kept them waiting.
+    pub patience: &'a Arc<Patience>,
+    /// What the pass before says.
+    pub was: &'a (dyn Fn(&ClusterId) -> Was + Sync),
+}
+
 /// Looks at `at_once` clusters at the same time, each with its own deadline from when its turn comes. Where that is all of
 /// them, a dead one costs its own deadline and nothing of the others.
-/// One that is lost by `patience` costs nothing.
+/// One that is known as lost or slow costs nothing.
 /// A cluster that could not be connected to keeps the reason; a cluster without wants is asked for its releases alone.
 pub async fn observe(
     clusters: &BTreeMap<ClusterId, Result<Cluster, Unreadable>>,
-    wants: &BTreeMap<ClusterId, ViewWants>,
+    wants: &BTreeMap<ClusterId, Arc<ViewWants>>,
     (deadline, at_once): (Duration, usize),
-    patience: Option<&Arc<Patience>>,
+    patient: Option<Patient<'_>>,
 ) -> Views {
-    let nothing = ViewWants::default();
+    let nothing = Arc::default();
     let looks = clusters.iter().map(|(id, cluster)| {
         let wants = wants.get(id).unwrap_or(&nothing);
         async move {
-            let view = match (cluster, patience) {
+            let view = match (cluster, patient) {
                 (Err(unreadable), _) => Err(unreadable.clone()),
                 (Ok(cluster), None) => view(cluster, wants, deadline).await,
-                (Ok(cluster), Some(patience)) => {
-                    let asked = Asked::Cluster(id.clone(), cluster.clone());
-                    if let Some(lost) = patience.lost_with(&asked) {
-                        return (id.clone(), Err(lost));
-                    }
-                    let look = Look::at(view(cluster, wants, deadline)).await;
-                    patience.take_look(asked, &look, || {
-                        let what = Arc::new((cluster.clone(), wants.clone()));
-                        move || {
-                            let what = Arc::clone(&what);
-                            Look::at(async move { view(&what.0, &what.1, deadline).await })
-                        }
-                    });
-                    look.answer
+                (Ok(cluster), Some(patient)) => {
+                    wait_for((id, cluster), wants, deadline, patient).await
                 }
             };
             (id.clone(), view)
@@ -61,6 +69,47 @@ pub async fn observe(
         .await
 }
 
+/// Looks at a cluster, unless it is known to keep whoever does so waiting.
+async fn wait_for(
+    (id, cluster): (&ClusterId, &Cluster),
+    wants: &Arc<ViewWants>,
+    deadline: Duration,
+    Patient { patience, was }: Patient<'_>,
+) -> Result<Arc<ClusterView>, Unreadable> {
+    let asked = Asked::Cluster(id.clone(), cluster.clone());
+    if let Some(lost) = patience.lost_with(&asked) {
+        return Err(lost);
+    }
+    let again: Again<Arc<ClusterView>> = {
+        let (cluster, wants) = (cluster.clone(), Arc::clone(wants));
+        Arc::new(move || {
+            let (cluster, wants) = (cluster.clone(), Arc::clone(&wants));
+            Box::pin(Look::at(
+                async move { view(&cluster, &wants, deadline).await },
+            ))
+        })
+    };
+    let settled = || match was(id) {
+        Was::Settled(view) => Some(view),
+        Was::Unread | Was::Other => None,
+    };
+    if let Some(taken) = patience.slow(&asked, wants, settled, &again) {
+        return taken.or_unread(cluster);
+    }
+    let wait = match was(id) {
+        // The first look reads most, and there is nothing to go on with.
+        Was::Unread => deadline + WAIT,
+        Was::Other | Was::Settled(_) => WAIT,
+    };
+    let mut looking = again();
+    if let Ok(look) = tokio::time::timeout(wait, &mut looking).await {
+        patience.take_look(asked, &look, again);
+        return look.answer;
+    }
+    let taken = patience.slow_down(asked, wants, settled(), (looking, &again));
+    taken.or_unread(cluster)
+}
+
 /// Reads the registry; lost by `patience`, it costs nothing.
 pub async fn observe_registry(
     registry: &Registry,
@@ -72,15 +121,34 @@ pub async fn observe_registry(
     if let Some(lost) = patience.lost_with(&Asked::Registry) {
         return Err(lost);
     }
-    let look = Look::at(registry.view()).await;
-    patience.take_look(Asked::Registry, &look, || {
+    let registry = registry.clone();
+    let again: Again<Arc<RegistryView>> = Arc::new(move || {
         let registry = registry.clone();
-        move || {
-            let registry = registry.clone();
-            Look::at(async move { registry.view().await })
-        }
+        Box::pin(Look::at(async move { registry.view().await }))
     });
+    let look = again().await;
+    patience.take_look(Asked::Registry, &look, again);
     look.answer
+}
+
+impl Taken {
+    fn or_unread(self, cluster: &Cluster) -> Result<Arc<ClusterView>, Unreadable> {
+        match self {
+            Self::Fresh(view) | Self::Still(view) => Ok(view),
+            Self::Nothing => Err(unread(cluster)),
+        }
+    }
+}
+
+/// Why nothing is known in this pass of a cluster that is slow.
+pub fn unread(cluster: &Cluster) -> Unreadable {
+    let (address, seconds) = (cluster.address(), WAIT.as_secs());
+    Unreadable {
+        reason: Reason::ClusterUnreachable,
+        text: format!(
+            "{address}: no complete answer within {seconds} s, so it is looked at beside the passes"
+        ),
+    }
 }
 
 /// What it answered; that it did not answer in time is why it could not be read.

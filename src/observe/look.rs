@@ -1,5 +1,7 @@
 //! One look at something that may keep whoever looks waiting.
 
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -13,8 +15,14 @@ const PROMPT: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Look<T> {
     pub(super) answer: Result<T, Unreadable>,
-    took: Duration,
+    pub(super) took: Duration,
 }
+
+/// A look that may outlast the pass which began it.
+pub(super) type Looking<T> = Pin<Box<dyn Future<Output = Look<T>> + Send>>;
+
+/// Begins the same look, as often as it is wanted.
+pub(super) type Again<T> = Arc<dyn Fn() -> Looking<T> + Send + Sync>;
 
 impl<T> Look<T> {
     /// Waits for the answer.

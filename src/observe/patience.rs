@@ -1,7 +1,9 @@
 //! Who is waited for. A pass is one for all clusters, so a cluster that hangs, or is known to be away only after several
 //! questions, would hold up every one of them, and so would the registry, which says after half a minute that its database is
 //! away (a slow or dead cluster delays only itself: design 4.4). It does so once; from then on it is lost, and asked beside
-//! the passes until it answers.
+//! the passes until it answers. A cluster that answers, but late, is looked at beside them (`slow`).
+
+mod slow;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +11,11 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::look::Look;
+pub(super) use slow::{Taken, WAIT};
+
+use slow::Slow;
+
+use super::look::{Again, Look};
 use super::observed::Unreadable;
 use crate::cluster::Cluster;
 use crate::id::ClusterId;
@@ -43,13 +49,28 @@ impl Asked {
     }
 }
 
-type Lost = BTreeMap<Option<ClusterId>, (Asked, Unreadable)>;
+/// Somebody who is not waited for.
+#[derive(Debug)]
+struct Entry {
+    asked: Asked,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// It does not answer.
+    Lost(Unreadable),
+    /// It answers late.
+    Slow(Slow),
+}
+
+type Entries = BTreeMap<Option<ClusterId>, Entry>;
 
 /// What one pass tells the next about those that kept it waiting. A single look has none.
 #[derive(Debug)]
 pub struct Patience {
     pause: Duration,
-    lost: Mutex<Lost>,
+    entries: Mutex<Entries>,
     answered: Arc<Notify>,
 }
 
@@ -64,7 +85,7 @@ impl Patience {
     pub(crate) fn asking_every(pause: Duration) -> Self {
         Self {
             pause,
-            lost: Mutex::default(),
+            entries: Mutex::default(),
             answered: Arc::default(),
         }
     }
@@ -72,42 +93,41 @@ impl Patience {
     /// Why it is not waited for. Over an old connection nobody asks any more.
     pub(super) fn lost_with(&self, asked: &Asked) -> Option<Unreadable> {
         let key = asked.key().cloned();
-        let mut lost = self.lock();
-        let (before, why) = lost.get(&key)?;
-        if before.is_same(asked) {
-            return Some(why.clone());
+        let mut entries = self.lock();
+        let entry = entries.get(&key)?;
+        if !entry.asked.is_same(asked) {
+            entries.remove(&key);
+            return None;
         }
-        lost.remove(&key);
-        None
+        match &entry.state {
+            State::Lost(why) => Some(why.clone()),
+            State::Slow(_) => None,
+        }
     }
 
     /// A pass has looked there. Who is lost by that is asked `again` until it answers, or nobody wants to know any more: for
     /// the same, as asked for less it might answer at once, and be waited for in vain by the next pass.
-    pub(super) fn take_look<T, A, F>(
+    pub(super) fn take_look<T: 'static>(
         self: &Arc<Self>,
         asked: Asked,
         look: &Look<T>,
-        again: impl FnOnce() -> A,
-    ) where
-        A: Fn() -> F + Send + Sync + 'static,
-        F: Future<Output = Look<T>> + Send,
-        T: Send + Sync,
-    {
+        again: Again<T>,
+    ) {
         let Some(why) = look.lost() else { return };
-        let found = (asked.clone(), why.clone());
-        let before = self.lock().insert(asked.key().cloned(), found);
-        if before.is_some_and(|(before, _)| before.is_same(&asked)) {
-            return;
-        }
-        let (patience, longest, again) = (Arc::downgrade(self), self.pause, again());
+        let entry = Entry {
+            asked: asked.clone(),
+            state: State::Lost(why.clone()),
+        };
+        self.lock().insert(asked.key().cloned(), entry);
+        let (patience, longest) = (Arc::downgrade(self), self.pause);
         tokio::spawn(async move {
             let mut pause = longest.min(FIRST);
             loop {
                 tokio::time::sleep(pause).await;
                 pause = longest.min(pause * 2);
-                let look = again().await;
+                let still = again().await.lost().cloned();
                 let patience = patience.upgrade();
-                if !patience.is_some_and(|patience| patience.is_lost(&asked, look.lost())) {
+                if !patience.is_some_and(|patience| patience.is_lost(&asked, still)) {
                     return;
                 }
             }
@@ -115,18 +135,16 @@ impl Patience {
     }
 
     /// Whether it stays so after a look beside the passes.
-    fn is_lost(&self, asked: &Asked, still: Option<&Unreadable>) -> bool {
-        let key = asked.key().cloned();
-        let mut lost = self.lock();
-        let found = lost.get_mut(&key);
-        let Some((_, why)) = found.filter(|(before, _)| before.is_same(asked)) else {
+    fn is_lost(&self, asked: &Asked, still: Option<Unreadable>) -> bool {
+        let mut entries = self.lock();
+        let Some(State::Lost(why)) = state(&mut entries, asked) else {
             return false;
         };
         if let Some(still) = still {
-            why.clone_from(still);
+            *why = still;
             return true;
         }
-        lost.remove(&key);
+        entries.remove(&asked.key().cloned());
         self.answered.notify_one();
         false
     }
@@ -136,7 +154,7 @@ impl Patience {
     pub fn renewed(&self) -> Self {
         Self {
             pause: self.pause,
-            lost: Mutex::default(),
+            entries: Mutex::default(),
             answered: self.answered(),
         }
     }
@@ -146,7 +164,13 @@ impl Patience {
         Arc::clone(&self.answered)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Lost> {
-        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How it stands with somebody, as far as that is known of this connection.
+fn state<'e>(entries: &'e mut Entries, asked: &Asked) -> Option<&'e mut State> {
+    let entry = entries.get_mut(&asked.key().cloned())?;
+    entry.asked.is_same(asked).then_some(&mut entry.state)
 }

@@ -6,9 +6,11 @@ use jiff::Timestamp;
 
 use super::survey::{Seen, Survey};
 use crate::exchange::desired::Desired;
-use crate::id::Instance;
+use crate::id::{ClusterId, Instance};
+use crate::observe::Was;
 use crate::observe::observed::{Ancestry, Observed};
 use crate::pass::Equipment;
+use crate::plan::action::PlannedExchange;
 
 /// The survey before.
 #[derive(Debug)]
@@ -23,6 +25,26 @@ impl Before {
     /// Whether nothing is to be done where nothing was told, as long as this is wanted.
     pub(super) fn stays(&self, desired: &Arc<Desired>, now: Timestamp) -> bool {
         !self.anew && Arc::ptr_eq(&self.survey.desired, desired) && self.survey.plan.is_settled(now)
+    }
+
+    /// What it says of a cluster, for a pass in which this is wanted.
+    pub(super) fn was(&self, cluster: &ClusterId, desired: &Arc<Desired>) -> Was {
+        let survey = &self.survey;
+        let Some(Ok(view)) = survey.observed.clusters.get(cluster) else {
+            return Was::Unread;
+        };
+        let entries = survey.plan.exchanges.iter();
+        let mut there =
+            entries.filter(|entry| entry.id.as_ref().is_some_and(|id| id.cluster == *cluster));
+        let stays = !self.anew
+            && there.all(PlannedExchange::is_settled)
+            && (Arc::ptr_eq(&survey.desired, desired)
+                || survey.desired.of(cluster).eq(desired.of(cluster)));
+        if stays {
+            Was::Settled(Arc::clone(view))
+        } else {
+            Was::Other
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::id::{ClusterId, ExchangeId};
 use crate::observe::observed::{
     Ancestry, Observed, ReleaseKey, Render, Stored, StoredRelease, Unreadable,
 };
-use crate::observe::{DEADLINE, compare_all, observe, observe_registry};
+use crate::observe::{DEADLINE, Patient, Was, compare_all, observe, observe_registry, unread};
 use crate::pass::gone::gone_sets;
 use crate::pass::{Before, Equipment, Knowledge, PassError, Programs, identity, proofs};
 use crate::plan::action::Plan;
@@ -101,7 +101,8 @@ async fn see(
             wants.entry(id.clone()).or_default().as_before = true;
         }
     }
-    let mut observed = look(equipment, &wants, DEADLINE, AT_ONCE).await;
+    let was = |id: &ClusterId| before.map_or(Was::Unread, |before| before.was(id, &read.desired));
+    let mut observed = look(equipment, wants, (DEADLINE, AT_ONCE), Some(&was)).await;
     let instance = &equipment.settings.instance;
     let mut policy = policy(equipment, knowledge);
     tokio::task::block_in_place(|| -> Result<(), PassError> {
@@ -161,6 +162,9 @@ async fn conclude(equipment: &Equipment, seen: Seen, now: Timestamp) -> Survey {
         policy,
     } = seen;
     let mut plan = plan(&desired, &observed, &policy, now);
+    if unsee(equipment, &mut observed, &plan) {
+        plan = crate::plan::plan(&desired, &observed, &policy, now);
+    }
     let (renders, stored, drifts) = tokio::join!(
         render(equipment, &desired, &plan),
         ask_stores(equipment, &desired, &observed, &plan),
@@ -184,22 +188,44 @@ async fn conclude(equipment: &Equipment, seen: Seen, now: Timestamp) -> Survey {
     }
 }
 
-/// What clusters and registry say, so many clusters at once; nothing of what git knows.
+/// A slow cluster that was taken for what it was before has not been read, where something is to be done there after all.
+/// Answers whether there is one.
+fn unsee(equipment: &Equipment, observed: &mut Observed, plan: &Plan) -> bool {
+    let Some(patience) = &equipment.patience else {
+        return false;
+    };
+    let changes = plan.exchanges.iter().filter(|entry| !entry.is_settled());
+    let ids = changes.filter_map(|entry| entry.id.as_ref());
+    let clusters: BTreeSet<&ClusterId> = ids.map(|id| &id.cluster).collect();
+    let inventory = equipment.inventory.all();
+    let mut found = false;
+    for id in clusters.into_iter().filter(|id| patience.is_still(id)) {
+        if let Some(Ok(cluster)) = inventory.get(id) {
+            observed.clusters.insert(id.clone(), Err(unread(cluster)));
+            found = true;
+        }
+    }
+    found
+}
+
+/// What clusters and registry say, each within its deadline, so many clusters at once; nothing of what git knows. `was` is what
+/// was seen before, for whoever looks again and again.
 pub(super) async fn look(
     equipment: &Equipment,
-    wants: &BTreeMap<ClusterId, ViewWants>,
-    deadline: Duration,
-    at_once: usize,
+    wants: BTreeMap<ClusterId, ViewWants>,
+    limits: (Duration, usize),
+    was: Option<&(dyn Fn(&ClusterId) -> Was + Sync)>,
 ) -> Observed {
     let connected = equipment.inventory.all();
+    let wants = wants.into_iter().map(|(id, wants)| (id, Arc::new(wants)));
+    let wants = wants.collect();
+    let patience = equipment.patience.as_ref();
+    let patient = patience
+        .zip(was)
+        .map(|(patience, was)| Patient { patience, was });
     let (mut clusters, registry) = tokio::join!(
-        observe(
-            &connected,
-            wants,
-            (deadline, at_once),
-            equipment.patience.as_ref()
-        ),
-        observe_registry(&equipment.registry, equipment.patience.as_ref()),
+        observe(&connected, &wants, limits, patient),
+        observe_registry(&equipment.registry, patience),
     );
     identity::identify(&mut clusters, &equipment.state);
     equipment.inventory.trust(&clusters);

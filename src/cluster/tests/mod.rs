@@ -4,6 +4,7 @@ mod access;
 mod changes;
 mod inventory;
 mod view;
+mod waiting;
 mod writes;
 
 use std::fs::{self, File};

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kube::runtime::watcher::Event;
 use serde_json::json;
@@ -10,9 +10,8 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use super::{connect, list, meta, mount_absence, status, stored};
 use crate::cluster::{ViewWants, stamp_labels};
 use crate::exchange::desired::SecretKey;
-use crate::id::ClusterId;
+use crate::observe::observe;
 use crate::observe::observed::{ReleaseKey, Stamp, StoredRelease, Unreadable};
-use crate::observe::{Patience, observe};
 use crate::reason::Reason;
 
 const LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
@@ -32,7 +31,7 @@ fn ours(revision: u32) -> serde_json::Value {
     }))
 }
 
-async fn mount_namespaces(server: &MockServer) {
+pub(super) async fn mount_namespaces(server: &MockServer) {
     Mock::given(path("/api/v1/namespaces/kube-system"))
         .respond_with(ResponseTemplate::new(200).set_body_json(json!({
             "metadata": {"name": "kube-system", "uid": "the-uid"},
@@ -404,107 +403,6 @@ async fn a_dead_cluster_costs_its_own_deadline_and_nothing_of_the_others() {
         views[&"never".parse().unwrap()].as_ref().unwrap_err(),
         &never
     );
-}
-
-#[tokio::test]
-async fn a_cluster_that_hangs_keeps_one_pass_waiting_and_no_other() {
-    let server = MockServer::start().await;
-    mount_namespaces(&server).await;
-    let answer = ResponseTemplate::new(200).set_body_json(list(&[], ""));
-    let hang = Mock::given(path("/api/v1/secrets"))
-        .respond_with(answer.clone().set_delay(Duration::from_secs(60)))
-        .mount_as_scoped(&server)
-        .await;
-    let id: ClusterId = "slow".parse().unwrap();
-    let clusters = BTreeMap::from([(id.clone(), Ok(connect(&server, &[]).await))]);
-    let patience = Arc::new(Patience::asking_every(Duration::from_millis(50)));
-    let deadline = Duration::from_secs(2);
-    let look = async || {
-        let began = Instant::now();
-        let nothing = BTreeMap::new();
-        let mut views = observe(&clusters, &nothing, (deadline, usize::MAX), Some(&patience)).await;
-        (views.remove(&id).unwrap(), began.elapsed())
-    };
-    let (first, waited) = look().await;
-    assert!(waited >= deadline);
-    let (second, waited) = look().await;
-    assert!(waited < deadline / 2, "{waited:?}");
-    assert_eq!(second.unwrap_err(), first.unwrap_err());
-
-    drop(hang);
-    Mock::given(path("/api/v1/secrets"))
-        .respond_with(answer)
-        .mount(&server)
-        .await;
-    tokio::time::timeout(4 * deadline, patience.answered().notified())
-        .await
-        .unwrap();
-    look().await.0.unwrap();
-}
-
-/// Asked three times it is known to be away; no pass after that one waits so long, and what it answers in the end is news,
-/// be it a refusal.
-#[tokio::test]
-async fn a_cluster_that_is_away_keeps_one_pass_waiting_and_no_other() {
-    let server = MockServer::start().await;
-    let away = Mock::given(wiremock::matchers::any())
-        .respond_with(ResponseTemplate::new(503))
-        .mount_as_scoped(&server)
-        .await;
-    let id: ClusterId = "away".parse().unwrap();
-    let clusters = BTreeMap::from([(id.clone(), Ok(connect(&server, &[]).await))]);
-    let patience = Arc::new(Patience::asking_every(Duration::from_millis(50)));
-    let look = async || {
-        let began = Instant::now();
-        let deadline = (Duration::from_secs(20), usize::MAX);
-        let mut views = observe(&clusters, &BTreeMap::new(), deadline, Some(&patience)).await;
-        let why = views.remove(&id).unwrap().unwrap_err();
-        (why.reason, began.elapsed())
-    };
-    let (first, waited) = look().await;
-    assert_eq!(first, Reason::ClusterUnreachable);
-    assert!(waited > Duration::from_millis(500), "{waited:?}");
-    let (second, waited) = look().await;
-    assert_eq!(second, first);
-    assert!(waited < Duration::from_millis(200), "{waited:?}");
-
-    drop(away);
-    Mock::given(wiremock::matchers::any())
-        .respond_with(ResponseTemplate::new(403).set_body_json(status(403, "Forbidden", "no")))
-        .mount(&server)
-        .await;
-    tokio::time::timeout(Duration::from_secs(10), patience.answered().notified())
-        .await
-        .unwrap();
-    assert_eq!(look().await.0, Reason::ClusterForbidden);
-}
-
-/// As with the new address of one whose old one swallows everything.
-#[tokio::test]
-async fn a_cluster_that_hangs_is_asked_at_once_over_another_connection() {
-    let (dead, alive) = (MockServer::start().await, MockServer::start().await);
-    mount_namespaces(&alive).await;
-    Mock::given(wiremock::matchers::any())
-        .respond_with(ResponseTemplate::new(200).set_delay(Duration::from_secs(60)))
-        .mount(&dead)
-        .await;
-    Mock::given(path("/api/v1/secrets"))
-        .respond_with(ResponseTemplate::new(200).set_body_json(list(&[], "")))
-        .mount(&alive)
-        .await;
-    let id: ClusterId = "moved".parse().unwrap();
-    let patience = Arc::new(Patience::asking_every(Duration::from_millis(50)));
-    let deadline = (Duration::from_secs(1), usize::MAX);
-    for (server, answers) in [(&dead, false), (&alive, true)] {
-        let clusters = BTreeMap::from([(id.clone(), Ok(connect(server, &[]).await))]);
-        let views = observe(&clusters, &BTreeMap::new(), deadline, Some(&patience)).await;
-        assert_eq!(views[&id].is_ok(), answers);
-    }
-    let asked = async || dead.received_requests().await.unwrap().len();
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let before = asked().await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    assert_eq!(asked().await, before, "the old one is still asked");
 }
 
 /// Unknown is never absent.
