@@ -65,7 +65,7 @@ impl Daemon<'_> {
             if only_looks {
                 survey.remember_more(&equipment.state, now)?;
             } else {
-                survey.remember(&equipment.state, now)?;
+                survey.remember_of_head(&equipment, now)?;
             }
             Ok(survey)
         };

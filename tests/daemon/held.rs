@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::host::Host;
+use serde_json::{Value, json};
+
+use crate::host::{Host, commit, made};
 
 #[test]
 fn a_broken_file_is_told_with_its_place_and_what_to_write() {
@@ -104,5 +106,42 @@ fn a_repository_without_a_commit_is_told_in_the_log() {
         let done = host.command(arguments).output().unwrap();
         assert!(done.status.success(), "{done:?}");
     }
+    assert_eq!(host.stop(), 0);
+}
+
+/// `one` is declared by the first commit and not by the head; `two` is declared by both.
+#[test]
+fn another_commit_than_the_head_lets_nothing_go_that_is_held() {
+    const ONE: &str = "one/communication/nats";
+    const TWO: &str = "two/communication/nats";
+    let mut host = Host::new();
+    let repository = made(&host.path("repository"));
+    let first = commit(&repository);
+    fs::remove_file(host.path("repository/exchanges/one.yaml")).unwrap();
+    commit(&repository);
+    host.settings(&["one", "two"], "");
+    fs::create_dir_all(host.path("state/approvals")).unwrap();
+    let both = json!([ONE, TWO]);
+    fs::write(host.path("state/withheld.json"), both.to_string()).unwrap();
+    let approval = json!({
+        "ids": both, "commit": null, "given": "2026-01-01T00:00:00Z", "expires": "2126-01-01T00:00:00Z",
+    });
+    fs::write(host.path("state/approvals/1.json"), approval.to_string()).unwrap();
+    let known = |host: &Host| {
+        let read = |path: &str| -> Value {
+            let text = fs::read_to_string(host.path("state").join(path)).unwrap();
+            serde_json::from_str(&text).unwrap()
+        };
+        [
+            read("withheld.json"),
+            read("approvals/1.json")["ids"].clone(),
+        ]
+    };
+    host.start_at(&first);
+    assert_eq!(known(&host), [both.clone(), both]);
+    assert_eq!(host.stop(), 0);
+    host.start();
+    let gone = json!([ONE]);
+    assert_eq!(known(&host), [gone.clone(), gone]);
     assert_eq!(host.stop(), 0);
 }

@@ -85,7 +85,16 @@ impl Host {
 
     /// The same, in an environment with these too.
     pub(crate) fn start_in(&mut self, environment: &[(&str, &str)]) {
-        self.begin_in(environment);
+        self.start_as(&[], environment);
+    }
+
+    /// The same, of another commit than the head.
+    pub(crate) fn start_at(&mut self, revision: &str) {
+        self.start_as(&["--revision", revision], &[]);
+    }
+
+    fn start_as(&mut self, arguments: &[&str], environment: &[(&str, &str)]) {
+        self.begin_as(arguments, environment);
         let pid = self.daemon.as_ref().unwrap().id();
         self.until_status("the first pass", |status| {
             status["pid"] == pid && status["pass"] == 1
@@ -94,13 +103,13 @@ impl Host {
 
     /// Starts the daemon and waits until it says that it is ready.
     pub(crate) fn begin(&mut self) {
-        self.begin_in(&[]);
+        self.begin_as(&[], &[]);
     }
 
-    fn begin_in(&mut self, environment: &[(&str, &str)]) {
+    fn begin_as(&mut self, arguments: &[&str], environment: &[(&str, &str)]) {
         let log = fs::File::create(self.path("log")).unwrap();
         let child = self
-            .command(&["run"])
+            .command(&[&["run"], arguments].concat())
             .env("NOTIFY_SOCKET", self.path("notify"))
             .envs(environment.iter().copied())
             .stdout(Stdio::null())

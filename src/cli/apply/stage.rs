@@ -13,7 +13,7 @@ use crate::cli::{BUG, Failure, Output};
 use crate::config::Settings;
 use crate::daemon::{Ledger, Session, check, limits};
 use crate::id::ExchangeId;
-use crate::pass::{Equipment, Knowledge, PassError, Purpose, Survey, survey};
+use crate::pass::{Equipment, Knowledge, Purpose, Survey, survey};
 use crate::plan::action::Plan;
 use crate::plan::verify;
 use crate::source::Revision;
@@ -54,19 +54,6 @@ impl Stage {
         Ok(survey)
     }
 
-    /// Remembers what was agreed to. What another commit than the head declares may still be gone at the head: nothing that
-    /// is held is let go for it.
-    fn remember(&self, survey: &Survey) -> Result<(), Failure> {
-        let source = &self.equipment.repository.source;
-        let head = tokio::task::block_in_place(|| source.find(&Revision::Head));
-        let head = head.map_err(PassError::from)?.map(|found| found.commit);
-        let desired = &survey.desired;
-        if !desired.dirty && desired.commit == head {
-            survey.remember(&self.equipment.state, Timestamp::now())?;
-        }
-        Ok(())
-    }
-
     /// Does what a plan that follows from a look says: whoever had to agree to it did.
     pub(super) async fn carry_out(
         &self,
@@ -74,7 +61,7 @@ impl Stage {
         survey: &Survey,
         output: &Output,
     ) -> Result<BTreeMap<ExchangeId, Outcome>, Failure> {
-        self.remember(survey)?;
+        survey.remember_of_head(&self.equipment, Timestamp::now())?;
         stop_on_signals(self.cancel.clone(), *output);
         let pass = Pass {
             world: Arc::clone(&self.session.world),

@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use tokio::task::block_in_place;
 
 use super::Survey;
 use crate::id::ExchangeId;
-use crate::pass::{Before, PassError, identity};
+use crate::pass::{Before, Equipment, PassError, identity};
 use crate::plan::action::PlannedExchange;
 use crate::plan::policy::Withheld;
 use crate::reason::Reason;
 use crate::report::is_complete;
+use crate::source::Revision;
 use crate::state::{State, StateError};
 
 /// What was held back before. Where nobody knows, installs and repairs go on; it is said when it begins, not once a minute.
@@ -36,6 +38,19 @@ impl Survey {
         state.sweep_approvals(now, |id| self.desired.exchanges.contains_key(id))?;
         self.know_withheld(state, &self.withheld())?;
         self.remember_seen(state, now)
+    }
+
+    /// The same, of whatever revision it is. What another commit than the head declares may still be gone at the head: no
+    /// removal that is held and no approval is let go for it.
+    pub fn remember_of_head(&self, equipment: &Equipment, now: Timestamp) -> Result<(), PassError> {
+        let source = &equipment.repository.source;
+        let head = block_in_place(|| source.find(&Revision::Head))?;
+        let head = head.map(|found| found.commit);
+        if !self.desired.dirty && self.desired.commit == head {
+            self.remember(&equipment.state, now)
+        } else {
+            self.remember_more(&equipment.state, now)
+        }
     }
 
     /// The same, where nobody agreed yet or another revision is looked at than the one followed: more removals are held, and
