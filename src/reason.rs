@@ -77,6 +77,7 @@ reasons! {
     OtherInstance: "A release or record of that name belongs to another natsx-sync instance. Let that one keep it: take the file out here, or choose another release_name. Taken out there, it would be uninstalled.",
     ReleaseLocked: "Another Helm operation holds this release (pending). Let it end; one of ours that was interrupted is cleared by itself a minute after `helm.timeout`. If it is somebody else's and nobody runs it any more, delete the release's newest Secret `sh.helm.release.v1.NAME.vN`.",
     ReleaseUnreadable: "Helm's stored release could not be decoded; unreadable is never absent, so nothing is done to it. Restore the Secret that is named from a backup, or find out who wrote it.",
+    RegistryRefused: "The registry answered and refuses this record; its words are shown. Mend what they name in the exchange's file, then `reconcile X` tries again at once.",
     RegistryUnreadable: "The registry could not be read completely, or did not take what was written. See that it runs and takes our token; `natsx-sync doctor` asks it. A damaged store of the embedded one is given up with `natsx-sync registry reset`.",
     RecordNotOurs: "A registry record with this system_id is not marked as ours; name its `system_id` in the file to adopt it.",
     StatefulSetImmutable: "The change reaches StatefulSet fields Kubernetes does not let change. Follow the procedure that is printed.",

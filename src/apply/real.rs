@@ -229,14 +229,33 @@ fn cluster_answer(error: &ClusterError) -> Reply {
 /// What an error of the registry means for the task.
 #[expect(clippy::needless_pass_by_value, reason = "used by map_err")]
 fn registry_reply(error: RegistryError) -> Reply {
-    if let RegistryError::NotOurs { .. } | RegistryError::Changed { .. } = error {
-        // It was ours and as the plan saw it; what it is now is for the next plan to say.
-        return Reply::Refused(Why::from_error(Reason::StaleFence, &error));
-    }
-    let why = Why::from_error(Reason::RegistryUnreadable, &error);
+    // What was ours and is not as the plan saw it any more is for the next plan to say: a stale fence.
+    let why = Why::from_error(error.reason(), &error);
     if error.is_unknown() {
         Reply::Lost(why)
     } else {
         Reply::Refused(why)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One is a failure of the change and counts as such, the other passes by itself.
+    #[rstest::rstest]
+    #[case(422, Reason::RegistryRefused)]
+    #[case(401, Reason::RegistryUnreadable)]
+    fn a_registry_that_refuses_a_record_is_told_from_one_that_is_away(
+        #[case] status: u16,
+        #[case] reason: Reason,
+    ) {
+        let reply = registry_reply(RegistryError::Refused {
+            host: "registry:80".to_owned(),
+            request: "create a record",
+            status,
+            text: "no".to_owned(),
+        });
+        assert_eq!(reply.trouble().map(|why| why.reason), Some(reason));
     }
 }

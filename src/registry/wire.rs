@@ -11,6 +11,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use url::Url;
 
+use super::error::LIST;
 use super::row::{self, Rows};
 use super::{Pace, RegistryAccess, RegistryError};
 use crate::address::is_loopback;
@@ -58,7 +59,7 @@ pub(super) struct Wire {
 impl<'a> Request<'a> {
     fn name(self) -> &'static str {
         match self {
-            Self::Query(_) => "list records",
+            Self::Query(_) => LIST,
             Self::Create(_) => "create a record",
             Self::Change(..) => "change a record",
             Self::Delete(..) => "delete a record",
@@ -216,7 +217,7 @@ impl Wire {
     pub(super) fn no_list(&self) -> RegistryError {
         RegistryError::Unclear {
             host: self.host.clone(),
-            request: "list records",
+            request: LIST,
             status: StatusCode::OK.as_u16(),
             text: "(not a list)".to_owned(),
         }

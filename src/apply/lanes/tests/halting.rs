@@ -164,6 +164,7 @@ impl Halted {
 #[case(Reason::HealthTimeout, true)]
 #[case(Reason::Bug, true)]
 #[case(Reason::ClusterUnreachable, false)]
+#[case(Reason::RegistryRefused, true)]
 #[case(Reason::RegistryUnreadable, false)]
 #[case(Reason::StateUnusable, false)]
 #[tokio::test(start_paused = true)]
