@@ -92,6 +92,7 @@ reasons! {
     ConfigUntested: "A nats-server was at hand, but its answer about the configuration rests on what only the cluster knows: values of Secrets, files of volumes.",
     ConfigRefused: "A nats-server of the same version refuses the configuration: a reload would be refused and nobody told, and a server that starts anew would not come up. Mend the value that is named.",
     HelmFailed: "helm refused or failed; its error is shown. Mend what it names, then `reconcile X` tries again at once.",
+    ReleaseAppeared: "A release of that name appeared between the plan and helm, which refused to install over it. It is looked at and planned anew at once; what is then to be done is tried again after a pause.",
     HelmMissing: "No usable helm was found. Install helm 3 (from 3.20.2) or 4 (from 4.1.4, not 4.2.1), or set `helm.path`; `natsx-sync doctor` says where it is looked for.",
     Terminating: "Objects of an earlier release are still terminating; waited for.",
     TooManyRestarting: "policy.max_restarting exchanges of this cluster are restarting already; this one waits.",

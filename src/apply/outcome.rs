@@ -110,6 +110,20 @@ impl Outcome {
         steps.any(|step| step.done && step.step == Effect::AwaitReady.word())
     }
 
+    /// Whether others changed what the plan relied on, so that another plan may find something else to do.
+    pub fn is_overtaken(&self) -> bool {
+        let reason = self.why.as_ref().map(|why| why.reason);
+        match self.result {
+            OutcomeResult::Fenced => true,
+            // helm saw it, so the fence before it did not: it is tried again, but not at once and for ever.
+            OutcomeResult::Failed => reason == Some(Reason::ReleaseAppeared),
+            OutcomeResult::Done
+            | OutcomeResult::Unchanged
+            | OutcomeResult::Cancelled
+            | OutcomeResult::Blocked => false,
+        }
+    }
+
     /// The outcome of a task that ended so.
     pub fn new(id: ExchangeId, action: Action, verdict: Verdict, steps: Vec<StepTaken>) -> Self {
         let (result, why) = match verdict {

@@ -215,10 +215,7 @@ impl Daemon<'_> {
                 // What it left is seen soon; a failure waits for the interval, unless somebody asked for it meanwhile.
                 let asked = self.again.retry().covers(&outcome.id);
                 let done = outcome.result == OutcomeResult::Done;
-                let anew = matches!(
-                    outcome.result,
-                    OutcomeResult::Fenced | OutcomeResult::Cancelled
-                );
+                let anew = outcome.is_overtaken() || outcome.result == OutcomeResult::Cancelled;
                 let outdated = self.outdated.remove(&outcome.id);
                 if asked || done || anew || outdated {
                     let more = !self.lanes.in_flight().is_empty();

@@ -246,11 +246,10 @@ impl HelmError {
                 Refusal::Denied => Reason::ClusterForbidden,
                 Refusal::Render => Reason::RenderFailed,
                 Refusal::Other if *verb == "template" => Reason::RenderFailed,
-                Refusal::Exists
-                | Refusal::NotFound
-                | Refusal::Forbidden
-                | Refusal::Foreign
-                | Refusal::Other => Reason::HelmFailed,
+                Refusal::Exists => Reason::ReleaseAppeared,
+                Refusal::NotFound | Refusal::Forbidden | Refusal::Foreign | Refusal::Other => {
+                    Reason::HelmFailed
+                }
             },
         }
     }

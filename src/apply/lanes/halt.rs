@@ -115,6 +115,7 @@ pub(super) fn is_of_surroundings(reason: Reason) -> bool {
             | Reason::StateUnusable
             | Reason::LeaseHeld
             | Reason::ReleaseLocked
+            | Reason::ReleaseAppeared
             | Reason::Terminating
             | Reason::Interrupted
     )

@@ -301,6 +301,26 @@ fn helm_reply(error: &HelmError) -> Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::apply::{Outcome, Verdict};
+
+    /// What appeared after the plan says nothing against the change: it is planned anew, and tried again.
+    #[test]
+    fn a_name_that_is_in_use_is_not_refused_for_good() {
+        let error = HelmError::Refused {
+            verb: "install",
+            refusal: Refusal::of(
+                "Error: INSTALLATION FAILED: cannot re-use a name that is still in use",
+            ),
+            text: "no".to_owned(),
+        };
+        let Reply::Refused(why) = helm_reply(&error) else {
+            panic!("helm refused it");
+        };
+        assert_eq!((why.reason, why.is_final), (Reason::ReleaseAppeared, false));
+        let id = "c/n/r".parse().unwrap();
+        let failed = Verdict::Failed(why);
+        assert!(Outcome::new(id, Action::Install, failed, Vec::new()).is_overtaken());
+    }
 
     #[rstest::rstest]
     #[case(Refusal::Forbidden, true)]

@@ -12,12 +12,13 @@ pub(super) const MOST: usize = 2;
 /// Why it is planned again: others changed what the plan relied on (often a helm that outlived an earlier natsx-sync), or
 /// a lock was taken away and what lies behind it can be seen now. A failure is not tried again here.
 pub(super) fn overtaken(plan: &Plan, outcomes: &BTreeMap<ExchangeId, Outcome>) -> Option<String> {
+    let failed = |outcome: &Outcome| outcome.result == OutcomeResult::Failed;
     let mut all = outcomes.values();
-    if all.any(|outcome| outcome.result == OutcomeResult::Failed) {
+    if all.any(|outcome| failed(outcome) && !outcome.is_overtaken()) {
         return None;
     }
     outcomes.values().find_map(|outcome| {
-        if outcome.result == OutcomeResult::Fenced {
+        if outcome.is_overtaken() {
             let why = outcome.why.as_ref();
             let why = why.map_or("it changed", |why| &why.text);
             return Some(format!("{}: {why}", outcome.id));
@@ -39,7 +40,7 @@ pub(super) fn take_over(
     outcomes: &mut BTreeMap<ExchangeId, Outcome>,
     anew: BTreeMap<ExchangeId, Outcome>,
 ) {
-    outcomes.retain(|_, outcome| outcome.result != OutcomeResult::Fenced);
+    outcomes.retain(|_, outcome| !outcome.is_overtaken());
     for (id, outcome) in anew {
         if outcome.result != OutcomeResult::Unchanged || !outcomes.contains_key(&id) {
             outcomes.insert(id, outcome);
@@ -80,6 +81,18 @@ mod tests {
             None
         );
         assert_eq!(overtaken(&plan, &outcomes(&[("a", Verdict::Done)])), None);
+    }
+
+    #[test]
+    fn a_release_that_appeared_is_looked_at_again() {
+        let plan = Plan::default();
+        let appeared = Verdict::Failed(Why::new(Reason::ReleaseAppeared, "in use"));
+        let mut first = outcomes(&[("a", appeared)]);
+        let why = overtaken(&plan, &first);
+        assert_eq!(why.as_deref(), Some("c/n/a: in use"));
+        take_over(&mut first, outcomes(&[("a", Verdict::Unchanged)]));
+        let results: Vec<_> = first.values().map(|outcome| outcome.result).collect();
+        assert_eq!(results, [OutcomeResult::Unchanged], "as wanted by then");
     }
 
     #[test]

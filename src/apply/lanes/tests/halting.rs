@@ -167,6 +167,7 @@ impl Halted {
 #[case(Reason::RegistryRefused, true)]
 #[case(Reason::RegistryUnreadable, false)]
 #[case(Reason::StateUnusable, false)]
+#[case(Reason::ReleaseAppeared, false)]
 #[tokio::test(start_paused = true)]
 async fn what_lies_around_a_change_holds_nobody(#[case] reason: Reason, #[case] holds: bool) {
     let scene = Scene::new();
