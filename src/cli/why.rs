@@ -12,6 +12,7 @@ use next::next;
 use super::named::{one_of, refused, unknown_yet};
 use super::{Common, Done, Output};
 use crate::cli::options::Format;
+use crate::id::ClusterId;
 use crate::report::{hanging, json_text};
 use crate::status::{Phase, Status, StatusEntry, Trouble};
 
@@ -75,8 +76,15 @@ fn no_pass(trouble: &Trouble) -> String {
     format!("no pass can be made: {}", trouble.text)
 }
 
-/// What could not be read and may have something to do with it, where that is not why it stands where it does.
+/// What could not be read, or is read in another way than its operator thinks, and may have something to do with it, where that
+/// is not why it stands where it does.
 fn unread(entry: &StatusEntry, status: &Status) -> Vec<String> {
+    let is_in = |cluster: &ClusterId| entry.id.as_ref().is_some_and(|id| id.cluster == *cluster);
+    let kept = status.kubeconfigs.iter();
+    let kept = kept.filter(|kept| is_in(&kept.cluster)).map(|kept| {
+        let Trouble { reason, text } = &kept.why;
+        format!("{}: {text} ({reason})", kept.what())
+    });
     let all = status.unreadable.iter().filter_map(|unread| {
         let Trouble { reason, text } = &unread.why;
         let Some(cluster) = &unread.cluster else {
@@ -84,12 +92,11 @@ fn unread(entry: &StatusEntry, status: &Status) -> Vec<String> {
                 "the registry could not be read, so its record may be outstanding: {text} ({reason})"
             ));
         };
-        let is_its = entry.id.as_ref().is_some_and(|id| id.cluster == *cluster);
-        (is_its && entry.reason != *reason).then(|| {
+        (is_in(cluster) && entry.reason != *reason).then(|| {
             format!("cluster {cluster} could not be read, so nothing is known of what runs there: {text} ({reason})")
         })
     });
-    all.collect()
+    all.chain(kept).collect()
 }
 
 fn text(entry: &StatusEntry, seen: &Seen<'_>) -> String {
@@ -231,6 +238,9 @@ mod tests {
             {"cluster": null, "reason": "RegistryUnreadable", "text": "no answer"},
             {"cluster": "eu", "reason": "ClusterUnreachable", "text": "of another"},
             {"cluster": "us", "reason": "ClusterUnreachable", "text": "dead"},
+        ], "kubeconfigs": [
+            {"cluster": "us", "reason": "KubeconfigInvalid", "text": "no kubeconfig: line 3"},
+            {"cluster": "eu", "reason": "KubeconfigInvalid", "text": "of another"},
         ]}));
         let told = shown(&ready, &status);
         let line = "trouble   the registry could not be read, so its record may be outstanding: no answer (RegistryUnreadable)\n";
@@ -239,6 +249,8 @@ mod tests {
             told.contains("trouble   cluster us could not be read"),
             "{told}"
         );
+        let line = "trouble   the kubeconfig of cluster us was written anew and is not in force, the old connection goes on: no kubeconfig: line 3 (KubeconfigInvalid)\n";
+        assert!(told.contains(line), "{told}");
         assert!(!told.contains("of another"), "{told}");
         let unknown = entry(serde_json::json!({
             "action": "unreadable", "phase": "unknown", "reason": "ClusterUnreachable", "text": "dead",

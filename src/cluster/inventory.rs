@@ -23,7 +23,7 @@ struct Entry {
     /// A look has shown that this connection leads to the cluster it is meant to.
     trusted: bool,
     /// What is wrong with the kubeconfig that was written since.
-    refused: Option<String>,
+    refused: Option<Unreadable>,
 }
 
 impl Inventory {
@@ -48,12 +48,14 @@ impl Inventory {
     /// was written anew.
     pub async fn renew(&self, all: Vec<ClusterAccess>) {
         let now = jiff::Timestamp::now();
-        let (mut stale, mut outdated) = (Vec::new(), Vec::new());
+        let (mut stale, mut outdated, mut in_force) = (Vec::new(), Vec::new(), Vec::new());
         for access in all {
             match self.get(&access.id) {
                 Some(Ok(cluster)) if cluster.valid_until().is_none_or(|until| until > now) => {
                     if cluster.is_outdated() {
                         outdated.push(access);
+                    } else {
+                        in_force.push(access.id);
                     }
                 }
                 Some(_) | None => stale.push(access),
@@ -65,6 +67,12 @@ impl Inventory {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         clusters.extend(fresh);
+        // Whoever wrote what cannot be used took it back.
+        for id in in_force {
+            if let Some(entry) = clusters.get_mut(&id) {
+                entry.refused = None;
+            }
+        }
         for (id, entry) in rewritten {
             match &entry.connected {
                 Ok(_) => {
@@ -131,6 +139,15 @@ impl Inventory {
         }
     }
 
+    /// Those whose kubeconfig was written anew and cannot be used, and what is wrong with it: the connection from before is
+    /// still worked with.
+    pub fn refused(&self) -> BTreeMap<ClusterId, Unreadable> {
+        let clusters = self.clusters.read().unwrap_or_else(PoisonError::into_inner);
+        let refused = clusters.iter();
+        let refused = refused.filter_map(|(id, entry)| Some((id.clone(), entry.refused.clone()?)));
+        refused.collect()
+    }
+
     /// All of them.
     pub fn all(&self) -> BTreeMap<ClusterId, Connected> {
         self.clusters
@@ -145,10 +162,10 @@ impl Inventory {
 impl Entry {
     /// Stays as it is. Said once: each pass tries again.
     fn refuse(&mut self, id: &ClusterId, unreadable: &Unreadable) {
-        let Unreadable { reason, text } = unreadable;
-        if self.refused.as_ref() != Some(text) {
+        if self.refused.as_ref() != Some(unreadable) {
+            let Unreadable { reason, text } = unreadable;
             tracing::warn!(cluster = %id, %reason, text, "its kubeconfig was written anew and is not in force, the old one stays");
-            self.refused = Some(text.clone());
+            self.refused = Some(unreadable.clone());
         }
     }
 }

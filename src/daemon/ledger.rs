@@ -14,14 +14,14 @@ use crate::apply::{InFlight, Outcome, OutcomeResult};
 use crate::cluster::Change;
 use crate::diagnostic::Diagnostic;
 use crate::health::Health;
-use crate::id::{CommitId, ExchangeId};
+use crate::id::{ClusterId, CommitId, ExchangeId};
 use crate::mask::masked;
 use crate::observe::observed::{Observed, ReleaseView, Unreadable};
 use crate::pass::Survey;
 use crate::plan::action::{Action, PlannedExchange};
 use crate::reason::Reason;
 use crate::report::is_complete;
-use crate::status::{Status, Trouble, Unread};
+use crate::status::{Kept, Status, Trouble, Unread};
 
 /// The sum of what was seen and done.
 #[derive(Debug)]
@@ -156,6 +156,15 @@ impl Ledger {
     /// Settings were read again, and are in force or not.
     pub fn take_settings(&mut self, trouble: Option<Trouble>) {
         self.status.settings = trouble;
+    }
+
+    /// Kubeconfigs that were written anew and cannot be used.
+    pub(super) fn take_kubeconfigs(&mut self, refused: &BTreeMap<ClusterId, Unreadable>) {
+        let kept = refused.iter().map(|(id, unreadable)| Kept {
+            cluster: id.clone(),
+            why: trouble(unreadable),
+        });
+        self.status.kubeconfigs = kept.collect();
     }
 
     /// Something ended.
@@ -361,10 +370,7 @@ fn unwell(health: &Health, before: u32) -> u32 {
 fn unread(observed: &Observed) -> Vec<Unread> {
     let unread = |cluster, unreadable: &Unreadable| Unread {
         cluster,
-        why: Trouble {
-            reason: unreadable.reason,
-            text: masked(&unreadable.text),
-        },
+        why: trouble(unreadable),
     };
     let views = observed.clusters.iter();
     let clusters =
@@ -373,6 +379,13 @@ fn unread(observed: &Observed) -> Vec<Unread> {
     clusters
         .chain(registry.map(|unreadable| unread(None, unreadable)))
         .collect()
+}
+
+fn trouble(unreadable: &Unreadable) -> Trouble {
+    Trouble {
+        reason: unreadable.reason,
+        text: masked(&unreadable.text),
+    }
 }
 
 #[cfg(test)]

@@ -77,6 +77,7 @@ impl Daemon<'_> {
         self.ledger.count_try();
         self.pace.pass = self.began.elapsed();
         self.show_pass(&result);
+        self.show_kubeconfigs();
         let survey = result.as_ref().ok();
         let whole = survey.is_some_and(|survey| survey.plan.unreadable.is_empty());
         if let Some(pause) = self.pace.after_pass(whole) {

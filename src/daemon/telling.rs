@@ -112,6 +112,15 @@ impl Daemon<'_> {
             seen.fresh = fresh;
         });
     }
+
+    /// Shows which kubeconfigs were written anew and are not in force. What could be read was read, so nothing is missing.
+    pub(super) fn show_kubeconfigs(&mut self) {
+        let refused = self.equipment.inventory.refused();
+        let clusters = self.equipment.settings.clusters.keys();
+        let each = clusters.map(|id| (id, refused.contains_key(id)));
+        self.options.board.metrics.kubeconfigs(each);
+        self.ledger.take_kubeconfigs(&refused);
+    }
 }
 
 /// Begins to tell events, where the settings name somebody.

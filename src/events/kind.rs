@@ -34,6 +34,6 @@ kinds! {
     Restored "restored": "Release and record are as git says again",
     Healthy "healthy": "Its servers are well",
     Degraded "degraded": "Its servers are not well, twice in a row; told again when the reason changes",
-    Troubled "troubled": "A cluster or the registry cannot be read, no pass can be made, settings are not in force, or a file names no exchange",
+    Troubled "troubled": "A cluster or the registry cannot be read, no pass can be made, settings or a kubeconfig are not in force, or a file names no exchange",
     Recovered "recovered": "That trouble is over",
 }

@@ -88,6 +88,10 @@ fn take_daemon(status: &Status, now: &mut Now) {
     for trouble in &status.attention {
         take(Place::Daemon(trouble.reason.name().to_owned()), trouble);
     }
+    // What cannot be read at all is worse, and takes its place.
+    for kept in &status.kubeconfigs {
+        take(Place::Cluster(kept.cluster.clone()), &kept.why);
+    }
     for unread in &status.unreadable {
         let place = match &unread.cluster {
             Some(id) => Place::Cluster(id.clone()),

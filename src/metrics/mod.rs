@@ -47,6 +47,7 @@ pub struct Metrics {
     actions: Family<Two, Counter>,
     helm_duration: Family<One<&'static str>, Histogram, fn() -> Histogram>,
     cluster_reachable: Family<One<String>, Gauge>,
+    kubeconfig_refused: Family<One<String>, Gauge>,
     registry_reachable: Gauge,
     drift_repaired: Family<One<&'static str>, Counter>,
     queue: Family<One<String>, Gauge>,
@@ -72,6 +73,7 @@ impl Metrics {
             actions: Family::default(),
             helm_duration: Family::new_with_constructor(|| Histogram::new(HELM)),
             cluster_reachable: Family::default(),
+            kubeconfig_refused: Family::default(),
             registry_reachable: Gauge::default(),
             drift_repaired: Family::default(),
             queue: Family::default(),
@@ -122,6 +124,11 @@ impl Metrics {
             "cluster_reachable",
             "1 when the last pass could read the cluster",
             self.cluster_reachable.clone(),
+        );
+        registry.register(
+            "kubeconfig_refused",
+            "1 while a kubeconfig that was written anew is not in force",
+            self.kubeconfig_refused.clone(),
         );
         registry.register(
             "registry_reachable",
@@ -231,6 +238,16 @@ impl Metrics {
                 .set(reachable.into());
         }
         self.registry_reachable.set(registry.into());
+    }
+
+    /// All clusters, and whether what their kubeconfig says now was refused.
+    pub fn kubeconfigs<'a>(&self, clusters: impl Iterator<Item = (&'a ClusterId, bool)>) {
+        self.kubeconfig_refused.clear();
+        for (id, refused) in clusters {
+            let label = [("cluster", id.to_string())];
+            let gauge = self.kubeconfig_refused.get_or_create(&label);
+            gauge.set(refused.into());
+        }
     }
 
     /// How many exchanges are in each phase.

@@ -54,6 +54,9 @@ pub struct Status {
     /// Clusters that the last pass could not read, and the registry.
     #[serde(default)]
     pub unreadable: Vec<Unread>,
+    /// Clusters whose kubeconfig was written anew and cannot be used.
+    #[serde(default)]
+    pub kubeconfigs: Vec<Kept>,
     /// How far events are told; empty when nobody is told any.
     #[serde(default)]
     pub events: Vec<Told>,
@@ -76,6 +79,26 @@ impl Unread {
     pub fn what(&self) -> String {
         let cluster = self.cluster.as_ref();
         cluster.map_or_else(|| "the registry".to_owned(), |id| format!("cluster {id}"))
+    }
+}
+
+/// A cluster that is still worked with over the connection from before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// Why what its kubeconfig says now is not in force.
+    #[serde(flatten)]
+    pub why: Trouble,
+}
+
+impl Kept {
+    /// What is so, in a sentence without its end.
+    pub fn what(&self) -> String {
+        let id = &self.cluster;
+        format!(
+            "the kubeconfig of cluster {id} was written anew and is not in force, the old connection goes on"
+        )
     }
 }
 
@@ -216,6 +239,7 @@ impl Status {
             attention: Vec::new(),
             settings: None,
             unreadable: Vec::new(),
+            kubeconfigs: Vec::new(),
             events: Vec::new(),
             exchanges: Vec::new(),
         }

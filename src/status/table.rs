@@ -71,6 +71,8 @@ fn warnings(status: &Status) -> Vec<String> {
         let what = unread.what();
         told(&format!("{what} could not be read: "), &unread.why)
     }));
+    let kept = status.kubeconfigs.iter();
+    warnings.extend(kept.map(|kept| told(&format!("{}: ", kept.what()), &kept.why)));
     for sink in &status.events {
         if let Some(trouble) = &sink.trouble {
             let what = if trouble.reason == Reason::CommitStatusNotTaken {

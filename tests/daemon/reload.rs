@@ -89,3 +89,30 @@ fn a_kubeconfig_that_is_written_anew_is_read_by_a_later_pass() {
     assert!(host.log().contains("written anew"), "{}", host.log());
     assert_eq!(host.stop(), 0);
 }
+
+#[test]
+fn a_kubeconfig_that_cannot_be_used_is_told_until_it_is_mended() {
+    let mut host = Host::new();
+    host.settings(&["one"], "");
+    host.start();
+    let file = host.path("dead.yaml");
+    let whole = fs::read_to_string(&file).unwrap();
+    fs::write(&file, "clusters: [").unwrap();
+    let status = host.until_status("the kubeconfig is not in force", |status| {
+        !status["kubeconfigs"][0].is_null()
+    });
+    let told = &status["kubeconfigs"][0];
+    assert_eq!(told["cluster"], "one", "{told}");
+    assert_eq!(told["reason"], "KubeconfigInvalid", "{told}");
+    let what = "the kubeconfig of cluster one was written anew and is not in force";
+    for arguments in [&["status"][..], &["why", "one/communication/nats"]] {
+        let told = host.command(arguments).output().unwrap();
+        let told = String::from_utf8_lossy(&told.stdout).into_owned();
+        assert!(told.replace("\n            ", " ").contains(what), "{told}");
+    }
+    fs::write(&file, whole).unwrap();
+    host.until_status("it is in force", |status| {
+        status["kubeconfigs"] == serde_json::json!([])
+    });
+    assert_eq!(host.stop(), 0);
+}

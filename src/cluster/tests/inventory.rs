@@ -89,7 +89,16 @@ async fn a_file_that_cannot_be_used_costs_no_connection() {
         inventory.renew(vec![access.clone()]).await;
         assert!(cluster(&inventory, &access).is_same(&old), "{text}");
         assert!(is_trusted(&inventory, &access), "{text}");
+        let refused = inventory.refused();
+        assert_eq!(refused[&access.id].reason, Reason::KubeconfigInvalid);
     }
+    rewrite(&file, NOWHERE, &json!({"token": "old"}));
+    inventory.renew(vec![access.clone()]).await;
+    assert!(inventory.refused().is_empty(), "it was taken back");
+    assert!(cluster(&inventory, &access).is_same(&old));
+    write(file.path(), "");
+    inventory.renew(vec![access.clone()]).await;
+    assert!(!inventory.refused().is_empty());
     let whole = fs::read(kubeconfig(NOWHERE, &json!({"token": "new"})).path()).unwrap();
     fs::write(file.path(), &whole).unwrap();
     inventory.renew(vec![access.clone()]).await;
@@ -98,6 +107,7 @@ async fn a_file_that_cannot_be_used_costs_no_connection() {
     write(file.path(), whole);
     inventory.renew(vec![access.clone()]).await;
     assert!(!cluster(&inventory, &access).is_same(&old));
+    assert!(inventory.refused().is_empty(), "it is in force");
 }
 
 #[tokio::test]

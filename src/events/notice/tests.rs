@@ -1,4 +1,4 @@
-use crate::status::Unread;
+use crate::status::{Kept, Unread};
 
 use super::*;
 use crate::state::journal::{Journal, Line, Phase as LinePhase};
@@ -258,4 +258,9 @@ fn troubles_of_clusters_and_of_the_daemon_begin_and_end() {
             "registry Trouble over"
         ]
     );
+    let (cluster, why) = ("us".parse().unwrap(), trouble(Reason::KubeconfigInvalid));
+    world.status.kubeconfigs.push(Kept { cluster, why });
+    assert_eq!(world.told(), ["us Trouble KubeconfigInvalid"]);
+    world.status.kubeconfigs.clear();
+    assert_eq!(world.told(), ["us Trouble over"]);
 }
