@@ -161,6 +161,14 @@ impl Effect {
         )
     }
 
+    /// Whether it is asked again, as long as a wait may take, where nobody can be asked. A fence changes nothing, and nothing
+    /// follows before it is answered: what it sees then is as fresh as if it had been asked only then. A lock is not taken
+    /// away in that manner: whether it was is not known, so its end is for the next plan to see, which looks again whose it
+    /// is; and the lease that is asked for before it is out of reach just as well.
+    pub fn goes_on_without_answer(&self) -> bool {
+        self.only_waits() || *self == Self::Fence
+    }
+
     /// Whether it may answer that it is not time yet: it waits, or for a helm that outlived an earlier process.
     pub fn is_wait(&self) -> bool {
         self.only_waits() || matches!(self, Self::Fence | Self::Unlock { .. })

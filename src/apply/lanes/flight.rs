@@ -227,7 +227,8 @@ impl<E: Effects> Pilot<E> {
     }
 
     /// Repeats what can simply be repeated. A helm whose end is not known is not: the step function looks first. Nor is what only
-    /// waits: it is asked again anyway, as long as it may take, and whoever cannot be asked may be back by then.
+    /// waits, or reads before something is done: it is asked again anyway, as long as a wait may take, and whoever cannot be
+    /// asked may be back by then.
     async fn retried(&mut self, effect: &Effect) -> Reply {
         let mut delays = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(500))
@@ -240,7 +241,7 @@ impl<E: Effects> Pilot<E> {
             let Reply::Lost(why) = reply else {
                 return reply;
             };
-            if effect.only_waits() {
+            if effect.goes_on_without_answer() {
                 return Reply::NotYet(why);
             }
             let Some(delay) = delays.next().filter(|_| !effect.is_helm_write()) else {

@@ -52,6 +52,8 @@ pub(super) struct Fake {
     pub(super) refusal: Mutex<Option<Reason>>,
     /// Nobody can ask until then whether servers are well.
     pub(super) out_of_reach: Mutex<Option<tokio::time::Instant>>,
+    /// Nobody can read releases until then.
+    pub(super) unread: Mutex<Option<tokio::time::Instant>>,
     /// There is no helm.
     pub(super) helmless: Mutex<bool>,
     /// Why no chart can be had.
@@ -62,8 +64,7 @@ pub(super) struct Fake {
 
 impl Fake {
     fn is_out_of_reach(&self) -> bool {
-        let until = *lock(&self.out_of_reach);
-        until.is_some_and(|until| tokio::time::Instant::now() < until)
+        is_to_come(&self.out_of_reach)
     }
 
     fn act(&self, subject: &Subject, effect: &Effect) -> Reply {
@@ -96,6 +97,9 @@ impl Fake {
             }
             Effect::Upgrade { revision } => {
                 releases.insert(id, (*revision, ReleaseStatus::Deployed));
+            }
+            Effect::Fence if is_to_come(&self.unread) => {
+                return Reply::Lost(Why::new(Reason::ClusterUnreachable, "no answer"));
             }
             Effect::Fence | Effect::Inspect => {
                 return Reply::Release(
@@ -157,6 +161,10 @@ impl Fake {
         }
         Reply::Done
     }
+}
+
+fn is_to_come(until: &Mutex<Option<tokio::time::Instant>>) -> bool {
+    lock(until).is_some_and(|until| tokio::time::Instant::now() < until)
 }
 
 impl Effects for Fake {

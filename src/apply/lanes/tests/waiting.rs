@@ -72,6 +72,33 @@ async fn who_cannot_be_asked_is_waited_for(#[case] seconds: u64, #[case] result:
     assert_eq!(reason, outage.then_some(Reason::ClusterUnreachable));
 }
 
+/// Nothing was begun yet; what is read when the cluster is back is what helm relies on, and until then others have the place.
+#[rstest::rstest]
+#[case::comes_back(40, OutcomeResult::Done)]
+#[case::stays_away(120, OutcomeResult::Failed)]
+#[tokio::test(start_paused = true)]
+async fn a_fence_goes_on_when_its_cluster_is_back(
+    #[case] seconds: u64,
+    #[case] result: OutcomeResult,
+) {
+    let scene = Scene::new();
+    let back = tokio::time::Instant::now() + Duration::from_secs(seconds);
+    *lock(&scene.fake.unread) = Some(back);
+    let ids = [id("east/ns/a")];
+    let (lanes, mut told) = scene.lanes(limits());
+    let (plan, desired) = plan(&scene.fake, &ids, true);
+    lanes.submit(&plan, &desired, 1, Retry::Everything);
+    while !matches!(told.recv().await.unwrap(), Progress::Waiting(..)) {}
+    let waits = lanes.in_flight()[&ids[0]].clone();
+    assert_eq!((waits.step, waits.until.is_some()), ("fence", true));
+    lanes.idle().await;
+    let outcome = ended(&mut told).remove(&ids[0]).unwrap();
+    assert_eq!(outcome.result, result, "{outcome:#?}");
+    let reason = outcome.why.map(|why| why.reason);
+    let outage = result == OutcomeResult::Failed;
+    assert_eq!(reason, outage.then_some(Reason::ClusterUnreachable));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_failed_dependency_holds_its_dependants() {
     let scene = Scene::new();
