@@ -197,6 +197,28 @@ fn too_many_are_refused_and_a_flood_of_pushes_is_no_flood_of_passes() {
     assert_eq!(forge.host.stop(), 0);
 }
 
+/// They come from one address, as through a proxy.
+#[test]
+fn who_has_no_secret_does_not_silence_who_has() {
+    let mut forge = forge("[]");
+    let wrong = format!("X-Gitea-Signature: {}\r\n", signed("something else"));
+    for headers in ["", &wrong] {
+        let codes: Vec<u16> = (0..100).map(|_| forge.post(headers, "{}").0).collect();
+        assert!(
+            codes.iter().all(|code| matches!(code, 401 | 429)),
+            "{codes:?}"
+        );
+        assert!(codes.contains(&429), "{codes:?}");
+    }
+    let told = forge.host.log();
+    let told = told.lines().filter(|line| line.contains("is refused"));
+    assert!(told.count() < 120, "a flood of them is no flood in the log");
+    let before = forge.tried();
+    assert_eq!(forge.push("d-1", "{}"), 202);
+    forge.until_more(before);
+    assert_eq!(forge.host.stop(), 0);
+}
+
 #[test]
 fn a_webhook_without_a_good_secret_keeps_the_daemon_from_starting() {
     let host = Host::new();

@@ -8,7 +8,7 @@ mod signature;
 
 pub use secret::{SecretError, Secrets};
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,6 +31,9 @@ use signature::{Check, Objection};
 
 /// No forge sends more; it is checked as it comes and never held.
 const LONGEST: u64 = 25 * 1024 * 1024;
+/// The same of an address from which much comes in vain: what it sends is still looked at, as whoever has the secret may be
+/// behind it too, but costs no more than this. Few pushes are described in more.
+const SHORT: u64 = 1024 * 1024;
 /// For the whole of a delivery.
 const WAIT: Duration = Duration::from_secs(30);
 
@@ -40,7 +43,11 @@ pub struct Hook {
     secrets: Secrets,
     pushed: Arc<Notify>,
     board: Arc<Board>,
-    rate: Rate,
+    /// What a secret vouched for.
+    deliveries: Rate,
+    /// What none did, counted apart: a proxy has one address for whoever comes through it, and whoever has no secret must not
+    /// be able to silence who has.
+    in_vain: Rate,
     delivered: Delivered,
 }
 
@@ -51,7 +58,8 @@ impl Hook {
             secrets,
             pushed,
             board,
-            rate: Rate::default(),
+            deliveries: Rate::default(),
+            in_vain: Rate::default(),
             delivered: Delivered::default(),
         }
     }
@@ -103,26 +111,57 @@ async fn deliver(
 
 impl Hook {
     async fn take(&self, peer: SocketAddr, headers: &HeaderMap, body: Body) -> Result<(), Refusal> {
-        let room = self.rate.book(peer.ip(), Instant::now());
+        let peer = peer.ip();
+        // Nobody without a secret uses it up, so it may be asked before anything is read.
+        let room = self.deliveries.room(peer, Instant::now());
         room.map_err(Refusal::TooMany)?;
-        let secrets = self.secrets.read().await.map_err(|error| {
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            tracing::error!(%error, cause, "deliveries of webhooks are refused");
-            Refusal::NoSecret
-        })?;
-        let check = Check::begin(headers, secrets, Timestamp::now());
-        let check = check.map_err(Refusal::NotVouched)?;
-        let marks = read(check, body).await?;
-        if self.delivered.is_new(marks) {
+        let marks = self.vouched(peer, headers, body).await?;
+        if self.delivered.knows(&marks) {
+            // Whoever saw one on its way can send it again.
+            self.in_vain.book(peer, Instant::now()).ok();
+            return Err(Refusal::Repeated);
+        }
+        // One that is refused here may be sent again, so it is remembered only after that.
+        let booked = self.deliveries.book(peer, Instant::now());
+        booked.map_err(Refusal::TooMany)?;
+        if self.delivered.is_new(&marks) {
             Ok(())
         } else {
             Err(Refusal::Repeated)
         }
     }
+
+    /// What tells a delivery from others, if a secret vouches for it.
+    async fn vouched(
+        &self,
+        peer: IpAddr,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Vec<String>, Refusal> {
+        let full = self.in_vain.room(peer, Instant::now()).err();
+        let secrets = self.secrets.read().await.map_err(|error| {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::error!(%error, cause, "deliveries of webhooks are refused");
+            Refusal::NoSecret
+        })?;
+        let longest = if full.is_some() { SHORT } else { LONGEST };
+        let marks = match Check::begin(headers, secrets, Timestamp::now()) {
+            Ok(check) => read(check, body, longest).await,
+            Err(objection) => Err(Refusal::NotVouched(objection)),
+        };
+        marks.map_err(|refusal| {
+            // Each is told, in the log and to its sender, but not a flood of them.
+            let booked = self.in_vain.book(peer, Instant::now());
+            match full.or(booked.err()) {
+                Some(after) => Refusal::TooMany(after),
+                None => refusal,
+            }
+        })
+    }
 }
 
-async fn read(mut check: Check, body: Body) -> Result<Vec<String>, Refusal> {
-    if body.size_hint().lower() > LONGEST {
+async fn read(mut check: Check, body: Body, longest: u64) -> Result<Vec<String>, Refusal> {
+    if body.size_hint().lower() > longest {
         return Err(Refusal::TooLarge);
     }
     let mut body = body.into_data_stream();
@@ -130,7 +169,7 @@ async fn read(mut check: Check, body: Body) -> Result<Vec<String>, Refusal> {
     while let Some(piece) = body.next().await {
         let piece = piece.map_err(|_| Refusal::CutOff)?;
         length = length.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
-        if length > LONGEST {
+        if length > longest {
             return Err(Refusal::TooLarge);
         }
         check.update(&piece);
@@ -180,3 +219,6 @@ impl Refusal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

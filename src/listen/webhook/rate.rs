@@ -1,45 +1,70 @@
-//! How often one address may deliver: so much at once, then one a second. What is refused is seen at the next interval.
+//! How often something may come from one address: so much at once, then one a second. What is refused is seen at the next
+//! interval.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Deliveries at once.
+/// At once.
 const BURST: u32 = 60;
 /// For each of them, afterwards.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Addresses that are told apart; beyond that the rest share one account.
 const MOST: usize = 1024;
 
-/// One account for each address: until when what it has used up lasts.
+/// Until when what each address has used up lasts.
+type Accounts = HashMap<IpAddr, Instant>;
+
+/// One account for each address.
 #[derive(Debug, Default)]
 pub(super) struct Rate {
-    used_until: Mutex<HashMap<IpAddr, Instant>>,
+    used_until: Mutex<Accounts>,
 }
 
 impl Rate {
-    /// Books a delivery, or says after how long there is room for one again.
+    /// Books one, or says after how long there is room for one again.
     pub(super) fn book(&self, peer: IpAddr, now: Instant) -> Result<(), Duration> {
-        let mut accounts = self
-            .used_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let mut peer = neighbourhood(peer);
-        if accounts.len() >= MOST && !accounts.contains_key(&peer) {
-            accounts.retain(|_, until| *until > now);
-            if accounts.len() >= MOST {
-                peer = Ipv4Addr::UNSPECIFIED.into();
-            }
-        }
+        let mut accounts = self.accounts();
+        let peer = account(&mut accounts, peer, now);
         let until = accounts.entry(peer).or_insert(now);
-        let used = (*until).max(now) + PAUSE;
-        let over = used.duration_since(now).checked_sub(PAUSE * BURST);
-        if let Some(over) = over.filter(|over| !over.is_zero()) {
-            return Err(over);
-        }
-        *until = used;
+        *until = with_one_more(*until, now)?;
         Ok(())
+    }
+
+    /// Whether there is room for one, which is not booked; else after how long.
+    pub(super) fn room(&self, peer: IpAddr, now: Instant) -> Result<(), Duration> {
+        let mut accounts = self.accounts();
+        let peer = account(&mut accounts, peer, now);
+        let until = accounts.get(&peer).copied().unwrap_or(now);
+        with_one_more(until, now).map(drop)
+    }
+
+    fn accounts(&self) -> MutexGuard<'_, Accounts> {
+        let accounts = self.used_until.lock();
+        accounts.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whose account it is: its own where there are not too many.
+fn account(accounts: &mut Accounts, peer: IpAddr, now: Instant) -> IpAddr {
+    let peer = neighbourhood(peer);
+    if accounts.len() >= MOST && !accounts.contains_key(&peer) {
+        accounts.retain(|_, until| *until > now);
+        if accounts.len() >= MOST {
+            return Ipv4Addr::UNSPECIFIED.into();
+        }
+    }
+    peer
+}
+
+/// Until when an account is used up by one more, if there is room for it.
+fn with_one_more(until: Instant, now: Instant) -> Result<Instant, Duration> {
+    let used = until.max(now) + PAUSE;
+    let over = used.duration_since(now).checked_sub(PAUSE * BURST);
+    match over.filter(|over| !over.is_zero()) {
+        Some(over) => Err(over),
+        None => Ok(used),
     }
 }
 
@@ -64,9 +89,11 @@ mod tests {
         let now = Instant::now();
         let peer: IpAddr = "192.0.2.1".parse().unwrap();
         for _ in 0..BURST {
+            assert_eq!(rate.room(peer, now), Ok(()), "to ask costs nothing");
             assert_eq!(rate.book(peer, now), Ok(()));
         }
         assert_eq!(rate.book(peer, now), Err(PAUSE));
+        assert_eq!(rate.room(peer, now), Err(PAUSE));
         let half = now + PAUSE / 2;
         assert_eq!(rate.book(peer, half), Err(PAUSE / 2));
         assert_eq!(

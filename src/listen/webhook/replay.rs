@@ -1,7 +1,7 @@
 //! Deliveries that were seen: the last so many, by id and by signature. To send one again changes nothing that is signed.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Marks that are remembered; at the rate one address may deliver, more than an hour.
 const MOST: usize = 8192;
@@ -22,10 +22,9 @@ struct Marks {
 
 impl Delivered {
     /// Whether none of these marks was seen; then they are remembered.
-    pub(super) fn is_new(&self, marks: Vec<String>) -> bool {
-        let mut seen = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
-        let cut = |mark: String| mark.chars().take(LONGEST).collect::<String>();
-        let marks: Vec<String> = marks.into_iter().map(cut).collect();
+    pub(super) fn is_new(&self, marks: &[String]) -> bool {
+        let mut seen = self.marks();
+        let marks: Vec<String> = marks.iter().map(|mark| cut(mark)).collect();
         if marks.iter().any(|mark| seen.known.contains(mark)) {
             return false;
         }
@@ -41,6 +40,21 @@ impl Delivered {
         }
         true
     }
+
+    /// Whether one of these marks was seen; none of them is remembered for that.
+    pub(super) fn knows(&self, marks: &[String]) -> bool {
+        let seen = self.marks();
+        let mut marks = marks.iter().map(|mark| cut(mark));
+        marks.any(|mark| seen.known.contains(&mark))
+    }
+
+    fn marks(&self) -> MutexGuard<'_, Marks> {
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn cut(mark: &str) -> String {
+    mark.chars().take(LONGEST).collect()
 }
 
 #[cfg(test)]
@@ -54,18 +68,20 @@ mod tests {
     #[test]
     fn a_delivery_counts_once_whatever_it_is_called() {
         let delivered = Delivered::default();
-        assert!(delivered.is_new(marks(&["id 1", "signature 1"])));
-        assert!(!delivered.is_new(marks(&["id 1", "signature 1"])));
+        assert!(delivered.is_new(&marks(&["id 1", "signature 1"])));
+        assert!(!delivered.is_new(&marks(&["id 1", "signature 1"])));
         assert!(
-            !delivered.is_new(marks(&["id 2", "signature 1"])),
+            !delivered.is_new(&marks(&["id 2", "signature 1"])),
             "another id"
         );
         assert!(
-            !delivered.is_new(marks(&["id 1", "signature 2"])),
+            !delivered.is_new(&marks(&["id 1", "signature 2"])),
             "a retry"
         );
+        assert!(!delivered.knows(&marks(&["id 2", "signature 2"])));
+        assert!(delivered.knows(&marks(&["id 2", "signature 1"])));
         assert!(
-            delivered.is_new(marks(&["id 2", "signature 2"])),
+            delivered.is_new(&marks(&["id 2", "signature 2"])),
             "not taken, not seen"
         );
     }
@@ -74,10 +90,10 @@ mod tests {
     fn only_the_last_are_remembered() {
         let delivered = Delivered::default();
         for number in 0..=MOST {
-            assert!(delivered.is_new(vec![number.to_string()]));
+            assert!(delivered.is_new(&[number.to_string()]));
         }
-        assert!(!delivered.is_new(marks(&["1"])));
-        assert!(delivered.is_new(marks(&["0"])), "forgotten");
+        assert!(!delivered.is_new(&marks(&["1"])));
+        assert!(delivered.is_new(&marks(&["0"])), "forgotten");
         let marks = delivered.marks.lock().unwrap();
         assert_eq!((marks.known.len(), marks.order.len()), (MOST, MOST));
     }
