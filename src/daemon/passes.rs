@@ -1,6 +1,6 @@
 //! Passes: begun, taken and handed over to the lanes; and what the lanes tell.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,7 +35,8 @@ impl Daemon<'_> {
             .filter(|(_, flight)| flight.action == Action::Uninstall)
             .map(|(id, _)| id.clone())
             .collect();
-        self.ledger.begin_pass(in_flight.into_keys().collect());
+        let flying: BTreeSet<_> = in_flight.into_keys().collect();
+        self.ledger.begin_pass(flying.clone());
         self.began = Instant::now();
         self.serving.join(std::mem::take(&mut self.again));
         let mut knowledge = Knowledge::of(&self.session.journal);
@@ -65,7 +66,7 @@ impl Daemon<'_> {
             if only_looks {
                 survey.remember_more(&equipment.state, now)?;
             } else {
-                survey.remember_of_head(&equipment, now)?;
+                survey.remember_of_head(&equipment, &flying, now)?;
             }
             Ok(survey)
         };

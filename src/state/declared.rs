@@ -22,16 +22,21 @@ pub struct Declared {
 }
 
 impl State {
-    /// Of every exchange that was ever declared. Without this file nothing of a plain folder is removed.
+    /// Of every exchange that was ever declared and of which something is left. Without this file nothing of a plain folder is removed.
     pub fn declared(&self) -> Result<BTreeMap<ExchangeId, Declared>, StateError> {
         let all = read_json(&self.declarations()).map_err(cure(CURE))?;
         Ok(all.unwrap_or_default())
     }
 
-    /// Remembers what is declared now beside what was declared before.
-    pub fn know_declared(&self, desired: &Desired) -> Result<(), StateError> {
+    /// Remembers what is declared now beside what was declared before; of that, what `is_gone` is forgotten.
+    pub fn know_declared(
+        &self,
+        desired: &Desired,
+        is_gone: impl Fn(&ExchangeId) -> bool,
+    ) -> Result<(), StateError> {
         let before = self.declared()?;
         let mut all = before.clone();
+        all.retain(|id, _| desired.exchanges.contains_key(id) || !is_gone(id));
         all.extend(desired.exchanges.values().map(|exchange| {
             let declared = Declared {
                 file: exchange.file.clone(),

@@ -61,7 +61,8 @@ impl Stage {
         survey: &Survey,
         output: &Output,
     ) -> Result<BTreeMap<ExchangeId, Outcome>, Failure> {
-        survey.remember_of_head(&self.equipment, Timestamp::now())?;
+        // Nothing is on its way: what an earlier process began is in the journal.
+        survey.remember_of_head(&self.equipment, &BTreeSet::new(), Timestamp::now())?;
         stop_on_signals(self.cancel.clone(), *output);
         let pass = Pass {
             world: Arc::clone(&self.session.world),

@@ -32,22 +32,37 @@ pub(super) fn withheld(state: &State, before: Option<&Before>) -> Result<Withhel
 
 impl Survey {
     /// Remembers clusters that were seen for the first time, and what a plain folder declares: before anything is done
-    /// there. Approvals that are over are removed, and removals that are held stay so until they are over. For whoever holds
-    /// the state folder and does what this says.
-    pub fn remember(&self, state: &State, now: Timestamp) -> Result<(), PassError> {
+    /// there. Approvals that are over are removed, removals that are held stay so until they are over, and what a folder
+    /// declared of which nothing is left is forgotten. For whoever holds the state folder and does what this says; `flying` is
+    /// what was on its way when the look began.
+    pub fn remember(
+        &self,
+        state: &State,
+        flying: &BTreeSet<ExchangeId>,
+        now: Timestamp,
+    ) -> Result<(), PassError> {
         state.sweep_approvals(now, |id| self.desired.exchanges.contains_key(id))?;
-        self.know_withheld(state, &self.withheld())?;
-        self.remember_seen(state, now)
+        let withheld = self.withheld();
+        self.know_withheld(state, &withheld)?;
+        let is_whole = is_complete(&self.plan) && self.desired.broken.is_empty();
+        self.remember_seen(state, now, |id| {
+            is_whole && !flying.contains(id) && self.is_gone(id, &withheld)
+        })
     }
 
     /// The same, of whatever revision it is. What another commit than the head declares may still be gone at the head: no
     /// removal that is held and no approval is let go for it.
-    pub fn remember_of_head(&self, equipment: &Equipment, now: Timestamp) -> Result<(), PassError> {
+    pub fn remember_of_head(
+        &self,
+        equipment: &Equipment,
+        flying: &BTreeSet<ExchangeId>,
+        now: Timestamp,
+    ) -> Result<(), PassError> {
         let source = &equipment.repository.source;
         let head = block_in_place(|| source.find(&Revision::Head))?;
         let head = head.map(|found| found.commit);
         if !self.desired.dirty && self.desired.commit == head {
-            self.remember(&equipment.state, now)
+            self.remember(&equipment.state, flying, now)
         } else {
             self.remember_more(&equipment.state, now)
         }
@@ -61,12 +76,17 @@ impl Survey {
             ids.extend(self.held());
         }
         self.know_withheld(state, &withheld)?;
-        self.remember_seen(state, now)
+        self.remember_seen(state, now, |_| false)
     }
 
-    fn remember_seen(&self, state: &State, now: Timestamp) -> Result<(), PassError> {
+    fn remember_seen(
+        &self,
+        state: &State,
+        now: Timestamp,
+        is_gone: impl Fn(&ExchangeId) -> bool,
+    ) -> Result<(), PassError> {
         if self.desired.commit.is_none() {
-            state.know_declared(&self.desired)?;
+            state.know_declared(&self.desired, is_gone)?;
         }
         Ok(identity::remember(&self.observed.clusters, state, now)?)
     }
@@ -104,6 +124,20 @@ impl Survey {
         let mut held = self.held();
         held.extend(before.iter().filter(is_open).cloned());
         Withheld::Ids(held)
+    }
+
+    /// Whether nothing is left of what is declared no more: neither release nor record, nobody holds it, and nothing was begun
+    /// of it that did not end. Of a look that saw everything.
+    fn is_gone(&self, id: &ExchangeId, withheld: &Withheld) -> bool {
+        let Withheld::Ids(withheld) = withheld else {
+            return false;
+        };
+        let policy = &self.policy;
+        let is_held = withheld.contains(id) || policy.suspended.contains_key(id);
+        let is_begun = policy.journalled.contains(id) || policy.removing.contains(id);
+        let mut planned = self.plan.exchanges.iter();
+        let is_planned = planned.any(|entry| entry.id.as_ref() == Some(id));
+        self.sees(id) && !is_held && !is_begun && !is_planned
     }
 
     /// By this plan.
@@ -209,7 +243,7 @@ mod tests {
         /// A pass that does what it says, but for the removals themselves.
         fn pass(&self, at: Timestamp) -> Survey {
             let survey = self.look(at);
-            survey.remember(&self.state, at).unwrap();
+            survey.remember(&self.state, &BTreeSet::new(), at).unwrap();
             survey
         }
 
@@ -292,6 +326,44 @@ mod tests {
         host.pass(now());
         assert!(host.known().is_empty(), "all is declared again");
         assert!(host.state.approvals(now()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_folder_forgets_what_nothing_is_left_of() {
+        let mut host = Host::new();
+        let declared = |host: &Host| {
+            let ids = host.state.declared().unwrap().into_keys();
+            ids.map(|id| id.release.to_string()).collect::<Vec<_>>()
+        };
+        let declare = |host: &mut Host, numbers: std::ops::Range<usize>| {
+            host.declare(numbers);
+            host.wanted.commit = None;
+        };
+        declare(&mut host, 0..10);
+        host.pass(now());
+        declare(&mut host, 1..10);
+        host.pass(now());
+        assert_eq!(declared(&host).len(), 10, "its release is there");
+        host.remove(0);
+        let look = host.look(now());
+        look.remember_more(&host.state, now()).unwrap();
+        let flying = BTreeSet::from([id("x0")]);
+        look.remember(&host.state, &flying, now()).unwrap();
+        assert_eq!(declared(&host).len(), 10, "nobody agreed; it is on its way");
+        view(&mut host.world).replaced = Some("another".to_owned());
+        host.pass(now());
+        assert_eq!(declared(&host).len(), 10, "not seen is not gone");
+        view(&mut host.world).replaced = None;
+        host.pass(now());
+        assert_eq!(declared(&host).len(), 9);
+        assert!(!declared(&host).contains(&"x0".to_owned()));
+
+        declare(&mut host, 5..10);
+        host.pass(now());
+        assert_eq!(declared(&host).len(), 9, "they are held");
+        declare(&mut host, 0..10);
+        host.pass(now());
+        assert_eq!(declared(&host).len(), 10, "it is declared again");
     }
 
     #[test]
