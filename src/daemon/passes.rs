@@ -107,6 +107,7 @@ impl Daemon<'_> {
                     Ok(held) => (held, None),
                     Err(refused) => (held_back(&survey.plan, &refused), Some(refused)),
                 };
+                self.serving.take_look(self.options.dry_run);
                 let ledger = &self.ledger;
                 let news = self.shown.take(&survey.plan, |id| ledger.is_handled(id));
                 self.tell_pass(&survey, news.is_some());

@@ -46,6 +46,15 @@ impl Again {
         self.these.extend(asked);
     }
 
+    /// A look was made for it, and it was taken where something follows. Where nothing does, all of it is served by that; else,
+    /// where the plan was refused, what is to be tried again still is.
+    pub(super) fn take_look(&mut self, only_looks: bool) {
+        if only_looks {
+            *self = Self::default();
+        }
+        self.anew = false;
+    }
+
     /// What was asked since.
     pub(super) fn join(&mut self, more: Self) {
         self.anew |= more.anew;
@@ -155,6 +164,22 @@ async fn write(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_only_looks_serves_a_request_with_one_look() {
+        let asked = || Again {
+            anew: true,
+            everything: true,
+            ..Again::default()
+        };
+        for only_looks in [true, false] {
+            let mut serving = asked();
+            serving.take_look(only_looks);
+            serving.join(Again::default());
+            assert!(!serving.anew, "the next look is one as any other");
+            assert_eq!(serving.everything, !only_looks);
+        }
+    }
 
     #[test]
     fn naming_one_takes_nothing_back_from_all() {
