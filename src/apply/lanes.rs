@@ -178,7 +178,9 @@ impl<E: Effects> Lanes<E> {
     /// Hands a plan over and waits for nothing; what it begins is traced within the current span, and told when it ends. An
     /// exchange in flight is left alone unless it waits, for its turn or for health, on the way to what is no longer wanted.
     pub fn submit(&self, plan: &Plan, desired: &Desired, pass: u64, retry: Retry<'_>) -> Submitted {
-        lock(&self.shared.halt).begin(plan, desired);
+        // What ended meanwhile is counted before it is no longer in flight.
+        let is_idle = lock(&self.shared.flights).is_empty();
+        lock(&self.shared.halt).begin(plan, desired, is_idle);
         lock(&self.shared.readiness).take_plan(plan);
         let outdated = self.supersede(desired);
         let midway = lock(&self.shared.midway).clone();

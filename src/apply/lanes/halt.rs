@@ -53,8 +53,15 @@ impl Halt {
     }
 
     /// What is wanted now may have mended it. What is not to be done any more never works, so it holds nobody; of a cluster
-    /// that could not be read nobody knows that.
-    pub(super) fn begin(&mut self, plan: &Plan, desired: &Desired) {
+    /// that could not be read nobody knows that. `is_idle`: nothing is in flight.
+    pub(super) fn begin(&mut self, plan: &Plan, desired: &Desired, is_idle: bool) {
+        let mut entries = plan.exchanges.iter();
+        let begins = entries.any(|entry| entry.action.is_change());
+        if is_idle && !begins && self.failures.is_empty() {
+            // Nothing is counted, or will be before the next plan: ten thousand exchanges are not gone through for nobody.
+            self.wanted = None;
+            return;
+        }
         let wanted = Some(Wanted::of(plan, desired));
         if self.wanted != wanted {
             self.wanted = wanted;
@@ -119,4 +126,48 @@ pub(super) fn is_of_surroundings(reason: Reason) -> bool {
             | Reason::Terminating
             | Reason::Interrupted
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::action::PlannedExchange;
+    use crate::plan::tests::world::{desired, exchange, id, now, observed};
+
+    /// A plain folder, in which `x` is to be installed or is as wanted.
+    fn folder(begins: bool) -> (Plan, Desired) {
+        let all = [exchange("x", serde_json::json!({}))];
+        let (mut wanted, mut world) = (desired(all.iter().cloned()), observed(&all));
+        (wanted.commit, wanted.has_history) = (None, false);
+        if begins {
+            world = observed(&[]);
+        }
+        let plan = crate::plan::plan(
+            &wanted,
+            &world,
+            &crate::plan::policy::Policy::default(),
+            now(),
+        );
+        let is_change = |entry: &PlannedExchange| entry.action.is_change();
+        assert_eq!(plan.exchanges.iter().any(is_change), begins, "{plan:#?}");
+        (plan, wanted)
+    }
+
+    #[test]
+    fn what_is_wanted_is_gone_through_only_where_something_can_be_counted() {
+        let ((rest, wanted), (work, _)) = (folder(false), folder(true));
+        let mut halt = Halt::new(1);
+        halt.begin(&rest, &wanted, true);
+        assert_eq!(halt.wanted, None);
+        halt.begin(&rest, &wanted, false);
+        assert!(halt.wanted.is_some(), "what is in flight may fail");
+        halt.begin(&rest, &wanted, true);
+        assert_eq!(halt.wanted, None);
+        halt.begin(&work, &wanted, true);
+        halt.count(Reason::HelmFailed, &id("x"));
+        halt.begin(&work, &wanted, true);
+        assert!(halt.cause(&id("y")).is_some(), "the same is wanted");
+        halt.begin(&work, &Desired::default(), true);
+        assert_eq!(halt.cause(&id("y")), None, "something else is");
+    }
 }
