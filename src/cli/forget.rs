@@ -1,7 +1,6 @@
 //! `forget`: a cluster that is no longer in the inventory leaves nothing behind on this host.
 
-use std::path::Path;
-
+use super::named::to_write;
 use super::{Common, Done, Failure, NOTHING_MATCHED, Output};
 use crate::id::ClusterId;
 use crate::state::State;
@@ -28,12 +27,13 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
             "no inventory is named, so nobody knows whether {id} has left it: give --config or --kubeconfig as for `run`"
         )));
     }
-    if serves(&folder, id)? {
+    let state = State::look(&folder)?;
+    if serves(&state, id)? {
         return Err(Failure::from(anyhow::anyhow!(
             "the daemon that runs works on {id}: it has other settings than these (--config, --kubeconfig)"
         )));
     }
-    if !State::open_to_write(&folder)?.forget_cluster(id)? {
+    if !to_write(&state)?.forget_cluster(id)? {
         return Err(Failure::new(
             NOTHING_MATCHED,
             anyhow::anyhow!("nothing is known of a cluster {id}"),
@@ -46,8 +46,7 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
 }
 
 /// Whether a daemon runs there that tells of the cluster.
-fn serves(folder: &Path, id: &ClusterId) -> Result<bool, Failure> {
-    let state = State::look(folder)?;
+fn serves(state: &State, id: &ClusterId) -> Result<bool, Failure> {
     let (Some(_), Some(status)) = (state.holder(), state.read_status()?) else {
         return Ok(false);
     };

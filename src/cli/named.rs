@@ -196,11 +196,13 @@ pub(super) fn state(common: &Common) -> Result<State, Failure> {
     Ok(State::look(&folder.ok_or_else(super::status::no_state)?)?)
 }
 
-/// The state folder, to leave something in it.
-pub(super) fn state_to_write(common: &Common) -> Result<State, Failure> {
-    let folder = common.settings()?.settings.state;
-    let folder = folder.ok_or_else(super::status::no_state)?;
-    Ok(State::open_to_write(&folder)?)
+/// The state folder that was looked at, to leave something in it. None is made: where nothing ever ran, nobody would see
+/// what is left, and whoever left it would take it for done.
+pub(super) fn to_write(state: &State) -> Result<State, Failure> {
+    if !state.folder().exists() {
+        return Err(super::status::no_status(state.folder()));
+    }
+    Ok(State::open_to_write(state.folder())?)
 }
 
 /// The exchange that is called so in the last status. Before the first pass nothing is known of any, but a whole id says

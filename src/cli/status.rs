@@ -153,7 +153,7 @@ pub(super) fn no_state() -> Failure {
 
 pub(super) fn no_status(folder: &std::path::Path) -> Failure {
     Failure::from(anyhow::anyhow!(
-        "{}: nothing has run in {} yet; try `natsx-sync plan`",
+        "{}: nothing has run in {} yet; try `natsx-sync plan`, or name the state folder of the one that runs with --state",
         Reason::NoStatus,
         folder.display()
     ))

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::named::{named, state_to_write};
+use super::named::{named, state, to_write};
 use super::said::{said, tell};
 use super::{Common, Done, Failure, NOTHING_MATCHED, Output};
 use crate::config::units::duration;
@@ -38,8 +38,9 @@ pub(super) struct ResumeArgs {
 }
 
 pub(super) fn suspend(common: &Common, args: &SuspendArgs, output: &Output) -> Done {
-    let state = state_to_write(common)?;
+    let state = state(common)?;
     let id = held(&state, &args.exchange, output)?;
+    let state = to_write(&state)?;
     let now = Timestamp::now();
     let until = match args.duration {
         None => None,
@@ -96,12 +97,13 @@ fn replaced(before: &Suspend) -> String {
 }
 
 pub(super) fn resume(common: &Common, args: &ResumeArgs, output: &Output) -> Done {
-    let state = state_to_write(common)?;
+    let state = state(common)?;
     // What was held before it was there, or is gone since, is let go by its whole id.
     let id = match (named(&state, &args.exchange), args.exchange.parse()) {
         (Err(_), Ok(id)) => id,
         (found, _) => found?,
     };
+    let state = to_write(&state)?;
     let now = Timestamp::now();
     if !state.resume(&id, now)? {
         return Err(Failure::new(

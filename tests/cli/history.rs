@@ -1,5 +1,6 @@
 //! `history`: of what goes on, and where nothing is.
 
+use std::fs;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -44,13 +45,20 @@ fn what_goes_on_has_taken_until_now_and_what_was_left_stands_still() {
 #[test]
 fn who_only_looks_makes_no_state_folder() {
     let folder = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], i32); 6] = [
+    fs::write(folder.path().join("kubeconfig"), "{}").unwrap();
+    let forget = ["forget", "old", "--kubeconfig", "us=kubeconfig"];
+    let cases: [(&[&str], i32); 10] = [
         (&["history"], 0),
         (&["history", "a"], 1),
         (&["status"], 1),
         (&["reconcile"], 1),
         (&["approve", "a"], 1),
         (&["doctor"], 1),
+        (&["suspend", "a", "--reason", "moved"], 1),
+        // Held where nothing runs, it would go on where something does.
+        (&["suspend", "us/ns/a", "--reason", "moved"], 1),
+        (&["resume", "us/ns/a"], 1),
+        (&forget, 1),
     ];
     for (arguments, code) in cases {
         let done = natsx(folder.path(), &[arguments, &["--state", "x/ns"]].concat());
