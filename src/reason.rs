@@ -118,6 +118,7 @@ reasons! {
     DriftUnknown: "Single objects could not be compared with the release, so nothing is known of their drift, and nothing is repaired. They are compared again at the next interval; `doctor` prints what natsx-sync must be allowed to do.",
     Waiting: "Waits for its turn.",
     Removing: "Being removed.",
+    Removed: "It was there, and neither a file nor its cluster nor the registry has it any more. `natsx-sync history X` tells who removed it, when and for which commit. To have it back, declare it in a file again and commit; its volumes are there still unless `deletion_policy: purge` was declared.",
     // Files and settings
     UnknownField: "The file has a field natsx-sync does not know.",
     InvalidYaml: "The file is not the YAML that is expected.",

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use jiff::Timestamp;
 
-use super::named::{Called as _, named, one_of, refused, state};
+use super::named::{Called as _, NotOne, named, one_of, refused, state};
 use super::said::{said, tell};
 use super::{Common, Done, Failure, NOTHING_MATCHED, Output};
 use crate::cluster::Cluster;
@@ -55,7 +55,7 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
             (Err(failure), Some(id)) if state.holder().is_some() => {
                 clusters.push((id, Way::Perhaps(failure)));
             }
-            (Err(failure), Some(id)) if failure.code == NOTHING_MATCHED => {
+            (Err(failure), Some(id)) if failure.code == NOTHING_MATCHED && !is_gone(&failure) => {
                 let inventory = settings.clusters.keys();
                 return Err(Failure::new(failure.code, neither(&id, inventory)));
             }
@@ -69,6 +69,11 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
         approve_removals(common, removals, args.expires, output)?;
     }
     Ok(0)
+}
+
+/// Whether an exchange was called so: then it is no slip of the pen.
+fn is_gone(failure: &Failure) -> bool {
+    matches!(failure.error.downcast_ref(), Some(NotOne::Gone(_)))
 }
 
 /// Who knows how a cluster is reached.

@@ -12,7 +12,7 @@ use crate::cli::options::Format;
 use crate::id::ExchangeId;
 use crate::report::{UNBOUNDED, json_text, wrapped};
 use crate::state::State;
-use crate::state::journal::{Deed, Journal, SET_STATE, Verb, deeds};
+use crate::state::journal::{Deed, Journal, SET_STATE, deeds};
 use crate::state::lock::Holder;
 
 /// Before the lines below the first of a deed.
@@ -154,7 +154,7 @@ fn row(deed: &Deed) -> [String; 8] {
         deed.id.to_string(),
         action(deed).to_owned(),
         result(deed).to_owned(),
-        if is_by_command(deed) {
+        if deed.is_by_command() {
             "-".to_owned()
         } else {
             format!("{:.1} s", deed.seconds)
@@ -167,7 +167,7 @@ fn row(deed: &Deed) -> [String; 8] {
 
 /// The same as a row of the table says, for where that is too wide.
 fn sentence(deed: &Deed) -> String {
-    if is_by_command(deed) {
+    if deed.is_by_command() {
         let words = [
             Some(action(deed).to_owned()),
             deed.actor.clone(),
@@ -191,13 +191,6 @@ fn sentence(deed: &Deed) -> String {
         commit(deed),
         change(deed),
     )
-}
-
-/// Whether somebody said something, and nothing was done.
-fn is_by_command(deed: &Deed) -> bool {
-    let verbs = [Verb::Suspend, Verb::Resume, Verb::Approve];
-    let mut words = verbs.into_iter().map(Verb::word);
-    words.any(|word| deed.action.as_deref() == Some(word))
 }
 
 fn action(deed: &Deed) -> &str {

@@ -14,6 +14,7 @@ mod doctor;
 mod explain;
 mod file;
 mod forget;
+mod gone;
 mod history;
 mod init;
 mod man;

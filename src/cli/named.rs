@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::gone::{self, Gone};
 use super::{Common, Failure, NOTHING_MATCHED};
 use crate::diagnostic::nearest;
 use crate::exchange::desired::DesiredExchange;
@@ -105,6 +106,9 @@ pub(super) enum NotOne {
         /// The first of them.
         listed: String,
     },
+    /// It was there, or may still be, and is not listed.
+    #[error("{0}")]
+    Gone(Box<Gone>),
 }
 
 /// Exit code 7.
@@ -224,7 +228,8 @@ pub(super) fn named(state: &State, wanted: &str) -> Result<ExchangeId, Failure> 
             file: &entry.file,
         })
     });
-    Ok(one_of(wanted, known).map_err(refused)?.id.clone())
+    let found = one_of(wanted, known).map(|one| one.id.clone());
+    found.map_err(|error| refused(gone::told(state, &status, wanted, error)))
 }
 
 /// Why nothing can be said of an exchange before the first pass: it may well be there.

@@ -98,7 +98,7 @@ fn meant<'r>(wanted: &str, records: &'r [Record]) -> Result<Vec<&'r Record>, Fai
             .filter(|(of, _)| of == id)
             .map(|(_, record)| *record)
             .collect()),
-        Err(error @ NotOne::Several { .. }) => Err(refused(error)),
+        Err(error @ (NotOne::Several { .. } | NotOne::Gone(_))) => Err(refused(error)),
         Err(NotOne::Nothing { .. }) => Err(Failure::new(
             NOTHING_MATCHED,
             anyhow::anyhow!(

@@ -6,15 +6,16 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use url::Url;
 
-use super::named::{one_of, refused};
-use super::{Common, Done, Failure, Output};
+use super::gone::{self, Gone};
+use super::named::{NotOne, one_of, refused};
+use super::{Common, Done, Failure, NOTHING_MATCHED, Output};
 use crate::cli::options::Format;
 use crate::control;
 use crate::reason::Reason;
 use crate::report::json_text;
 use crate::snapshot::bounded;
 use crate::state::State;
-use crate::status::{Status, frame};
+use crate::status::{Status, StatusEntry, frame};
 
 /// How often `--watch` looks.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -56,7 +57,11 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
 async fn once(common: &Common, args: &Args, output: &Output) -> Done {
     let (alive, mut status) = look(common, args.status.as_ref(), output).await?;
     if let Some(wanted) = &args.exchange {
-        let entry = one_of(wanted, &status.exchanges).map_err(refused)?.clone();
+        let entry = match meant(common, args.status.as_ref(), &status, wanted) {
+            Ok(entry) => entry.clone(),
+            Err(NotOne::Gone(gone)) => return tell_gone(status, &gone, args.format, output),
+            Err(error) => return Err(refused(error)),
+        };
         status.exchanges = vec![entry];
     }
     match args.format {
@@ -69,6 +74,35 @@ async fn once(common: &Common, args: &Args, output: &Output) -> Done {
         }
     }
     Ok(0)
+}
+
+/// What is listed no more is no part of the status, but who asks for it is told what became of it.
+fn tell_gone(mut status: Status, gone: &Gone, format: Format, output: &Output) -> Done {
+    status.exchanges.clear();
+    match format {
+        Format::Json => {
+            let mut result = serde_json::to_value(status)?;
+            if let Some(map) = result.as_object_mut() {
+                map.insert("gone".to_owned(), serde_json::to_value(gone)?);
+            }
+            output.result(&json_text(&result)?);
+        }
+        Format::Text => output.result(&gone.tell(output.width())),
+    }
+    Ok(NOTHING_MATCHED)
+}
+
+/// The entry that is meant. What became of one that is not listed is known on the host whose status it is.
+pub(super) fn meant<'s>(
+    common: &Common,
+    url: Option<&Url>,
+    status: &'s Status,
+    wanted: &str,
+) -> Result<&'s StatusEntry, NotOne> {
+    one_of(wanted, &status.exchanges).map_err(|error| match (url, open(common)) {
+        (None, Ok(state)) => gone::told(&state, status, wanted, error),
+        (Some(_), _) | (None, Err(_)) => error,
+    })
 }
 
 /// The status, and whether who wrote it still runs.

@@ -9,8 +9,10 @@ use url::Url;
 
 use next::next;
 
-use super::named::{one_of, refused, unknown_yet};
-use super::{Common, Done, Output};
+use super::gone::Gone;
+use super::named::{NotOne, refused, unknown_yet};
+use super::status::meant;
+use super::{Common, Done, NOTHING_MATCHED, Output};
 use crate::cli::options::Format;
 use crate::id::ClusterId;
 use crate::report::{hanging, json_text};
@@ -38,7 +40,11 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
     if status.pass == 0 {
         return Err(unknown_yet(&args.exchange, &status));
     }
-    let entry = one_of(&args.exchange, &status.exchanges).map_err(refused)?;
+    let entry = match meant(common, args.status.as_ref(), &status, &args.exchange) {
+        Ok(entry) => entry,
+        Err(NotOne::Gone(gone)) => return tell_gone(&gone, alive, args.format, output),
+        Err(error) => return Err(refused(error)),
+    };
     let seen = Seen {
         status: &status,
         alive,
@@ -60,6 +66,21 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
         Format::Text => output.result(&text(entry, &seen)),
     }
     Ok(0)
+}
+
+fn tell_gone(gone: &Gone, alive: bool, format: Format, output: &Output) -> Done {
+    match format {
+        Format::Json => {
+            let mut result = serde_json::to_value(gone)?;
+            if let Some(map) = result.as_object_mut() {
+                map.insert("story".to_owned(), gone.reason().story().into());
+                map.insert("daemon".to_owned(), alive.into());
+            }
+            output.result(&json_text(&result)?);
+        }
+        Format::Text => output.result(&gone.tell(output.width())),
+    }
+    Ok(NOTHING_MATCHED)
 }
 
 /// A status, and when it is looked at.

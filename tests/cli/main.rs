@@ -6,6 +6,7 @@
 )]
 
 mod generated;
+mod gone;
 mod held;
 mod history;
 mod named;

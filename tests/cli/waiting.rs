@@ -46,7 +46,7 @@ fn daemon(folder: &Path) -> File {
 }
 
 /// The status it has left.
-fn status(folder: &Path, commit: Option<&str>, complete: bool, phases: &[(&str, &str)]) {
+pub(super) fn status(folder: &Path, commit: Option<&str>, complete: bool, phases: &[(&str, &str)]) {
     let exchanges: Vec<Value> = phases
         .iter()
         .map(|(id, phase)| {

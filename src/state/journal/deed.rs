@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::ended::ENDED;
-use super::{CALM, Entry, Phase, SET_STATE, Said, Subject};
+use super::{CALM, Entry, Phase, SET_STATE, Said, Subject, Verb};
 use crate::apply::OutcomeResult;
 use crate::id::{CommitId, ExchangeId};
 
@@ -49,6 +49,13 @@ pub struct Deed {
 }
 
 impl Deed {
+    /// Whether somebody said something, and nothing was done.
+    pub fn is_by_command(&self) -> bool {
+        let verbs = [Verb::Suspend, Verb::Resume, Verb::Approve];
+        let mut words = verbs.into_iter().map(Verb::word);
+        words.any(|word| self.action.as_deref() == Some(word))
+    }
+
     /// It still goes on: it has taken until now.
     pub fn goes_on(&mut self, now: Timestamp) {
         self.seconds = seconds(self.began, now);

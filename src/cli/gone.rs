@@ -1,0 +1,222 @@
+//! What became of an exchange that the status does not list: the journal remembers it for longer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Write as _};
+
+use serde::Serialize;
+
+use super::named::{Called, NotOne, one_of};
+use crate::id::ExchangeId;
+use crate::reason::Reason;
+use crate::report::hanging;
+use crate::state::State;
+use crate::state::journal::{Deed, Entry, Journal, Memory, SET_STATE, deeds};
+use crate::status::{Status, Trouble};
+
+/// As wide as the key of a line.
+const INDENT: &str = "            ";
+
+/// Something was done about it, and the last pass did not list it.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Gone {
+    id: ExchangeId,
+    /// The last that is known; empty where none is.
+    file: String,
+    reason: Reason,
+    text: String,
+    /// The last that was done about it.
+    last: Option<Deed>,
+}
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            id, reason, text, ..
+        } = self;
+        let next = self.next();
+        write!(f, "{id} is {}: {reason}: {text}; {next}", self.stands())
+    }
+}
+
+impl Gone {
+    /// As `why` tells of those that are listed.
+    pub(super) fn tell(&self, width: u16) -> String {
+        let mut told = format!("{} is {}\n", self.id, self.stands());
+        let mut line = |key: &str, value: &str| {
+            let value = hanging(value, INDENT, width);
+            writeln!(told, "  {key:9} {value}").ok();
+        };
+        if !self.file.is_empty() {
+            line("file", &format!("{}, as it was last", self.file));
+        }
+        line("why", &format!("{}: {}", self.reason, self.text));
+        line("next", &self.next());
+        line("means", self.reason.story());
+        told
+    }
+
+    pub(super) fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    fn stands(&self) -> &'static str {
+        if self.reason == Reason::Removed {
+            "not there any more"
+        } else if self.reason == Reason::Interrupted {
+            "being removed"
+        } else {
+            "not listed"
+        }
+    }
+
+    fn next(&self) -> String {
+        format!(
+            "`natsx-sync history {}` tells what was done about it",
+            self.id
+        )
+    }
+}
+
+/// A name the journal knows and the status does not.
+struct Former<'j> {
+    id: &'j ExchangeId,
+    file: &'j str,
+}
+
+impl Called for Former<'_> {
+    fn id(&self) -> Option<&ExchangeId> {
+        Some(self.id)
+    }
+
+    fn file(&self) -> &str {
+        self.file
+    }
+}
+
+/// Says more of what nothing in the status is called, where the journal knows it. Who may not read the journal is told what
+/// the status says.
+pub(super) fn told(state: &State, status: &Status, wanted: &str, error: NotOne) -> NotOne {
+    let (NotOne::Nothing { .. }, Ok((entries, _))) =
+        (&error, Journal::look(&state.folder().join("journal")))
+    else {
+        return error;
+    };
+    let withheld = state.withheld().unwrap_or_default();
+    match former(&entries, status, wanted) {
+        Ok((id, file)) => {
+            let gone = became(id, file, &entries, status, &withheld);
+            NotOne::Gone(Box::new(gone))
+        }
+        Err(NotOne::Nothing { .. }) => error,
+        Err(several) => several,
+    }
+}
+
+fn former<'j>(
+    entries: &'j [Entry],
+    status: &Status,
+    wanted: &str,
+) -> Result<(&'j ExchangeId, &'j str), NotOne> {
+    let listed: BTreeSet<_> = status.exchanges.iter().filter_map(Called::id).collect();
+    let mut known: BTreeMap<&ExchangeId, &str> = BTreeMap::new();
+    for entry in entries {
+        let Some(id) = entry.id.as_ref().filter(|id| !listed.contains(id)) else {
+            continue;
+        };
+        let file = entry.detail.get("file").and_then(|file| file.as_str());
+        let last = known.entry(id).or_default();
+        *last = file.unwrap_or(last);
+    }
+    let former = known.into_iter().map(|(id, file)| Former { id, file });
+    one_of(wanted, former).map(|one| (one.id, one.file))
+}
+
+fn became(
+    id: &ExchangeId,
+    file: &str,
+    entries: &[Entry],
+    status: &Status,
+    withheld: &BTreeSet<ExchangeId>,
+) -> Gone {
+    let done = deeds(entries).into_iter();
+    let mut done = done.filter(|deed| deed.id.exchange() == Some(id) && is_effect(deed));
+    let last = done.next_back();
+    let memory = Journal::memories(entries).remove(id).unwrap_or_default();
+    let mut clusters = status.unreadable.iter();
+    let unread = clusters.find(|one| one.cluster.as_ref() == Some(&id.cluster));
+    let (reason, text) = match (&last, unread) {
+        (Some(deed), _) if is_removal(deed) && deed.result == "done" => {
+            (Reason::Removed, format!("{}{}", sentence(deed), why(deed)))
+        }
+        (Some(deed), _) if is_removal(deed) && is_open(&memory) => (
+            Reason::Interrupted,
+            format!("{}, and nobody saw its end", sentence(deed)),
+        ),
+        _ if withheld.contains(id) => (
+            Reason::MassRemoval,
+            format!("its removal is held back{}", unseen(unread)),
+        ),
+        (_, Some(one)) => {
+            let Trouble { reason, text } = &one.why;
+            let text = format!("no file declares it, and its cluster could not be read: {text}");
+            (*reason, text)
+        }
+        (last, None) => {
+            let at = status.written_at;
+            let last = last.as_ref().map_or_else(String::new, |deed| {
+                format!("; the last that natsx-sync did is {}", sentence(deed))
+            });
+            let text = format!(
+                "the last pass (status of {at:.0}) found no file that declares it and nothing of it{last}"
+            );
+            (Reason::Removed, text)
+        }
+    };
+    Gone {
+        id: id.clone(),
+        file: file.to_owned(),
+        reason,
+        text,
+        last,
+    }
+}
+
+fn unseen(unread: Option<&crate::status::Unread>) -> String {
+    unread.map_or_else(String::new, |one| {
+        format!("; its cluster could not be read: {}", one.why.text)
+    })
+}
+
+fn is_open(memory: &Memory) -> bool {
+    memory.open.is_some() || memory.leftover.is_some()
+}
+
+fn is_removal(deed: &Deed) -> bool {
+    matches!(deed.action.as_deref(), Some("uninstall" | "deregister"))
+}
+
+/// Whether something was done in a cluster or the registry, beside how its record says it is.
+fn is_effect(deed: &Deed) -> bool {
+    !deed.is_by_command() && deed.action.as_deref() != Some(SET_STATE)
+}
+
+/// What was done, when, by whom and for which commit.
+fn sentence(deed: &Deed) -> String {
+    let action = deed.action.as_deref().unwrap_or("something");
+    let result = match deed.result {
+        "open" => "begun",
+        result => result,
+    };
+    let by = deed.actor.as_ref();
+    let by = by.map_or_else(String::new, |by| format!(" by `{by}`"));
+    let commit = deed.commit.as_ref();
+    let commit = commit.map_or_else(String::new, |commit| {
+        format!(", at commit {}", commit.short())
+    });
+    format!("{action} {result} at {:.0}{by}{commit}", deed.time)
+}
+
+fn why(deed: &Deed) -> String {
+    let why = deed.reason.as_ref();
+    why.map_or_else(String::new, |why| format!(" ({why})"))
+}

@@ -1,0 +1,148 @@
+//! What is said of an exchange that was there: by those who only look, and by those who would do something about it.
+
+use std::fs;
+use std::path::Path;
+
+use jiff::Timestamp;
+use natsx_sync::state::State;
+use natsx_sync::state::journal::{Journal, Line, Phase};
+use serde_json::{Value, json};
+
+use super::waiting::status;
+use super::{natsx, text, text_of};
+
+const COMMIT: &str = "1234567890123456789012345678901234567890";
+
+/// Writes what `run` would have.
+fn write(folder: &Path, id: &str, lines: &[(&str, Phase, Value)]) {
+    let state = State::open(&folder.join("state")).unwrap();
+    let _lock = state.lock(Timestamp::now()).unwrap();
+    let journal = Journal::open(&state.private("journal").unwrap(), "run as nats").unwrap();
+    for (step, phase, detail) in lines {
+        let line = Line {
+            pass: 1,
+            commit: Some(COMMIT.parse().unwrap()),
+            id: Some(id.parse().unwrap()),
+            step: (*step).to_owned(),
+            phase: *phase,
+            detail: detail.clone(),
+        };
+        journal.append(line).unwrap();
+    }
+}
+
+fn removed(folder: &Path, id: &str) {
+    let file = json!({"file": "exchanges/old.yaml"});
+    let installed = json!({"action": "install", "reason": "FileAdded"});
+    let removed = json!({"action": "uninstall", "reason": "FileRemoved"});
+    let lines = [
+        ("helm_install", Phase::Intent, file.clone()),
+        ("helm_install", Phase::Done, file),
+        ("finished", Phase::Done, installed),
+        ("helm_uninstall", Phase::Intent, json!({})),
+        ("helm_uninstall", Phase::Done, json!({})),
+        ("finished", Phase::Done, removed),
+    ];
+    write(folder, id, &lines);
+}
+
+fn ask(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let done = natsx(folder, &[arguments, &["--state", "state"]].concat());
+    (done.status.code(), text_of(&done))
+}
+
+#[test]
+fn every_command_says_when_and_by_whom_an_exchange_was_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    removed(folder, "us/ns/nats-old");
+    status(folder, None, true, &[("us/ns/nats-odd", "ready")]);
+    let cases: [&[&str]; 7] = [
+        &["why", "nats-old"],
+        &["why", "exchanges/old.yaml"],
+        &["status", "nats-old"],
+        &["approve", "nats-old"],
+        &["approve", "us/ns/nats-old"],
+        &["suspend", "nats-old", "--reason", "moved"],
+        &["resume", "ns/nats-old"],
+    ];
+    for arguments in cases {
+        let (code, said) = ask(folder, arguments);
+        assert_eq!(code, Some(7), "{arguments:?}: {said}");
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        for words in [
+            "us/ns/nats-old is not there any more",
+            "Removed: uninstall done at 2",
+            "by `run as nats`, at commit 123456789",
+            "(FileRemoved)",
+            "natsx-sync history us/ns/nats-old",
+        ] {
+            assert!(said.contains(words), "{arguments:?}: {said}");
+        }
+        assert!(!said.contains("nats-odd"), "{arguments:?}: {said}");
+    }
+    // A slip of the pen is one still.
+    let (code, said) = ask(folder, &["why", "nats-oddd"]);
+    assert_eq!(code, Some(7), "{said}");
+    assert!(said.contains("us/ns/nats-odd is there"), "{said}");
+}
+
+#[test]
+fn programs_are_told_of_a_removed_exchange_by_reason_and_deed() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    removed(folder, "us/ns/nats-old");
+    status(folder, None, true, &[("us/ns/nats-odd", "ready")]);
+    let told = |command: &str| {
+        let arguments = [command, "nats-old", "--format", "json", "--state", "state"];
+        let done = natsx(folder, &arguments);
+        assert_eq!(done.status.code(), Some(7), "{}", text_of(&done));
+        serde_json::from_str::<Value>(&text(&done.stdout)).unwrap()
+    };
+    let (why, status) = (told("why"), told("status"));
+    assert_eq!(status["exchanges"], json!([]));
+    for gone in [&why, &status["gone"]] {
+        assert_eq!(gone["id"], "us/ns/nats-old");
+        assert_eq!(gone["reason"], "Removed");
+        assert_eq!(gone["last"]["actor"], "run as nats");
+        assert_eq!(gone["last"]["commit"], COMMIT);
+        assert_eq!(gone["last"]["reason"], "FileRemoved");
+    }
+    assert!(why["story"].as_str().unwrap().contains("history X"));
+}
+
+/// That nothing lists it does not mean that it is gone.
+#[test]
+fn what_is_not_seen_to_be_gone_is_not_said_to_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let begun = [("helm_uninstall", Phase::Intent, json!({}))];
+    write(folder, "us/ns/nats-half", &begun);
+    let installed = [("helm_install", Phase::Done, json!({"file": "e/a.yaml"}))];
+    write(folder, "eu/ns/nats-dark", &installed);
+    write(folder, "us/ns/nats-lost", &installed);
+    status(folder, None, false, &[("us/ns/nats", "ready")]);
+    let path = folder.join("state/status.json");
+    let mut left: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    left["unreadable"] =
+        json!([{"cluster": "eu", "reason": "ClusterUnreachable", "text": "no answer"}]);
+    fs::write(&path, left.to_string()).unwrap();
+    for (name, words) in [
+        ("nats-half", "Interrupted: uninstall begun at"),
+        ("nats-dark", "ClusterUnreachable: no file declares it"),
+        ("nats-lost", "Removed: the last pass (status of 2026"),
+    ] {
+        let (code, said) = ask(folder, &["why", name]);
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(code, Some(7), "{said}");
+        assert!(said.contains(words), "{said}");
+        assert_eq!(said.contains("any more"), words.starts_with("Removed"));
+    }
+    let held = json!(["eu/ns/nats-dark"]).to_string();
+    fs::write(folder.join("state/withheld.json"), held).unwrap();
+    let (_, said) = ask(folder, &["approve", "nats-dark"]);
+    assert!(
+        said.contains("MassRemoval: its removal is held back"),
+        "{said}"
+    );
+}
