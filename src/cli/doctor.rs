@@ -42,7 +42,8 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
-    let sheet = examine(common.settings()?.settings, args.fetch_chart).await?;
+    let settings = common.settings_as_served()?.settings;
+    let sheet = examine(settings, args.fetch_chart).await?;
     output.result(&sheet.show(args.format, output.width())?);
     Ok(u8::from(sheet.is_bad()))
 }

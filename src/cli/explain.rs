@@ -9,11 +9,12 @@ use serde_json::Value;
 use super::named::{Called as _, NotOne, alike, one_of, refused};
 use super::plan::revision;
 use super::{Common, Done, Failure, NOTHING_MATCHED, Output};
+use crate::config::Settings;
 use crate::diagnostic::nearest;
-use crate::exchange::desired::{Desired, DesiredExchange, Layer};
+use crate::exchange::desired::{BrokenFile, Desired, DesiredExchange, Layer};
 use crate::exchange::{EXAMPLES, LINTS};
 use crate::mask::masked_address;
-use crate::pass::read_desired;
+use crate::pass::{read_as_served, read_desired};
 use crate::reason::Reason;
 use crate::report::{hanging, shown_path};
 use crate::source::Revision;
@@ -50,9 +51,7 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
         let text = format!("{subject:?} is not a reason; {near} is");
         return Err(Failure::new(NOTHING_MATCHED, anyhow::anyhow!(text)));
     }
-    let settings = super::plan::offline_settings(common)?;
-    let desired = read_desired(&settings, &revision(common, Revision::Files))
-        .with_context(|| format!("{subject:?} is no reason (`natsx-sync explain` lists them), and its exchange cannot be looked for"))?;
+    let (settings, desired) = declared(common, subject, output)?;
     let exchange = match one_of(subject, desired.exchanges.values().map(Arc::as_ref)) {
         Ok(exchange) => exchange,
         Err(NotOne::Nothing { .. }) => return no_exchange(subject, &desired, output),
@@ -69,12 +68,52 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
     Ok(0)
 }
 
+/// What is declared where whoever asks stands, in a work tree perhaps that is ahead of what a daemon has seen. Where that has
+/// nothing of the name, what the daemon of this host reads.
+fn declared(
+    common: &Common,
+    subject: &str,
+    output: &Output,
+) -> Result<(Settings, Desired), Failure> {
+    let settings = super::plan::offline_settings(common)?;
+    let here = read_desired(&settings, &revision(common, Revision::Files));
+    if let Ok(desired) = here.as_ref()
+        && is_known(subject, desired)
+    {
+        return Ok((settings, here?));
+    }
+    let Some(loaded) = common.daemon_settings() else {
+        let desired = here.with_context(|| {
+            format!("{subject:?} is no reason (`natsx-sync explain` lists them), and its exchange cannot be looked for; give --source DIR|URL or --config FILE")
+        })?;
+        return Ok((settings, desired));
+    };
+    let settings = loaded?.settings;
+    let desired = read_as_served(&settings, &revision(common, Revision::Head))
+        .with_context(|| format!("{subject:?} is no reason (`natsx-sync explain` lists them), and what the daemon reads cannot be read; give --source DIR|URL"))?;
+    output.say(&format!(
+        "note: as the daemon reads it from {}",
+        desired.repository
+    ));
+    Ok((settings, desired))
+}
+
+fn is_known(subject: &str, desired: &Desired) -> bool {
+    let exchanges = desired.exchanges.values().map(Arc::as_ref);
+    !matches!(one_of(subject, exchanges), Err(NotOne::Nothing { .. }))
+        || broken(subject, desired).is_some()
+}
+
+/// The file that cannot be understood and should declare it.
+fn broken<'d>(subject: &str, desired: &'d Desired) -> Option<&'d BrokenFile> {
+    desired.broken.iter().find(|broken| {
+        broken.file == *subject || broken.blocks.iter().any(|id| id.is_called(subject))
+    })
+}
+
 /// Says what is wrong in the file that should declare it.
 fn no_exchange(subject: &str, desired: &Desired, output: &Output) -> Done {
-    let broken = desired.broken.iter().find(|broken| {
-        broken.file == *subject || broken.blocks.iter().any(|id| id.is_called(subject))
-    });
-    let Some(broken) = broken else {
+    let Some(broken) = broken(subject, desired) else {
         let near = alike(subject, desired.exchanges.keys());
         let near = near.map_or_else(String::new, |near| format!("; there is {near}"));
         let text = format!(

@@ -15,7 +15,7 @@ pub(super) struct Args {
 
 pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
     let id = &args.cluster;
-    let settings = common.settings()?.settings;
+    let settings = common.settings_as_served()?.settings;
     if settings.clusters.contains_key(id) {
         return Err(Failure::from(anyhow::anyhow!(
             "{id} is in the inventory: take it out of `clusters` first, or accept the cluster its kubeconfig leads to now with `natsx-sync approve {id}`"

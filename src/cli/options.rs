@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::config::{ConfigError, Loaded, Overrides, load, state_place};
+use crate::config::{ConfigError, Loaded, Overrides, Told, load, state_place};
+use crate::state::State;
 
 /// Whether output is coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -106,9 +107,33 @@ impl Common {
         self.settings_with(&self.overrides())
     }
 
+    /// The settings a daemon was started with, and what others need to have the same.
+    pub(crate) fn telling(&self, loaded: &Loaded, found: String) -> Told {
+        Told::of(loaded, &self.overrides(), found, &variable)
+    }
+
+    /// The settings of the daemon that works in the state folder, as `status` and `reconcile` find it. None where no daemon
+    /// tells them, or whoever asks names settings of their own.
+    pub(crate) fn daemon_settings(&self) -> Option<Result<Loaded, ConfigError>> {
+        let by_flag = self.config.is_some() || self.source.is_some() || !self.kubeconfig.is_empty();
+        let mut by_variable = ["NATSX_SYNC_CONFIG", "NATSX_SYNC_SOURCE_URL"].into_iter();
+        if by_flag || by_variable.any(|name| variable(name).is_some_and(|text| !text.is_empty())) {
+            return None;
+        }
+        let folder = self.state_folder()?;
+        let told = State::look(&folder).ok()?.holder()?.told?;
+        let environment = |name: &str| variable(name).or_else(|| told.variables.get(name).cloned());
+        Some(load(&told.overrides(folder), &environment))
+    }
+
+    /// The settings of the daemon, else those of this command.
+    pub(crate) fn settings_as_served(&self) -> Result<Loaded, ConfigError> {
+        self.daemon_settings().unwrap_or_else(|| self.settings())
+    }
+
     /// Where the state is, for those who only look: known also where the settings cannot be used.
     pub(crate) fn state_folder(&self) -> Option<PathBuf> {
-        state_place(&self.overrides(), &|name| std::env::var(name).ok())
+        state_place(&self.overrides(), &variable)
     }
 
     /// The resolved settings with more overrides.
@@ -117,8 +142,12 @@ impl Common {
         reason = "the options are where settings come from"
     )]
     pub(crate) fn settings_with(&self, overrides: &Overrides) -> Result<Loaded, ConfigError> {
-        load(overrides, &|name| std::env::var(name).ok())
+        load(overrides, &variable)
     }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// `ID=FILE` or `FILE`; a path may contain `=`, an id cannot contain `/`.

@@ -14,7 +14,7 @@ use super::{Common, Done, Output};
 use crate::cli::options::Format;
 use crate::config::files::{self, Unreadable};
 use crate::config::settings::{ListenSettings, LogFormat};
-use crate::config::{ConfigError, Settings};
+use crate::config::{ConfigError, Settings, Told};
 use crate::daemon::{Options, Owner, Session, check};
 use crate::id::ExchangeId;
 use crate::listen::{Board, Hook, Port, Secrets, bind, serve_named, status_router, webhook_router};
@@ -45,7 +45,8 @@ pub(super) async fn run(
     output: &Output,
     telemetry: &Telemetry,
 ) -> Done {
-    let settings = common.settings()?.settings;
+    let loaded = common.settings()?;
+    let settings = loaded.settings.clone();
     let format = settings.log.format;
     telemetry.set_format(format);
     telemetry.trace(&settings)?;
@@ -86,7 +87,9 @@ pub(super) async fn run(
     say(format!("state in {}", equipment.state.folder().display()));
     let (board, pushed) = (Arc::new(Board::new()), Arc::new(Notify::new()));
     let settings = &equipment.settings;
-    let shown = served_status(&session, settings, &board).await?;
+    let found = equipment.repository.source.display();
+    let told = common.telling(&loaded, found);
+    let shown = served_status(&session, settings, told, &board).await?;
     say(format!("status at http://{}", shown.address));
     let hook = match secrets {
         Some(secrets) => Some(served_webhook(secrets, settings, &pushed, &board).await?),
@@ -115,17 +118,18 @@ pub(super) async fn run(
     Ok(0)
 }
 
-/// The status endpoint; its address is announced.
+/// The status endpoint; its address is announced, and what the settings are from.
 async fn served_status(
     session: &Session,
     settings: &Settings,
+    told: Told,
     board: &Arc<Board>,
 ) -> anyhow::Result<Served> {
     let wanted = settings.listen.status;
     let port = Port::of(wanted, ListenSettings::default().status);
     let router = status_router(Arc::clone(board));
     let shown = Served::open("listen.status", wanted, port, router, Vec::new()).await?;
-    session.lock.announce(shown.address)?;
+    session.lock.announce(shown.address, told)?;
     Ok(shown)
 }
 

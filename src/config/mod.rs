@@ -9,11 +9,13 @@ pub mod keys;
 pub mod layers;
 mod read;
 pub mod settings;
+pub mod told;
 pub mod units;
 
 pub use changes::need_restart;
 pub use layers::{Loaded, Origin, Overrides, load, state_place};
 pub use settings::{ClusterSettings, RegistrySettings, Settings};
+pub use told::Told;
 
 use std::path::PathBuf;
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::task::block_in_place;
 
 use crate::config::Settings;
+use crate::config::told::is_elsewhere;
 use crate::exchange::desired::{ChartRef, Desired};
 use crate::exchange::{Context, LastDeclared, declare, resolve, resolve_both};
 use crate::id::{ClusterId, Digest, ExchangeId};
@@ -230,9 +231,28 @@ fn last_declared(history: Option<&History>, broken: &[String]) -> BTreeMap<Strin
 
 /// The desired state for commands that talk to no cluster.
 pub fn read_desired(settings: &Settings, revision: &Revision) -> Result<Desired, PassError> {
-    let repository = Repository::open(settings, None)?;
+    resolved(&Repository::open(settings, None)?, settings, revision)
+}
+
+/// The same of what a daemon reads.
+pub fn read_as_served(settings: &Settings, revision: &Revision) -> Result<Desired, PassError> {
+    resolved(&mirrored(settings)?, settings, revision)
+}
+
+fn resolved(
+    repository: &Repository,
+    settings: &Settings,
+    revision: &Revision,
+) -> Result<Desired, PassError> {
     let read = repository.read(revision, &offline_context(settings))?;
     Ok(Arc::unwrap_or_clone(read.desired))
+}
+
+/// The repository of a daemon as others on its host read it: what is elsewhere from the daemon's mirror, the rest where it is.
+pub fn mirrored(settings: &Settings) -> Result<Repository, PassError> {
+    let url = settings.source.url.as_deref();
+    let state = settings.state.as_deref();
+    Repository::open(settings, state.filter(|_| url.is_some_and(is_elsewhere)))
 }
 
 /// What resolving needs where no cluster can be asked.

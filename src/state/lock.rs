@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::config::Told;
 use crate::state::{State, StateError, io};
 use crate::{command, file};
 
@@ -30,6 +31,9 @@ pub struct Holder {
     /// Where it shows its status, if it does.
     #[serde(default)]
     pub status: Option<SocketAddr>,
+    /// What it has its settings from, if it is a daemon.
+    #[serde(default)]
+    pub told: Option<Told>,
 }
 
 impl Holder {
@@ -48,10 +52,11 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Tells others where the status is shown.
-    pub fn announce(&self, status: SocketAddr) -> Result<(), StateError> {
+    /// Tells others where the status is shown, and how they see what this process sees.
+    pub fn announce(&self, status: SocketAddr, told: Told) -> Result<(), StateError> {
         let holder = Holder {
             status: Some(status),
+            told: Some(told),
             ..self.holder.clone()
         };
         self.write(&holder)
@@ -84,6 +89,7 @@ impl State {
             since: now,
             started: command::started(pid),
             status: None,
+            told: None,
         };
         let lock = Lock {
             _file: file,

@@ -137,7 +137,7 @@ fn another_commit_than_the_head_lets_nothing_go_that_is_held() {
             read("approvals/1.json")["ids"].clone(),
         ]
     };
-    host.start_at(&first);
+    host.start_with(&["--revision", &first]);
     assert_eq!(known(&host), [both.clone(), both]);
     assert_eq!(host.stop(), 0);
     host.start();

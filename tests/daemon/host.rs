@@ -85,16 +85,17 @@ impl Host {
 
     /// The same, in an environment with these too.
     pub(crate) fn start_in(&mut self, environment: &[(&str, &str)]) {
-        self.start_as(&[], environment);
+        self.begin_as(&[], environment);
+        self.until_first_pass();
     }
 
-    /// The same, of another commit than the head.
-    pub(crate) fn start_at(&mut self, revision: &str) {
-        self.start_as(&["--revision", revision], &[]);
+    /// The same, with these options too.
+    pub(crate) fn start_with(&mut self, options: &[&str]) {
+        self.begin_as(options, &[]);
+        self.until_first_pass();
     }
 
-    fn start_as(&mut self, arguments: &[&str], environment: &[(&str, &str)]) {
-        self.begin_as(arguments, environment);
+    fn until_first_pass(&self) {
         let pid = self.daemon.as_ref().unwrap().id();
         self.until_status("the first pass", |status| {
             status["pid"] == pid && status["pass"] == 1
@@ -106,10 +107,11 @@ impl Host {
         self.begin_as(&[], &[]);
     }
 
-    fn begin_as(&mut self, arguments: &[&str], environment: &[(&str, &str)]) {
+    fn begin_as(&mut self, options: &[&str], environment: &[(&str, &str)]) {
         let log = fs::File::create(self.path("log")).unwrap();
         let child = self
-            .command(&[&["run"], arguments].concat())
+            .command(&["run"])
+            .args(options)
             .env("NOTIFY_SOCKET", self.path("notify"))
             .envs(environment.iter().copied())
             .stdout(Stdio::null())

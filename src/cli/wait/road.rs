@@ -6,15 +6,23 @@ use super::Args;
 use crate::cli::{Common, ERROR, Failure};
 use crate::id::CommitId;
 use crate::observe::observed::Ancestry;
-use crate::pass::Repository;
+use crate::pass::{Repository, mirrored};
 use crate::source::SourceError;
 use crate::status::Status;
 
 /// So many passes after the first that was seen, a mirror has everything that was there when the wait began.
 const FETCHED: u64 = 2;
 
+/// As short as people write the id of a commit.
+const SHORTEST: usize = 7;
+
+/// What gives sight.
+const BLIND: &str = "give --source DIR|URL or --config FILE as for `run`";
+
 pub(super) struct Road<'a> {
     common: &'a Common,
+    /// The daemon is one that answers at an address.
+    is_other_host: bool,
     wanted: Option<String>,
     /// The first pass that was seen.
     first: Option<u64>,
@@ -27,13 +35,16 @@ impl<'a> Road<'a> {
     pub(super) fn open(common: &'a Common, args: &Args) -> Result<Self, Failure> {
         let road = Self {
             common,
+            is_other_host: args.status.is_some(),
             wanted: args.commit.clone(),
             first: None,
             asked: None,
         };
-        if let (Some(wanted), None) = (&road.wanted, &args.status)
-            && let Some(repository) = road.repository()
-        {
+        if let (Some(wanted), None) = (&road.wanted, &args.status) {
+            let Some(repository) = road.repository() else {
+                can_be_met(wanted)?;
+                return Ok(road);
+            };
             if !repository.source.is_remote() {
                 repository.source.commit(wanted)?;
             } else if is_head(wanted) {
@@ -49,10 +60,25 @@ impl<'a> Road<'a> {
         Ok(road)
     }
 
-    /// The watched repository, where it can be read from here.
+    /// The watched repository, where it can be read from here: the daemon's, or what is named.
     fn repository(&self) -> Option<Repository> {
+        if !self.is_other_host
+            && let Some(Ok(loaded)) = self.common.daemon_settings()
+            && let Ok(repository) = mirrored(&loaded.settings)
+        {
+            return Some(repository);
+        }
         let settings = self.common.settings().ok()?.settings;
-        Repository::open(&settings, settings.state.as_deref()).ok()
+        let repository = Repository::open(&settings, settings.state.as_deref()).ok()?;
+        // Where nobody named one, a folder in which somebody happens to be is none.
+        let is_meant = settings.source.url.is_some() || repository.source.is_git();
+        is_meant.then_some(repository)
+    }
+
+    /// What is missing to know more than whether the commit itself is reached.
+    pub(super) fn blindness(&self) -> Option<&'static str> {
+        self.wanted.as_ref()?;
+        self.repository().is_none().then_some(BLIND)
     }
 
     /// Whether the last pass has the wanted commit behind it. History is asked once for each pass.
@@ -87,6 +113,20 @@ impl<'a> Road<'a> {
         self.asked = Some((status.pass, answer));
         Ok(answer)
     }
+}
+
+/// Without a repository only the id of a commit can be met, and only by that commit itself.
+fn can_be_met(wanted: &str) -> Result<(), Failure> {
+    let digits = wanted.len() >= SHORTEST && wanted.chars().all(|one| one.is_ascii_hexdigit());
+    if digits {
+        return Ok(());
+    }
+    Err(Failure::new(
+        ERROR,
+        anyhow!(
+            "which commit {wanted} is cannot be known here, as no repository can be read: {BLIND}, or name the commit by its id"
+        ),
+    ))
 }
 
 /// Whether it is counted from the head.

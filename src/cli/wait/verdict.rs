@@ -53,7 +53,12 @@ pub(super) fn of(
     if !road.is_reached(status)? {
         let at = status.commit.as_ref();
         let at = at.map_or_else(|| "no commit".to_owned(), ToString::to_string);
-        return Ok(Verdict::Waiting(format!("the last pass was at {at}")));
+        let blind = road.blindness().map_or_else(String::new, |give| {
+            format!(", and whether that comes after the commit cannot be known here: {give}")
+        });
+        return Ok(Verdict::Waiting(format!(
+            "the last pass was at {at}{blind}"
+        )));
     }
     let mut waiting = None;
     let (entries, whole) = relevant(status, args, common, listed)?;
