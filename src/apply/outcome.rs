@@ -124,6 +124,21 @@ impl Outcome {
         }
     }
 
+    /// What became of its helms, in words; none where none was started.
+    pub fn helms(&self) -> Option<String> {
+        let helms = self.steps.iter().filter(|step| step.is_helm());
+        let helms = helms.map(|step| {
+            let end = if step.done {
+                "was done"
+            } else {
+                "was ended midway"
+            };
+            format!("{} {end}", step.step.replace('_', " "))
+        });
+        let helms: Vec<_> = helms.collect();
+        (!helms.is_empty()).then(|| helms.join(", "))
+    }
+
     /// The outcome of a task that ended so.
     pub fn new(id: ExchangeId, action: Action, verdict: Verdict, steps: Vec<StepTaken>) -> Self {
         let (result, why) = match verdict {

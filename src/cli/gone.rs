@@ -10,7 +10,7 @@ use crate::id::ExchangeId;
 use crate::reason::Reason;
 use crate::report::hanging;
 use crate::state::State;
-use crate::state::journal::{Deed, Entry, Journal, Memory, SET_STATE, deeds};
+use crate::state::journal::{Deed, Entry, Journal, Memory, deeds};
 use crate::status::{Status, Trouble};
 
 /// As wide as the key of a line.
@@ -62,8 +62,6 @@ impl Gone {
     fn stands(&self) -> &'static str {
         if self.reason == Reason::Removed {
             "not there any more"
-        } else if self.reason == Reason::Interrupted {
-            "being removed"
         } else {
             "not listed"
         }
@@ -139,7 +137,7 @@ fn became(
     withheld: &BTreeSet<ExchangeId>,
 ) -> Gone {
     let done = deeds(entries).into_iter();
-    let mut done = done.filter(|deed| deed.id.exchange() == Some(id) && is_effect(deed));
+    let mut done = done.filter(|deed| deed.id.exchange() == Some(id) && deed.is_effect());
     let last = done.next_back();
     let memory = Journal::memories(entries).remove(id).unwrap_or_default();
     let mut clusters = status.unreadable.iter();
@@ -148,7 +146,7 @@ fn became(
         (Some(deed), _) if is_removal(deed) && deed.result == "done" => {
             (Reason::Removed, format!("{}{}", sentence(deed), why(deed)))
         }
-        (Some(deed), _) if is_removal(deed) && is_open(&memory) => (
+        (Some(deed), _) if is_left(deed, &memory, status) => (
             Reason::Interrupted,
             format!("{}, and nobody saw its end", sentence(deed)),
         ),
@@ -187,25 +185,23 @@ fn unseen(unread: Option<&crate::status::Unread>) -> String {
     })
 }
 
-fn is_open(memory: &Memory) -> bool {
-    memory.open.is_some() || memory.leftover.is_some()
+/// Whether its end is not known: a pass that came after it would have listed what is there.
+fn is_left(deed: &Deed, memory: &Memory, status: &Status) -> bool {
+    let is_open = memory.open.is_some() || memory.leftover.is_some();
+    is_removal(deed) && is_open || deed.is_unfinished() && deed.time > status.written_at
 }
 
 fn is_removal(deed: &Deed) -> bool {
     matches!(deed.action.as_deref(), Some("uninstall" | "deregister"))
 }
 
-/// Whether something was done in a cluster or the registry, beside how its record says it is.
-fn is_effect(deed: &Deed) -> bool {
-    !deed.is_by_command() && deed.action.as_deref() != Some(SET_STATE)
-}
-
 /// What was done, when, by whom and for which commit.
 fn sentence(deed: &Deed) -> String {
     let action = deed.action.as_deref().unwrap_or("something");
-    let result = match deed.result {
-        "open" => "begun",
-        result => result,
+    let result = if deed.is_unfinished() {
+        "begun"
+    } else {
+        deed.result
     };
     let by = deed.actor.as_ref();
     let by = by.map_or_else(String::new, |by| format!(" by `{by}`"));

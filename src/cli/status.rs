@@ -15,6 +15,7 @@ use crate::reason::Reason;
 use crate::report::json_text;
 use crate::snapshot::bounded;
 use crate::state::State;
+use crate::state::journal::{Journal, deeds};
 use crate::status::{Status, StatusEntry, frame};
 
 /// How often `--watch` looks.
@@ -128,13 +129,23 @@ pub(super) async fn look(
             return Ok((true, fetch(&url).await?));
         }
     }
-    let status = status.ok_or_else(|| no_status(state.folder()))?;
+    let mut status = status.ok_or_else(|| no_status(state.folder()))?;
     if let Err(error) = common.settings() {
         let error = anyhow::Error::from(error);
         output.say(&format!("note: the settings cannot be used; what is shown rests on the state folder alone. {error:#}"));
     }
     let alive = holder.is_some_and(|holder| holder.pid == status.pid);
+    if !alive {
+        take_unfinished(&state, &mut status);
+    }
     Ok((alive, status))
+}
+
+/// What nobody ended is not in a status that nobody could write any more. Who may not read the journal has that one alone.
+fn take_unfinished(state: &State, status: &mut Status) {
+    if let Ok((entries, _)) = Journal::look(&state.folder().join("journal")) {
+        status.take_unfinished(&deeds(&entries));
+    }
 }
 
 /// The status a daemon shows at an address (design: `listen.status`).

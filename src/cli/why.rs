@@ -15,6 +15,7 @@ use super::status::meant;
 use super::{Common, Done, NOTHING_MATCHED, Output};
 use crate::cli::options::Format;
 use crate::id::ClusterId;
+use crate::reason::Reason;
 use crate::report::{hanging, json_text};
 use crate::status::{Phase, Status, StatusEntry, Trouble};
 
@@ -138,7 +139,7 @@ fn text(entry: &StatusEntry, seen: &Seen<'_>) -> String {
     if let Some(hold) = entry.hold() {
         line("held", &hold);
     }
-    line("health", &entry.health);
+    line("health", &entry.health_text());
     let trouble = seen.status.trouble.as_ref();
     let means = trouble.map(|trouble| trouble.reason.story());
     for trouble in trouble
@@ -171,6 +172,12 @@ fn wanted(entry: &StatusEntry) -> String {
     if entry.midway && entry.phase == Phase::Ready {
         return format!("{} is done; the next pass looks again", entry.action.word());
     }
+    if entry.reason == Reason::Interrupted {
+        return format!(
+            "{}, of which it is not known how far it is; the next pass looks",
+            entry.action.word()
+        );
+    }
     if let Some(action) = entry.under_way
         && (entry.midway || action != entry.action)
     {
@@ -193,7 +200,6 @@ fn wanted(entry: &StatusEntry) -> String {
 mod tests {
     use super::*;
     use crate::plan::action::Action;
-    use crate::reason::Reason;
     use crate::report::UNBOUNDED;
 
     pub(super) fn entry(more: serde_json::Value) -> StatusEntry {

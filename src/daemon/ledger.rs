@@ -30,6 +30,10 @@ pub struct Ledger {
     status: Status,
     /// The last one that was told.
     told: Arc<Status>,
+    /// The last one of the process before this one.
+    before: Option<Status>,
+    /// We end: what is cancelled now, nobody goes on with.
+    ends: bool,
     pub(super) survey: Option<Arc<Survey>>,
     pub(super) outcomes: BTreeMap<ExchangeId, Outcome>,
     pub(super) health: BTreeMap<ExchangeId, Condition>,
@@ -64,11 +68,21 @@ pub(super) struct Answer {
 }
 
 impl Ledger {
+    /// Before the first pass of a process that comes after another, which left this status.
+    pub fn after(before: Option<Status>, now: Timestamp) -> Self {
+        Self {
+            before,
+            ..Self::new(now)
+        }
+    }
+
     /// Before the first pass.
     pub fn new(now: Timestamp) -> Self {
         let status = Status::new(std::process::id(), now);
         Self {
             told: Arc::new(status.clone()),
+            before: None,
+            ends: false,
             status,
             survey: None,
             outcomes: BTreeMap::new(),
@@ -180,6 +194,17 @@ impl Ledger {
             });
         }
         self.outcomes.insert(outcome.id.clone(), outcome);
+    }
+
+    /// No pass comes any more.
+    pub fn end(&mut self) {
+        self.ends = true;
+    }
+
+    /// What became of the helms of an exchange that we left in the middle: nobody has looked since.
+    pub(super) fn left(&self, outcome: &Outcome) -> Option<String> {
+        let left = self.ends && outcome.result == OutcomeResult::Cancelled;
+        left.then(|| outcome.helms()).flatten()
     }
 
     /// Whether it was asked before what is known of it.
@@ -340,7 +365,8 @@ impl Ledger {
                 .map(|entry| self.entry(survey, entry, in_flight, now))
                 .collect(),
         };
-        next.keep_since(&self.told);
+        let before = self.before.as_ref().filter(|_| self.told.pass == 0);
+        next.keep_since(before.unwrap_or(&self.told));
         complete(&mut next);
         self.told = Arc::new(next);
         Arc::clone(&self.told)

@@ -26,6 +26,9 @@ impl Ledger {
             return flying(flight, &planned);
         }
         if let Some(outcome) = self.outcomes.get(id) {
+            if let Some(helms) = self.left(outcome) {
+                return interrupted(format!("natsx-sync was told to stop: {helms}"));
+            }
             if let Some(standing) = ended(outcome) {
                 return standing;
             }
@@ -95,6 +98,14 @@ fn flying(flight: &InFlight, planned: &Standing) -> Standing {
     Standing {
         phase,
         reason,
+        text,
+    }
+}
+
+fn interrupted(text: String) -> Standing {
+    Standing {
+        phase: Phase::Unknown,
+        reason: Reason::Interrupted,
         text,
     }
 }

@@ -142,12 +142,14 @@ pub async fn run(
     let watch = equipment.repository.source.watch(&activation);
     let mut watch = watch.map_err(|error| unwatched(&error)).ok();
     let pushed = Arc::clone(&options.pushed);
+    // One that is damaged is written anew.
+    let before = equipment.state.read_status().unwrap_or_default();
     let mut daemon = Daemon {
         teller: begin_to_tell(&equipment, session, &options)?,
         equipment: Arc::new(equipment),
         session,
         lanes,
-        ledger: Ledger::new(Timestamp::now()),
+        ledger: Ledger::after(before, Timestamp::now()),
         next: Instant::now(),
         pass: None,
         began: Instant::now(),
@@ -267,6 +269,7 @@ impl Daemon<'_> {
             self.take_progress(progress);
         }
         self.session.world.leases.close().await;
+        self.ledger.end();
         self.write_status();
         self.tell_unfinished();
         self.teller.close().await;

@@ -4,6 +4,7 @@
 mod phase;
 mod rows;
 mod table;
+mod unfinished;
 
 pub use phase::{Phase, phase_of};
 pub use table::{frame, line, table};
@@ -20,6 +21,9 @@ use crate::id::{ClusterId, CommitId, ExchangeId, SystemId};
 use crate::mask::masked;
 use crate::plan::action::Action;
 use crate::reason::Reason;
+
+/// The word for a health that is not known now.
+const UNKNOWN: &str = "unknown";
 
 /// `status.json`, and the result of `status --format json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -191,6 +195,9 @@ pub struct StatusEntry {
     pub chart_version: Option<String>,
     /// `healthy`, `waiting`, `failed`, `limited`, `unknown`.
     pub health: String,
+    /// What it was when that was known last, where it is not known now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_health: Option<LastHealth>,
     /// It was not well more than once in a row.
     #[serde(default)]
     pub degraded: bool,
@@ -206,7 +213,43 @@ pub struct StatusEntry {
     pub system_id: Option<SystemId>,
 }
 
+/// How servers were when they could be asked last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastHealth {
+    /// One of the words of `health`.
+    pub health: String,
+    /// When a status last said so.
+    pub at: Timestamp,
+}
+
 impl StatusEntry {
+    /// Whether its servers said how they are, and nothing was done to them since.
+    fn knows_health(&self) -> bool {
+        self.health != UNKNOWN
+    }
+
+    /// What is known of its health when nobody asks any more; `at` is when this was so.
+    fn health_of(&self, at: Timestamp) -> Option<LastHealth> {
+        if !self.knows_health() {
+            return self.last_health.clone();
+        }
+        let health = self.health.clone();
+        Some(LastHealth { health, at })
+    }
+
+    /// Its health in words.
+    pub fn health_text(&self) -> String {
+        match &self.last_health {
+            Some(LastHealth { health, at }) if !self.knows_health() => {
+                format!(
+                    "{}; {health} when it was known last, at {at:.0}",
+                    self.health
+                )
+            }
+            Some(_) | None => self.health.clone(),
+        }
+    }
+
     /// Why a person holds it, where its phase does not say so.
     pub fn hold(&self) -> Option<String> {
         let hold = self.suspended.as_ref()?;
@@ -245,8 +288,8 @@ impl Status {
         }
     }
 
-    /// Takes over `since` where the phase has not changed, so that it says how long something lasts, and the chart of a release
-    /// that is still the one it was: a broken file does not say it.
+    /// Takes over `since` where the phase has not changed, so that it says how long something lasts; the health that was known
+    /// last where none is known now; and the chart of a release that is still the one it was: a broken file does not say it.
     pub fn keep_since(&mut self, before: &Self) {
         let known: BTreeMap<_, _> = before
             .exchanges
@@ -259,6 +302,9 @@ impl Status {
             };
             if old.phase == entry.phase && old.reason == entry.reason {
                 entry.since = old.since;
+            }
+            if !entry.knows_health() {
+                entry.last_health = old.health_of(before.written_at);
             }
             // Of what was to be changed, the old one may name the chart it was to have.
             let is_released =

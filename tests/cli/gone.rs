@@ -14,7 +14,7 @@ use super::{natsx, text, text_of};
 const COMMIT: &str = "1234567890123456789012345678901234567890";
 
 /// Writes what `run` would have.
-fn write(folder: &Path, id: &str, lines: &[(&str, Phase, Value)]) {
+pub(super) fn write(folder: &Path, id: &str, lines: &[(&str, Phase, Value)]) {
     let state = State::open(&folder.join("state")).unwrap();
     let _lock = state.lock(Timestamp::now()).unwrap();
     let journal = Journal::open(&state.private("journal").unwrap(), "run as nats").unwrap();
@@ -118,7 +118,10 @@ fn what_is_not_seen_to_be_gone_is_not_said_to_be() {
     let folder = folder.path();
     let begun = [("helm_uninstall", Phase::Intent, json!({}))];
     write(folder, "us/ns/nats-half", &begun);
-    let installed = [("helm_install", Phase::Done, json!({"file": "e/a.yaml"}))];
+    let installed = [
+        ("helm_install", Phase::Done, json!({"file": "e/a.yaml"})),
+        ("finished", Phase::Done, json!({"action": "install"})),
+    ];
     write(folder, "eu/ns/nats-dark", &installed);
     write(folder, "us/ns/nats-lost", &installed);
     status(folder, None, false, &[("us/ns/nats", "ready")]);

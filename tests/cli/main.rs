@@ -11,6 +11,7 @@ mod held;
 mod history;
 mod named;
 mod offline;
+mod unfinished;
 mod waiting;
 
 use std::fs;

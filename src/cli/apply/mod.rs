@@ -6,6 +6,7 @@ mod progress;
 mod result;
 mod saved;
 mod stage;
+mod telling;
 
 use std::path::PathBuf;
 

@@ -1,6 +1,7 @@
 //! One pass: look, plan, ask, act.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::again;
 use super::progress::confirmed;
@@ -94,7 +95,7 @@ async fn look(
     revision: &Revision,
     wish: &Wish,
     output: &Output,
-) -> Result<Survey, Failure> {
+) -> Result<Arc<Survey>, Failure> {
     let survey = stage.look(revision, &wish.allow_delete).await?;
     let header = crate::cli::plan::header(&survey.desired);
     if wish.format == Format::Text {

@@ -68,23 +68,13 @@ fn sentence(outcome: &Outcome, took: Option<Duration>) -> String {
     if outcome.result != OutcomeResult::Cancelled {
         return format!("{word} in {took:.1} s");
     }
-    let helms = outcome.steps.iter().filter(|step| step.is_helm());
-    let helms: Vec<_> = helms
-        .map(|step| {
-            let end = if step.done {
-                "was done"
-            } else {
-                "was ended midway"
-            };
-            format!("{} {end}", step.step.replace('_', " "))
-        })
-        .collect();
-    if helms.is_empty() {
-        return format!("{word} before helm was started");
-    }
-    format!(
-        "{word} after {took:.1} s: {}; the next `apply` or `run` goes on from there",
-        helms.join(", ")
+    outcome.helms().map_or_else(
+        || format!("{word} before helm was started"),
+        |helms| {
+            format!(
+                "{word} after {took:.1} s: {helms}; the next `apply` or `run` goes on from there"
+            )
+        },
     )
 }
 

@@ -8,10 +8,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::held;
 use super::progress::{Teller, stop_on_signals};
+use super::telling::Telling;
 use crate::apply::{Outcome, Pass, apply};
 use crate::cli::{BUG, Failure, Output};
 use crate::config::Settings;
-use crate::daemon::{Ledger, Session, check, limits};
+use crate::daemon::{Session, check, limits};
 use crate::id::ExchangeId;
 use crate::pass::{Equipment, Knowledge, Purpose, Survey, survey};
 use crate::plan::action::Plan;
@@ -43,7 +44,7 @@ impl Stage {
         &self,
         revision: &Revision,
         allow_delete: &BTreeSet<ExchangeId>,
-    ) -> Result<Survey, Failure> {
+    ) -> Result<Arc<Survey>, Failure> {
         let mut knowledge = Knowledge::of(&self.session.journal);
         // A person asks: what was put back in vain is put back once more.
         knowledge.put_back.clear();
@@ -51,14 +52,14 @@ impl Stage {
         let equipment = &self.equipment;
         let survey = survey(equipment, revision, &knowledge, allow_delete, now).await?;
         survey.remember_more(&equipment.state, now)?;
-        Ok(survey)
+        Ok(Arc::new(survey))
     }
 
     /// Does what a plan that follows from a look says: whoever had to agree to it did.
     pub(super) async fn carry_out(
         &self,
         plan: &Plan,
-        survey: &Survey,
+        survey: &Arc<Survey>,
         output: &Output,
     ) -> Result<BTreeMap<ExchangeId, Outcome>, Failure> {
         // Nothing is on its way: what an earlier process began is in the journal.
@@ -70,8 +71,12 @@ impl Stage {
             limits: limits(&self.equipment.settings),
             number: 1,
         };
-        let teller = Teller::new(output);
-        let tell = |progress: &_| teller.tell(progress);
+        let (teller, telling) = (Teller::new(output), self.telling(survey));
+        telling.begin()?;
+        let tell = |progress: &_| {
+            teller.tell(progress);
+            telling.take(progress);
+        };
         let cancel = self.cancel.clone();
         Ok(apply(plan, &survey.desired, pass, tell, cancel).await)
     }
@@ -80,25 +85,17 @@ impl Stage {
         self.cancel.is_cancelled()
     }
 
+    fn telling(&self, survey: &Arc<Survey>) -> Telling<'_> {
+        Telling::of(&self.equipment.state, survey)
+    }
+
     /// Leaves a status behind, so that `status` can tell what this pass did, and lets go.
     pub(super) async fn strike(
         self,
-        survey: Survey,
+        survey: Arc<Survey>,
         outcomes: &BTreeMap<ExchangeId, Outcome>,
     ) -> Result<(), Failure> {
-        let mut ledger = Ledger::new(Timestamp::now());
-        ledger.take_pass(Arc::new(survey), BTreeMap::new());
-        for outcome in outcomes
-            .values()
-            .filter(|outcome| outcome.result != crate::apply::OutcomeResult::Unchanged)
-        {
-            ledger.take_outcome(outcome.clone());
-        }
-        self.equipment.state.write_status(&ledger.status(
-            &BTreeMap::new(),
-            Timestamp::now(),
-            |_| {},
-        ))?;
+        self.telling(&survey).end(outcomes)?;
         self.session.world.leases.close().await;
         self.equipment.registry.close().await;
         Ok(())

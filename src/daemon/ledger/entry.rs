@@ -91,6 +91,7 @@ impl Ledger {
                 .or_else(|| wanted.map(|wanted| wanted.chart.version.clone()))
                 .or_else(|| Some(release?.stored.as_ref()?.chart_version.clone())),
             health: health.to_owned(),
+            last_health: None,
             degraded: !moving && entry.id.as_ref().is_some_and(|id| self.is_degraded(id)),
             commit: release.and_then(|release| release.stamp.as_ref()?.commit.clone()),
             since: now,
@@ -106,7 +107,9 @@ impl Ledger {
     fn is_midway(&self, entry: &PlannedExchange) -> bool {
         let Some(id) = &entry.id else { return false };
         let outcome = self.outcomes.get(id);
-        let done = outcome.is_some_and(|outcome| outcome.result == OutcomeResult::Done);
+        let done = outcome.is_some_and(|outcome| {
+            outcome.result == OutcomeResult::Done || self.left(outcome).is_some()
+        });
         self.midway.contains(id) || entry.action.is_change() && done
     }
 }

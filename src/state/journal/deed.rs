@@ -11,6 +11,9 @@ use super::{CALM, Entry, Phase, SET_STATE, Said, Subject, Verb};
 use crate::apply::OutcomeResult;
 use crate::id::{CommitId, ExchangeId};
 
+/// The result of a deed that has no end yet.
+const OPEN: &str = "open";
+
 /// What was done about an exchange.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Deed {
@@ -54,6 +57,16 @@ impl Deed {
         let verbs = [Verb::Suspend, Verb::Resume, Verb::Approve];
         let mut words = verbs.into_iter().map(Verb::word);
         words.any(|word| self.action.as_deref() == Some(word))
+    }
+
+    /// Whether something was done in a cluster or the registry, beside how its record says it is.
+    pub fn is_effect(&self) -> bool {
+        !self.is_by_command() && self.action.as_deref() != Some(SET_STATE)
+    }
+
+    /// Whether no end of it was written.
+    pub fn is_unfinished(&self) -> bool {
+        self.result == OPEN
     }
 
     /// It still goes on: it has taken until now.
@@ -203,7 +216,7 @@ impl<'a> Open<'a> {
             commit: last.commit.clone(),
             action: self.guess(),
             reason: failed.and_then(|why| word(why, "reason")),
-            result: if cancelled { "cancelled" } else { "open" },
+            result: if cancelled { "cancelled" } else { OPEN },
             after: released.get(id).cloned().or_else(|| before.clone()),
             before,
             seconds: seconds(began, last.time),
