@@ -1,6 +1,6 @@
 //! What the operator's settings say to files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::desired::ChartRef;
 use super::severity::Severities;
@@ -11,6 +11,8 @@ use crate::id::{ClusterId, ExchangeId};
 pub struct Context {
     /// The chart of files that name no version.
     pub chart: ChartRef,
+    /// The clusters of the inventory; empty where it is not known.
+    pub clusters: BTreeSet<ClusterId>,
     /// Host of public URLs by cluster of the inventory.
     pub hosts: BTreeMap<ClusterId, String>,
     /// Privileged values that are let through: a key, a dotted path, or `$include`.

@@ -15,7 +15,7 @@ use super::parse::{Declared, parse};
 use super::relation::{self, Service};
 use super::shared::{Role, Shared, expand, role, unknown_profile};
 use super::tree::{Origin, Shape, Tree};
-use super::{credential, lint, privilege, reference};
+use super::{credential, inventory, lint, privilege, reference};
 use crate::diagnostic::{Diagnostic, Severity, nearest};
 use crate::id::ExchangeId;
 use crate::packed::Packed;
@@ -73,6 +73,7 @@ impl<'a> Draft<'a> {
         let mut declared = Declared::default();
         if let Some(root) = document.root.as_ref().filter(|root| !root.is_null()) {
             declared = parse(root, broken, &mut findings);
+            inventory::check(root, context, &mut findings);
             credential::refuse(&Tree::of(root, index), &mut findings);
         }
         let root = document.root.as_ref();
@@ -235,11 +236,12 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Whether nothing found so far is an error.
+    /// Whether nothing found so far is an error of the file. Which clusters there are is the operator's to say: an exchange
+    /// of one that is not known is whole, and held by the plan.
     pub(super) fn is_sound(&self) -> bool {
-        self.diagnostics
-            .iter()
-            .all(|found| found.severity != Severity::Error)
+        self.diagnostics.iter().all(|found| {
+            found.severity != Severity::Error || found.reason == Reason::ClusterNotInInventory
+        })
     }
 
     /// Adds an error that only other files show, at one of the fields.

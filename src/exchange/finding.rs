@@ -83,7 +83,7 @@ impl<'a> Findings<'a> {
         }
     }
 
-    fn add(&mut self, diagnostic: Diagnostic, place: Place) {
+    pub(super) fn add(&mut self, diagnostic: Diagnostic, place: Place) {
         if self.list.len() < MOST {
             self.list.push(point(diagnostic, self.file, place));
         }

@@ -1,6 +1,6 @@
 //! From the settings to the desired state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -260,6 +260,14 @@ pub fn offline_context(settings: &Settings) -> Context {
     context(settings, hosts_of(settings))
 }
 
+/// The same without the inventory: what git asks for does not depend on who can do it.
+pub(super) fn context_of_git(settings: &Settings) -> Context {
+    Context {
+        clusters: BTreeSet::new(),
+        ..offline_context(settings)
+    }
+}
+
 /// Hosts of public URLs that the settings name themselves.
 pub fn hosts_of(settings: &Settings) -> BTreeMap<ClusterId, String> {
     settings
@@ -276,6 +284,7 @@ pub(super) fn context(settings: &Settings, hosts: BTreeMap<ClusterId, String>) -
             name: settings.chart.name.clone(),
             version: settings.chart.version.clone(),
         },
+        clusters: settings.clusters.keys().cloned().collect(),
         hosts,
         allow_values: settings.policy.allow_values.clone(),
         severities: settings.policy.severity.clone(),

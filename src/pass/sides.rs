@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::PassError;
-use super::repository::{Repository, context, hosts_of};
+use super::repository::{Repository, context_of_git};
 use crate::config::Settings;
 use crate::exchange::desired::{BrokenFile, Desired};
 use crate::exchange::{Context, resolve};
@@ -34,7 +34,7 @@ pub fn read_sides(
     asked: Option<&str>,
 ) -> Result<Sides, PassError> {
     let repository = Repository::open(settings, None)?;
-    let context = context(settings, hosts_of(settings));
+    let context = context_of_git(settings);
     let checkout = repository.source.read(revision)?;
     let against = repository.source.base(&checkout, asked)?;
     match against {

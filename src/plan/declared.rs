@@ -27,6 +27,9 @@ pub(super) fn plan_declared(scene: &Scene<'_>, exchange: &DesiredExchange) -> Pl
     let view = match scene.view(&exchange.id) {
         Ok(view) => view,
         Err(held) => {
+            let mut findings = entry.diagnostics.iter();
+            let cause = findings.find(|found| found.reason == held.reason);
+            entry.line = cause.and_then(|found| found.line).unwrap_or(entry.line);
             held.hold(&mut entry);
             return entry;
         }

@@ -10,7 +10,8 @@ use super::policy::Policy;
 use super::registry::record_digest;
 use crate::diagnostic::Diagnostic;
 use crate::exchange::desired::{Desired, Suspend};
-use crate::id::{ClusterId, ExchangeId, SystemId};
+use crate::exchange::unknown_cluster;
+use crate::id::{ExchangeId, SystemId};
 use crate::observe::observed::{ClusterView, Observed, Proof, Record, ReleaseView};
 use crate::reason::Reason;
 
@@ -78,13 +79,8 @@ impl<'a> Scene<'a> {
         let cluster = &id.cluster;
         let view = match self.observed.clusters.get(cluster) {
             None => {
-                return Err(Held::blocked(
-                    Reason::ClusterNotInInventory,
-                    format!(
-                        "cluster {cluster} is not in the inventory, which has {}; nothing there is touched",
-                        named(self.observed.clusters.keys())
-                    ),
-                ));
+                let found = unknown_cluster(cluster, self.observed.clusters.keys());
+                return Err(Held::blocked(found.reason, found.text));
             }
             Some(Err(unreadable)) => {
                 return Err(Held {
@@ -189,22 +185,6 @@ impl<'a> Scene<'a> {
                 .map(|records| record_digest(records)),
         }
     }
-}
-
-/// So many clusters of an inventory are named.
-const NAMED: usize = 5;
-
-/// The clusters of an inventory, as far as somebody who looks for one reads them.
-fn named<'c>(all: impl ExactSizeIterator<Item = &'c ClusterId>) -> String {
-    let more = all.len().saturating_sub(NAMED);
-    let mut named: Vec<_> = all.take(NAMED).map(ToString::to_string).collect();
-    if named.is_empty() {
-        return "none".to_owned();
-    }
-    if more > 0 {
-        named.push(format!("{more} more"));
-    }
-    named.join(", ")
 }
 
 /// A suspension, in words, with where it was said.

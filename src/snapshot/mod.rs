@@ -212,6 +212,7 @@ impl<'b> Recorded<'b> {
     pub fn context(&self) -> Context {
         Context {
             chart: self.rest.settings.chart.clone(),
+            clusters: self.rest.clusters.keys().cloned().collect(),
             hosts: self.rest.settings.hosts.clone(),
             allow_values: self.rest.settings.allow_values.clone(),
             severities: self.rest.settings.severities.clone(),

@@ -12,6 +12,7 @@ mod history;
 mod named;
 mod offline;
 mod unfinished;
+mod validate;
 mod waiting;
 
 use std::fs;

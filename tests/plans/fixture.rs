@@ -15,7 +15,7 @@ use natsx_sync::source::checkout::{Checkout, SourceFile, UnreadableFile};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::world::{ClusterTweak, ReleaseTweak, build};
+use crate::world::{ClusterTweak, ReleaseTweak, build, inventory};
 
 /// Path to content. A path without `/` is an exchange of that release, and its content the fields that are not the
 /// usual ones; a text is a file as it is.
@@ -146,6 +146,11 @@ impl Fixture {
             chart: ChartRef {
                 name: "nats".to_owned(),
                 version: "2.14.2".to_owned(),
+            },
+            clusters: if is_head && self.base.is_none() {
+                inventory(self).map(|(id, _)| id.parse().unwrap()).collect()
+            } else {
+                BTreeSet::new()
             },
             hosts: ["east", "west"]
                 .map(|id| (id.parse().unwrap(), format!("nats.{id}.example.org")))

@@ -145,14 +145,19 @@ fn unreadable(reason: Reason, text: &str) -> Unreadable {
     }
 }
 
+/// The clusters the settings name.
+pub(crate) fn inventory(fixture: &Fixture) -> impl Iterator<Item = (&str, ClusterTweak)> {
+    let names = fixture.clusters.keys().map(String::as_str);
+    let names: BTreeSet<_> = names.chain(["east", "west"]).collect();
+    let tweak = |name: &str| fixture.clusters.get(name).cloned().unwrap_or_default();
+    let all = names.into_iter().map(move |name| (name, tweak(name)));
+    all.filter(|(_, tweak)| !tweak.absent)
+}
+
 pub(crate) fn build(fixture: &Fixture, desired: &Desired, released: &Desired) -> Observed {
     let mut world = Observed::new(BTreeMap::new(), Ok(Arc::default()));
-    let names = fixture.clusters.keys().map(String::as_str);
-    for name in names.chain(["east", "west"]).collect::<BTreeSet<_>>() {
-        let tweak = fixture.clusters.get(name).cloned().unwrap_or_default();
-        if !tweak.absent {
-            world.clusters.insert(name.parse().unwrap(), view(&tweak));
-        }
+    for (name, tweak) in inventory(fixture) {
+        world.clusters.insert(name.parse().unwrap(), view(&tweak));
     }
     for exchange in released.exchanges.values() {
         let name = exchange.id.release.as_str();

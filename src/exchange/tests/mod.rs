@@ -10,7 +10,7 @@ mod lints;
 mod relations;
 mod schema;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::desired::{ChartRef, Desired};
 use super::{Context, LastDeclared, Severities, resolve};
@@ -22,6 +22,7 @@ pub(super) fn context() -> Context {
             name: "nats".into(),
             version: "2.14.2".into(),
         },
+        clusters: BTreeSet::new(),
         hosts: BTreeMap::from([("east".parse().unwrap(), "nats.example.org".into())]),
         allow_values: Vec::new(),
         severities: Severities::default(),
