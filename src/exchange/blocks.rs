@@ -42,6 +42,14 @@ impl Blocks {
         Self { layers, written }
     }
 
+    /// Of a file whose blocks could not be read.
+    pub(super) fn none() -> Self {
+        Self {
+            layers: Vec::new(),
+            written: Vec::new(),
+        }
+    }
+
     /// The block that says what stands there.
     pub(super) fn name_of(&self, origin: Origin) -> Option<&'static str> {
         let holds = |block: &Tree| {

@@ -1,6 +1,6 @@
 //! One exchange file on its way to an exchange.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -17,7 +17,7 @@ use super::shared::{Role, Shared, expand, role, unknown_profile};
 use super::tree::{Origin, Shape, Tree};
 use super::{credential, inventory, lint, privilege, reference};
 use crate::diagnostic::{Diagnostic, Severity, nearest};
-use crate::id::ExchangeId;
+use crate::id::{ExchangeId, SystemId};
 use crate::packed::Packed;
 use crate::reason::Reason;
 use crate::source::checkout::{Checkout, SourceFile};
@@ -41,7 +41,9 @@ pub(super) struct Draft<'a> {
     pub(super) diagnostics: Vec<Diagnostic>,
     /// Broken shared files it uses.
     pub(super) waits_for: Vec<Layer>,
-    /// What its objects are named after, while no error was found.
+    /// The key of its record, as far as that is known.
+    pub(super) record: Option<SystemId>,
+    /// What its objects are named after, where all of its values are known.
     pub(super) services: Vec<Service>,
     /// There while no error was found.
     pub(super) exchange: Option<Arc<DesiredExchange>>,
@@ -60,6 +62,7 @@ impl<'a> Draft<'a> {
         keep_relevant(&mut document);
         let mut findings = Findings::of(file);
         let empty = document.root.as_ref().is_none_or(Node::is_null) && document.faults.is_empty();
+        let torn = document.is_torn();
         findings.faults(document.faults);
         if empty {
             findings.error(
@@ -69,10 +72,14 @@ impl<'a> Draft<'a> {
                 "write an exchange, or delete the file",
             );
         }
-        let broken = !findings.list.is_empty();
+        // A number nobody can read may stand in a value.
+        let unread = !findings
+            .list
+            .iter()
+            .all(|found| found.reason == Reason::AmbiguousScalar);
         let mut declared = Declared::default();
         if let Some(root) = document.root.as_ref().filter(|root| !root.is_null()) {
-            declared = parse(root, broken, &mut findings);
+            declared = parse(root, torn, &mut findings);
             inventory::check(root, context, &mut findings);
             credential::refuse(&Tree::of(root, index), &mut findings);
         }
@@ -87,39 +94,53 @@ impl<'a> Draft<'a> {
             peers: std::mem::take(&mut declared.peers),
             diagnostics: Vec::new(),
             waits_for: Vec::new(),
+            record: None,
             services: Vec::new(),
             exchange: None,
         };
-        let own = draft.expand(index, &declared, context, &mut findings);
-        draft.diagnostics = findings.list;
-        let layers = draft.layers(&declared, library);
-        if draft.is_sound() && draft.waits_for.is_empty() {
-            let blocks = Blocks::compile(&declared, index, &context.chart.name);
-            // A name, an account or an address is text that the chart copies into the configuration, too.
-            let mut findings = Findings::of(file);
-            for layer in &blocks.layers {
-                privilege::refuse(layer, context, &mut findings);
-            }
-            draft.diagnostics.extend(findings.list);
-            draft.compose(declared, &own, &blocks, &layers, checkout, context);
-        }
-        Some(draft)
-    }
-
-    fn expand(
-        &self,
-        index: usize,
-        declared: &Declared<'_>,
-        context: &Context,
-        findings: &mut Findings<'_>,
-    ) -> Tree {
         let nothing = Node {
-            place: self.begins,
+            place: draft.begins,
             data: Data::Map(Vec::new()),
         };
-        let tree = expand(declared.values.unwrap_or(&nothing), index, findings);
-        privilege::refuse(&tree, context, findings);
-        tree
+        let before = findings.errors();
+        let own = expand(declared.values.unwrap_or(&nothing), index, &mut findings);
+        let is_read = !unread && !declared.flawed && findings.errors() == before;
+        privilege::refuse(&own, context, &mut findings);
+        draft.diagnostics = findings.list;
+        if torn || root.is_none_or(Node::is_null) {
+            draft.layers(&declared, library);
+            return Some(draft);
+        }
+        let is_there = |field| {
+            root.and_then(|root| root.get(field))
+                .is_some_and(|node| !node.is_null())
+        };
+        draft.record = match (&declared.system_id, is_there("system_id")) {
+            (Some(key), _) => Some(key.clone()),
+            (None, false) => draft.id.as_ref().map(ExchangeId::system_id),
+            (None, true) => None,
+        };
+        let found = draft.diagnostics.len();
+        let layers = draft.layers(&declared, library);
+        let is_whole = is_read && draft.waits_for.is_empty() && draft.diagnostics.len() == found;
+        // Which names a chart knows depends on its version.
+        if declared.chart_version.is_none() && is_there("chart_version") {
+            return Some(draft);
+        }
+        let blocks = if declared.flawed {
+            Blocks::none()
+        } else {
+            Blocks::compile(&declared, index, &context.chart.name)
+        };
+        // A name, an account or an address is text that the chart copies into the configuration, too.
+        let mut findings = Findings::of(file);
+        for layer in &blocks.layers {
+            privilege::refuse(layer, context, &mut findings);
+        }
+        draft.diagnostics.extend(findings.list);
+        let values = Composed::of(&own, &blocks, &layers, &declared, is_whole, context);
+        draft.compose(declared, &blocks, &values, checkout, context);
+        Some(draft)
     }
 
     /// The shared files below this one, in order.
@@ -130,7 +151,7 @@ impl<'a> Draft<'a> {
     ) -> Vec<&'s Shared<'s>> {
         let mut stack: Vec<&Shared<'_>> = Vec::new();
         if let Some(base) = library.get(&Layer::Base) {
-            if base.tree.is_none() {
+            if !base.sound {
                 self.waits_for.push(Layer::Base);
             }
             stack.push(base);
@@ -138,7 +159,7 @@ impl<'a> Draft<'a> {
         for (name, place) in &declared.profiles {
             let layer = Layer::Profile(name.clone());
             if let Some(profile) = library.get(&layer) {
-                if profile.tree.is_none() {
+                if !profile.sound {
                     self.waits_for.push(layer);
                 }
                 stack.push(profile);
@@ -158,47 +179,26 @@ impl<'a> Draft<'a> {
     fn compose(
         &mut self,
         declared: Declared<'_>,
-        own: &Tree,
         blocks: &Blocks,
-        layers: &[&Shared<'_>],
+        values: &Composed<'_, '_>,
         checkout: &Checkout,
         context: &Context,
     ) {
-        let Some(id) = declared.id else {
+        let Composed {
+            tree,
+            chart,
+            layers,
+            is_whole,
+        } = values;
+        self.examine(values, checkout, context);
+        let Some(id) = declared.id.filter(|_| *is_whole) else {
             return;
         };
-        let origin = own.origin;
-        let mut tree = Tree {
-            origin,
-            shape: Shape::Map(BTreeMap::new()),
-        };
-        for layer in layers
-            .iter()
-            .filter_map(|shared| shared.tree.as_ref())
-            .chain(&blocks.layers)
-            .chain([own])
-        {
-            tree.overlay(layer);
-        }
-        tree.origin = origin;
-        let chart = ChartRef {
-            name: context.chart.name.clone(),
-            version: declared
-                .chart_version
-                .unwrap_or_else(|| context.chart.version.clone()),
-        };
-        for finding in lint::examine(&tree, &chart) {
-            let file = checkout.files.get(finding.origin.file);
-            let told = context.severities.apply(finding.diagnostic);
-            if let (Some(file), Some(told)) = (file, told) {
-                self.diagnostics
-                    .push(point(told, file, finding.origin.place));
-            }
-        }
+        let values = tree.to_value();
+        self.services = relation::services(&id, &chart.name, &values);
         if !self.is_sound() {
             return;
         }
-        let values = tree.to_value();
         let blobs = layers
             .iter()
             .filter_map(|shared| Some((shared.path.clone(), shared.blob?.to_owned())))
@@ -212,9 +212,9 @@ impl<'a> Draft<'a> {
             org_ids: declared.org_ids,
             metadata: Packed::of(&declared.metadata),
             public_url: declared.public_url.or_else(|| context.public_url(&id)),
-            digest: digest(&chart, &values),
-            chart,
-            provenance: Packed::of(&provenance(&tree, blocks, checkout)),
+            digest: digest(chart, &values),
+            chart: chart.clone(),
+            provenance: Packed::of(&provenance(tree, blocks, checkout)),
             secrets: reference::collect(&values),
             values: Packed::of(&values),
             blobs: Packed::of(&blobs.collect()),
@@ -224,8 +224,27 @@ impl<'a> Draft<'a> {
             diagnostics: self.diagnostics.clone(),
             id,
         };
-        self.services = relation::services(&exchange, &values);
         self.exchange = Some(Arc::new(exchange));
+    }
+
+    /// Holds the values to what NATS and its chart take. What is already said of a place is not said in other words.
+    fn examine(&mut self, values: &Composed<'_, '_>, checkout: &Checkout, context: &Context) {
+        let place = |found: &Diagnostic| (found.file.clone(), found.line, found.column);
+        let errors = self
+            .diagnostics
+            .iter()
+            .filter(|found| found.severity == Severity::Error);
+        let told: BTreeSet<_> = errors.map(place).collect();
+        for finding in lint::examine(&values.tree, &values.chart, values.is_whole) {
+            let file = checkout.files.get(finding.origin.file);
+            let judged = context.severities.apply(finding.diagnostic);
+            if let (Some(file), Some(judged)) = (file, judged) {
+                let found = point(judged, file, finding.origin.place);
+                if !told.contains(&place(&found)) {
+                    self.diagnostics.push(found);
+                }
+            }
+        }
     }
 
     /// What another checkout makes of the same text beside the same shared files.
@@ -244,6 +263,11 @@ impl<'a> Draft<'a> {
         })
     }
 
+    /// Whether it is about one of these.
+    pub(super) fn is_one_of(&self, ids: &BTreeSet<ExchangeId>) -> bool {
+        self.id.as_ref().is_some_and(|id| ids.contains(id))
+    }
+
     /// Adds an error that only other files show, at one of the fields.
     pub(super) fn refuse(&mut self, error: Diagnostic, field: &str) {
         let place = self.places.iter().find(|(name, _)| *name == field);
@@ -255,6 +279,46 @@ impl<'a> Draft<'a> {
     /// Adds a warning.
     pub(super) fn warn(&mut self, warning: Diagnostic, place: Place) {
         self.diagnostics.push(point(warning, self.file, place));
+    }
+}
+
+/// The values of a file over those of the shared ones, as far as they could be read.
+struct Composed<'l, 's> {
+    tree: Tree,
+    chart: ChartRef,
+    layers: &'l [&'s Shared<'s>],
+    /// None of them is missing.
+    is_whole: bool,
+}
+
+impl<'l, 's> Composed<'l, 's> {
+    fn of(
+        own: &Tree,
+        blocks: &Blocks,
+        layers: &'l [&'s Shared<'s>],
+        declared: &Declared<'_>,
+        is_whole: bool,
+        context: &Context,
+    ) -> Self {
+        let mut tree = Tree {
+            origin: own.origin,
+            shape: Shape::Map(BTreeMap::new()),
+        };
+        let shared = layers.iter().filter_map(|shared| shared.tree.as_ref());
+        for layer in shared.chain(&blocks.layers).chain([own]) {
+            tree.overlay(layer);
+        }
+        tree.origin = own.origin;
+        let version = declared.chart_version.as_ref();
+        Self {
+            tree,
+            chart: ChartRef {
+                name: context.chart.name.clone(),
+                version: version.unwrap_or(&context.chart.version).clone(),
+            },
+            layers,
+            is_whole,
+        }
     }
 }
 

@@ -112,7 +112,9 @@ impl<'n> Fields<'n, '_, '_> {
     pub(super) fn missing(&mut self, field: &str, hint: &str) {
         let entry = self.root.entry(field);
         let place = entry.map_or(self.root.place, |entry| entry.place);
-        if !self.torn {
+        // What could not be read is there all the same.
+        let told = entry.is_some_and(|entry| self.findings.points_to(entry.node.place));
+        if !self.torn && !told {
             let text = format!("{field} is missing");
             self.findings.error(Reason::InvalidValue, place, text, hint);
         }

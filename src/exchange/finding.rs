@@ -1,6 +1,6 @@
 //! Diagnostics with their place, source line and caret.
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::reason::Reason;
 use crate::source::checkout::SourceFile;
 use crate::yaml::{Fault, Place};
@@ -45,6 +45,7 @@ const NAMES_ONLY: &[Reason] = &[
 pub(super) struct Findings<'a> {
     pub(super) file: &'a SourceFile,
     pub(super) list: Vec<Diagnostic>,
+    errors: usize,
 }
 
 impl<'a> Findings<'a> {
@@ -52,7 +53,19 @@ impl<'a> Findings<'a> {
         Self {
             file,
             list: Vec::new(),
+            errors: 0,
         }
+    }
+
+    /// How many errors there are; those beyond the most that are kept count as well.
+    pub(super) fn errors(&self) -> usize {
+        self.errors
+    }
+
+    /// Whether something was found there.
+    pub(super) fn points_to(&self, place: Place) -> bool {
+        let mut places = self.list.iter().map(|found| (found.line, found.column));
+        places.any(|found| found == (Some(place.line), Some(place.column)))
     }
 
     pub(super) fn error(
@@ -84,6 +97,7 @@ impl<'a> Findings<'a> {
     }
 
     pub(super) fn add(&mut self, diagnostic: Diagnostic, place: Place) {
+        self.errors += usize::from(diagnostic.severity == Severity::Error);
         if self.list.len() < MOST {
             self.list.push(point(diagnostic, self.file, place));
         }

@@ -33,6 +33,8 @@ pub(super) struct Declared<'n> {
     pub(super) federation: Option<&'n Node>,
     pub(super) peers: Vec<Peer>,
     pub(super) values: Option<&'n Node>,
+    /// Something of it that values or their chart come from could not be read.
+    pub(super) flawed: bool,
 }
 
 /// The namespace of files that name none, as in the original deployment API.
@@ -50,7 +52,10 @@ pub(super) fn parse<'n>(root: &'n Node, torn: bool, findings: &mut Findings<'_>)
             ),
             "begin with `name:`, `release_name:`, `cluster_id:` and `org_ids:`",
         );
-        return Declared::default();
+        return Declared {
+            flawed: true,
+            ..Declared::default()
+        };
     }
     let file = findings.file;
     let mut fields = Fields {
@@ -64,15 +69,19 @@ pub(super) fn parse<'n>(root: &'n Node, torn: bool, findings: &mut Findings<'_>)
         fields.findings = &mut unheard;
         return Declared {
             id: identity(&mut fields),
+            flawed: true,
             ..Declared::default()
         };
     }
-    refuse_unknown(&mut fields);
+    // A field with a name nobody knows may be meant for one that values come from.
+    let mut flawed = refuse_unknown(&mut fields);
     let id = identity(&mut fields);
     let name = fields.required("name", "Global Event Bus");
     let org_ids = org_ids(&mut fields);
+    let before = fields.findings.errors();
     let chart_version = chart_version(&mut fields);
     let profiles = fields.texts("profiles");
+    flawed |= fields.findings.errors() > before;
     let profiles = profiles
         .into_iter()
         .map(|(name, place)| (name.to_owned(), place))
@@ -83,9 +92,11 @@ pub(super) fn parse<'n>(root: &'n Node, torn: bool, findings: &mut Findings<'_>)
     let public_url = public_url(&mut fields);
     let system_id = system_id(&mut fields);
     let metadata = metadata::read(&mut fields);
+    let before = fields.findings.errors();
     let access = typed::access(&mut fields);
     let (federation, peers) = typed::federation(&mut fields, id.as_ref());
     let values = values(&mut fields);
+    flawed |= fields.findings.errors() > before;
     Declared {
         drift_ignore,
         id,
@@ -104,6 +115,7 @@ pub(super) fn parse<'n>(root: &'n Node, torn: bool, findings: &mut Findings<'_>)
         federation,
         peers,
         values,
+        flawed,
     }
 }
 
@@ -148,7 +160,9 @@ fn is_exchange(fields: &mut Fields<'_, '_, '_>) -> bool {
     true
 }
 
-fn refuse_unknown(fields: &mut Fields<'_, '_, '_>) {
+/// Whether there are any.
+fn refuse_unknown(fields: &mut Fields<'_, '_, '_>) -> bool {
+    let mut any = false;
     for entry in fields.root.entries() {
         let name = entry.key.as_str();
         // The original API took it in every request; the secret check has the right words for it.
@@ -168,7 +182,9 @@ fn refuse_unknown(fields: &mut Fields<'_, '_, '_>) {
             format!("an exchange has no field {name:?}"),
             hint,
         );
+        any = true;
     }
+    any
 }
 
 fn identity(fields: &mut Fields<'_, '_, '_>) -> Option<ExchangeId> {

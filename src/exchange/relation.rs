@@ -84,15 +84,20 @@ fn refuse_same_identity(drafts: &mut [Draft<'_>]) {
     );
 }
 
+/// What more than one file declares: of course they have the same record and the same objects.
+fn twice(drafts: &[Draft<'_>]) -> BTreeSet<ExchangeId> {
+    let mut once = BTreeSet::new();
+    let ids = drafts.iter().filter_map(|draft| draft.id.as_ref());
+    ids.filter(|id| !once.insert(*id)).cloned().collect()
+}
+
 fn refuse_same_record(drafts: &mut [Draft<'_>]) {
+    let twice = twice(drafts);
     refuse_groups(
         drafts,
-        |draft| {
-            draft
-                .exchange
-                .iter()
-                .map(|exchange| exchange.system_id.clone())
-                .collect()
+        |draft| match &draft.record {
+            Some(record) if !draft.is_one_of(&twice) => vec![record.clone()],
+            Some(_) | None => Vec::new(),
         },
         |id, others| {
             Diagnostic::error(
@@ -106,11 +111,15 @@ fn refuse_same_record(drafts: &mut [Draft<'_>]) {
 }
 
 fn refuse_same_objects(drafts: &mut [Draft<'_>]) {
+    let twice = twice(drafts);
     refuse_groups(
         drafts,
-        |draft| match draft.exchange {
-            Some(_) => draft.services.clone(),
-            None => Vec::new(),
+        |draft| {
+            if draft.is_one_of(&twice) {
+                Vec::new()
+            } else {
+                draft.services.clone()
+            }
         },
         |(_, _, name), others| {
             Diagnostic::error(
@@ -127,24 +136,24 @@ fn refuse_same_objects(drafts: &mut [Draft<'_>]) {
 pub(super) type Service = (String, String, String);
 
 /// The Services of an exchange with these values: the objects whose names can meet.
-pub(super) fn services(exchange: &DesiredExchange, values: &Value) -> Vec<Service> {
+pub(super) fn services(id: &ExchangeId, chart: &str, values: &Value) -> Vec<Service> {
     let text = |key: &str| {
         values
             .get(key)
             .and_then(Value::as_str)
             .filter(|text| !text.is_empty())
     };
-    let chart = text("nameOverride").unwrap_or(&exchange.chart.name);
+    let chart = text("nameOverride").unwrap_or(chart);
     let name = match text("fullnameOverride") {
         Some(name) => name.to_owned(),
-        None => full_name(&exchange.id, chart),
+        None => full_name(id, chart),
     };
-    let space = text("namespaceOverride").unwrap_or(exchange.id.namespace.as_str());
+    let space = text("namespaceOverride").unwrap_or(id.namespace.as_str());
     let [headless, service] = ["headlessService", "service"].map(|section| {
         let name = values.get(section)?.get("name")?.as_str()?;
         (!name.is_empty()).then(|| name.to_owned())
     });
-    let mut all = named(exchange, space, name);
+    let mut all = named(id, space, name);
     for (one, name) in all.iter_mut().zip([headless, service]) {
         if let Some(name) = name {
             one.2 = name;
@@ -156,11 +165,11 @@ pub(super) fn services(exchange: &DesiredExchange, values: &Value) -> Vec<Servic
 /// The same where no value gives them another name.
 fn plain_services(exchange: &DesiredExchange) -> Vec<Service> {
     let name = full_name(&exchange.id, &exchange.chart.name);
-    named(exchange, exchange.id.namespace.as_str(), name)
+    named(&exchange.id, exchange.id.namespace.as_str(), name)
 }
 
-fn named(exchange: &DesiredExchange, space: &str, name: String) -> Vec<Service> {
-    let cluster = exchange.id.cluster.to_string();
+fn named(id: &ExchangeId, space: &str, name: String) -> Vec<Service> {
+    let cluster = id.cluster.to_string();
     let place = |name: String| (cluster.clone(), space.to_owned(), name);
     vec![place(format!("{name}-headless")), place(name)]
 }
@@ -260,7 +269,7 @@ fn objection(other: &DesiredExchange, link: Link) -> Option<(String, String)> {
     let elsewhere = told("port").is_some_and(|told| told.as_u64() != Some(port));
     if elsewhere
         || tls == Some(&Value::Bool(true))
-        || services(other, &values) != plain_services(other)
+        || services(id, &other.chart.name, &values) != plain_services(other)
     {
         return Some((
             format!(

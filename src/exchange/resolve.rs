@@ -170,7 +170,7 @@ fn report_shared(shelf: &BTreeMap<Layer, Shared<'_>>, drafts: &[Draft<'_>], desi
         desired
             .diagnostics
             .extend(shared.diagnostics.iter().cloned());
-        if shared.tree.is_some() {
+        if shared.sound {
             continue;
         }
         desired.broken.push(BrokenFile {

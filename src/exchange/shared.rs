@@ -47,8 +47,10 @@ pub(super) fn role(path: &str, folder: &str) -> Role {
 pub(super) struct Shared<'a> {
     pub(super) path: String,
     pub(super) blob: Option<&'a str>,
-    /// None when it is broken: whoever uses it is blocked.
+    /// What could be read of it; none where the text breaks off.
     pub(super) tree: Option<Tree>,
+    /// Without errors: whoever uses a broken one is blocked.
+    pub(super) sound: bool,
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
@@ -70,6 +72,7 @@ pub(super) fn read_all<'a>(
                 path: unreadable.path.clone(),
                 blob: None,
                 tree: None,
+                sound: false,
                 diagnostics: vec![
                     Diagnostic::error(Reason::SourceUnreadable, &unreadable.text)
                         .at(&unreadable.path, 1, 1)
@@ -85,6 +88,7 @@ pub(super) fn read_all<'a>(
 fn read<'a>(file: &'a SourceFile, index: usize, layer: &Layer, context: &Context) -> Shared<'a> {
     let mut findings = Findings::of(file);
     let document = yaml::read(&file.bytes);
+    let torn = document.is_torn();
     findings.faults(document.faults);
     let empty = Node {
         place: Place::START,
@@ -110,7 +114,8 @@ fn read<'a>(file: &'a SourceFile, index: usize, layer: &Layer, context: &Context
     Shared {
         path: file.path.clone(),
         blob: Some(&file.blob),
-        tree: findings.list.is_empty().then_some(tree),
+        tree: (!torn).then_some(tree),
+        sound: findings.list.is_empty(),
         diagnostics: findings.list,
     }
 }

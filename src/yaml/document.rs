@@ -16,6 +16,14 @@ pub struct Document {
     pub faults: Vec<Fault>,
 }
 
+impl Document {
+    /// Whether the text could not be followed to its end.
+    pub fn is_torn(&self) -> bool {
+        let mut faults = self.faults.iter();
+        faults.any(|fault| matches!(fault.reason, Reason::InvalidYaml | Reason::TooLarge))
+    }
+}
+
 /// Reads one file.
 pub fn read(bytes: &[u8]) -> Document {
     if bytes.len() > MAX_BYTES {

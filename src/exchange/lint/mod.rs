@@ -34,8 +34,9 @@ struct Bench<'t> {
     found: Vec<Finding>,
 }
 
-/// Looks at the composed values of one exchange.
-pub(super) fn examine(tree: &Tree, chart: &ChartRef) -> Vec<Finding> {
+/// Looks at the composed values of one exchange. Where they are not `whole`, only what is wrong by itself is found: what
+/// another value would make right may be in the part that could not be read.
+pub(super) fn examine(tree: &Tree, chart: &ChartRef, whole: bool) -> Vec<Finding> {
     let version = Version::parse(&chart.version).ok();
     let mut bench = Bench {
         tree,
@@ -43,10 +44,16 @@ pub(super) fn examine(tree: &Tree, chart: &ChartRef) -> Vec<Finding> {
         found: Vec::new(),
     };
     chart::examine(&mut bench);
-    topology::examine(&mut bench);
-    resources::examine(&mut bench);
+    if whole {
+        topology::examine(&mut bench);
+        resources::examine(&mut bench);
+    }
     server::examine(&mut bench);
     subject::examine(&mut bench);
+    if !whole {
+        let is_error = |found: &Finding| found.diagnostic.severity == Severity::Error;
+        bench.found.retain(is_error);
+    }
     bench.found
 }
 

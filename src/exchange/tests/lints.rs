@@ -38,6 +38,84 @@ fn of_version(version: &str, values: &str) -> Vec<(Severity, String)> {
         .collect()
 }
 
+/// Whoever mends a file reads everything that is wrong with it at once, and nothing that is only so because of the rest.
+#[test]
+fn an_error_hides_no_other_and_makes_none() {
+    let shared = |broken: &str| {
+        let user = exchange("nats", "helm_values: {nats.image: x}\n");
+        resolved(&[("values.yaml", broken), ("exchanges/a.yaml", &user)]).diagnostics
+    };
+    let own = |more: &str| {
+        let text = exchange("nats", more);
+        resolved(&[("exchanges/a.yaml", &text)]).diagnostics
+    };
+    let values = "helm_values: {nats.image: x, config.cluster.replicas: 3}";
+    let all = [
+        Reason::OpenExchange,
+        Reason::RenamedValue,
+        Reason::ReplicasWithoutCluster,
+    ];
+    for (found, expected) in [
+        (
+            own(&format!("protect: 'true'\n{values}\n")),
+            [&[Reason::InvalidValue], &all[..]].concat(),
+        ),
+        // The field that is misspelt may be the one that the rest rests on.
+        (
+            own(&format!("acess: {{}}\n{values}\n")),
+            vec![Reason::UnknownField, Reason::RenamedValue],
+        ),
+        (
+            own(&format!("profiles: [none]\n{values}\n")),
+            vec![Reason::UnknownProfile, Reason::RenamedValue],
+        ),
+        (
+            own(&format!("chart_version: 2.x\n{values}\n")),
+            vec![Reason::InvalidValue],
+        ),
+        (
+            own("helm_values: {nats.image: x, config.jetstream.enabled: yes}\n"),
+            vec![
+                Reason::AmbiguousScalar,
+                Reason::RenamedValue,
+                Reason::OpenExchange,
+            ],
+        ),
+        (
+            own(&format!("{values}\nmetadata: {{a: [\n")),
+            vec![Reason::InvalidYaml],
+        ),
+        (
+            shared("config.nats.port: 1\nconfig: {nats: {port: 2}}\n"),
+            vec![
+                Reason::ValueConflict,
+                Reason::SourceIncomplete,
+                Reason::RenamedValue,
+            ],
+        ),
+        (
+            shared("config: [\n"),
+            vec![
+                Reason::InvalidYaml,
+                Reason::SourceIncomplete,
+                Reason::RenamedValue,
+            ],
+        ),
+    ] {
+        let reasons: BTreeSet<Reason> = found.iter().map(|found| found.reason).collect();
+        assert_eq!(reasons, expected.into_iter().collect(), "{found:#?}");
+    }
+}
+
+#[test]
+fn a_field_that_cannot_be_read_is_not_missing_and_one_that_is_missing_is_said() {
+    let text = "release_name: nats\ncluster_id: east\norg_ids: 9007199254740993\nhelm_values: {config.nats.port: 014}\n";
+    let found = resolved(&[("exchanges/a.yaml", text)]).diagnostics;
+    let texts = found.iter().map(|found| found.text.as_str());
+    let missing: Vec<_> = texts.filter(|text| text.ends_with("is missing")).collect();
+    assert_eq!(missing, ["name is missing"], "{found:#?}");
+}
+
 /// The caret stands below what is to be changed, however long the key.
 #[test]
 fn what_is_wrong_with_a_key_points_to_it_and_with_a_value_to_that() {

@@ -56,6 +56,32 @@ fn objects_of_one_name_break_both() {
     assert_eq!(reasons(&desired), [Reason::ObjectCollision; 2]);
 }
 
+/// Otherwise the second error would appear when the first is mended.
+#[test]
+fn files_are_compared_although_one_is_broken() {
+    let broken = "system_id: key\nprotect: 'true'\n";
+    let (one, two) = (
+        exchange("foo", broken),
+        exchange("foo-nats", "system_id: key\n"),
+    );
+    let desired = resolved(&[("exchanges/a.yaml", &one), ("exchanges/b.yaml", &two)]);
+    for file in &desired.broken {
+        for reason in [Reason::DuplicateExchange, Reason::ObjectCollision] {
+            let mut found = file.diagnostics.iter();
+            assert!(
+                found.any(|found| found.reason == reason),
+                "{reason}: {file:#?}"
+            );
+        }
+    }
+    assert_eq!(desired.broken.len(), 2);
+
+    // What cannot be read is in nobody's way.
+    let torn = exchange("foo", "system_id: [\n");
+    let desired = resolved(&[("exchanges/a.yaml", &torn), ("exchanges/b.yaml", &two)]);
+    assert_eq!(desired.broken.len(), 1, "{:#?}", desired.broken);
+}
+
 #[test]
 fn circles_break_their_members_only() {
     let one = exchange("nats-a", "depends_on: [east/communication/nats-b]\n");
