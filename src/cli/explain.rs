@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use serde_json::Value;
 
 use super::named::{Called as _, NotOne, alike, one_of, refused};
+use super::path::{find_source, in_source, is_file};
 use super::plan::revision;
 use super::{Common, Done, Failure, NOTHING_MATCHED, Output};
 use crate::config::Settings;
@@ -14,7 +15,7 @@ use crate::diagnostic::nearest;
 use crate::exchange::desired::{BrokenFile, Desired, DesiredExchange, Layer};
 use crate::exchange::{EXAMPLES, LINTS};
 use crate::mask::masked_address;
-use crate::pass::{read_as_served, read_desired};
+use crate::pass::{PassError, Repository, mirrored, offline_context};
 use crate::reason::Reason;
 use crate::report::{hanging, shown_path};
 use crate::source::Revision;
@@ -51,10 +52,10 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
         let text = format!("{subject:?} is not a reason; {near} is");
         return Err(Failure::new(NOTHING_MATCHED, anyhow::anyhow!(text)));
     }
-    let (settings, desired) = declared(common, subject, output)?;
+    let (settings, desired, subject) = &declared(common, subject, output)?;
     let exchange = match one_of(subject, desired.exchanges.values().map(Arc::as_ref)) {
         Ok(exchange) => exchange,
-        Err(NotOne::Nothing { .. }) => return no_exchange(subject, &desired, output),
+        Err(NotOne::Nothing { .. }) => return no_exchange(subject, desired, output),
         Err(error) => return Err(refused(error)),
     };
     let text = if args.values {
@@ -68,34 +69,51 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
     Ok(0)
 }
 
-/// What is declared where whoever asks stands, in a work tree perhaps that is ahead of what a daemon has seen. Where that has
-/// nothing of the name, what the daemon of this host reads.
+/// What is declared where whoever asks stands, in a work tree perhaps that is ahead of what a daemon has seen, and what is
+/// meant there. Where that has nothing of the name, what the daemon of this host reads.
 fn declared(
     common: &Common,
     subject: &str,
     output: &Output,
-) -> Result<(Settings, Desired), Failure> {
-    let settings = super::plan::offline_settings(common)?;
-    let here = read_desired(&settings, &revision(common, Revision::Files));
-    if let Ok(desired) = here.as_ref()
-        && is_known(subject, desired)
-    {
-        return Ok((settings, here?));
+) -> Result<(Settings, Desired, String), Failure> {
+    let mut settings = super::plan::offline_settings(common)?;
+    let path = Some(subject.to_owned()).filter(|subject| is_file(subject));
+    find_source(&mut settings, &path)?;
+    let read = |repository: Result<Repository, PassError>, settings: &Settings, otherwise| {
+        let repository = repository?;
+        let revision = revision(common, otherwise);
+        let read = repository.read(&revision, &offline_context(settings))?;
+        Ok::<_, PassError>((repository, Arc::unwrap_or_clone(read.desired)))
+    };
+    let meant = |repository: &Repository| match &path {
+        Some(path) => in_source(path, repository.source.folder()),
+        None => Ok(subject.to_owned()),
+    };
+    let here = read(
+        Repository::open(&settings, None),
+        &settings,
+        Revision::Files,
+    );
+    if let Ok((repository, desired)) = &here {
+        let meant = meant(repository)?;
+        if is_known(&meant, desired) {
+            return Ok((settings, here?.1, meant));
+        }
     }
     let Some(loaded) = common.daemon_settings() else {
-        let desired = here.with_context(|| {
+        let (repository, desired) = here.with_context(|| {
             format!("{subject:?} is no reason (`natsx-sync explain` lists them), and its exchange cannot be looked for; give --source DIR|URL or --config FILE")
         })?;
-        return Ok((settings, desired));
+        return Ok((settings, desired, meant(&repository)?));
     };
     let settings = loaded?.settings;
-    let desired = read_as_served(&settings, &revision(common, Revision::Head))
+    let (repository, desired) = read(mirrored(&settings), &settings, Revision::Head)
         .with_context(|| format!("{subject:?} is no reason (`natsx-sync explain` lists them), and what the daemon reads cannot be read; give --source DIR|URL"))?;
     output.say(&format!(
         "note: as the daemon reads it from {}",
         desired.repository
     ));
-    Ok((settings, desired))
+    Ok((settings, desired, meant(&repository)?))
 }
 
 fn is_known(subject: &str, desired: &Desired) -> bool {

@@ -21,6 +21,7 @@ mod man;
 mod named;
 mod options;
 mod output;
+mod path;
 mod plan;
 mod reconcile;
 mod registry;

@@ -1,11 +1,11 @@
 //! `validate`: what is wrong in the files, and where. Starts nothing, connects to nothing.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::anyhow;
 
+use super::path::{find_source, in_source};
 use super::{Common, Done, Failure, NOTHING_MATCHED, Output};
 use crate::cli::options::FindingFormat;
 use crate::diagnostic::Severity;
@@ -28,13 +28,14 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
-    let settings = super::plan::offline_settings(common)?;
+    let mut settings = super::plan::offline_settings(common)?;
+    find_source(&mut settings, &args.paths)?;
     let repository = Repository::open(&settings, None)?;
     let checkout = repository
         .source
         .read(&super::plan::revision(common, Revision::Files))?;
     let folder = repository.source.folder();
-    let paths = args.paths.iter().map(|path| within(path, folder));
+    let paths = args.paths.iter().map(|path| in_source(path, folder));
     let paths: Vec<String> = paths.collect::<Result<_, _>>()?;
     known(&paths, &checkout)?;
     let read = repository.resolve(&checkout, &offline_context(&settings))?;
@@ -98,38 +99,6 @@ fn known(paths: &[String], checkout: &Checkout) -> Result<(), Failure> {
     }
 }
 
-/// A path that was typed, from the root of the source: it is meant from the working folder, where there is such a file, else
-/// from that root.
-fn within(path: &str, folder: Option<&Path>) -> Result<String, Failure> {
-    let root = folder.and_then(|folder| folder.canonicalize().ok());
-    let (Some(root), Some(at)) = (root, found(Path::new(path))) else {
-        let path = path.trim_start_matches("./").trim_end_matches('/');
-        return Ok(path.to_owned());
-    };
-    match at.strip_prefix(&root) {
-        Ok(path) => Ok(path.to_string_lossy().into_owned()),
-        Err(_outside) => Err(Failure::new(
-            NOTHING_MATCHED,
-            anyhow!(
-                "{path} is not in {}; --source names another repository",
-                root.display()
-            ),
-        )),
-    }
-}
-
-/// Where a file or folder is, not what a link in its place leads to.
-fn found(path: &Path) -> Option<PathBuf> {
-    match (path.parent(), path.file_name()) {
-        (Some(above), Some(name)) if path.symlink_metadata().is_ok() => {
-            let here = Path::new(".");
-            let above = if above == Path::new("") { here } else { above };
-            Some(above.canonicalize().ok()?.join(name))
-        }
-        _ => path.canonicalize().ok(),
-    }
-}
-
 /// Whether a path from the root is this file or a folder it is in.
 fn names(path: &str, file: &str) -> bool {
     let below = |rest: &str| rest.is_empty() || rest.starts_with('/');
@@ -138,8 +107,6 @@ fn names(path: &str, file: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     #[test]
@@ -150,27 +117,5 @@ mod tests {
         for path in ["b.yaml", "x/a/b.yaml", "a/b", "a/c.yaml", "b"] {
             assert!(!names(path, "a/b.yaml"), "{path}");
         }
-    }
-
-    /// What is somewhere else would be called valid without having been read.
-    #[test]
-    fn what_is_there_is_meant_and_nothing_that_is_called_the_same() {
-        let folder = tempfile::tempdir().unwrap();
-        let (root, other) = (folder.path().join("here"), folder.path().join("other"));
-        for at in [&root, &other] {
-            fs::create_dir_all(at.join("a")).unwrap();
-            fs::write(at.join("a/b.yaml"), "").unwrap();
-        }
-        let typed = |path: &Path| within(path.to_str().unwrap(), Some(&root));
-        for (path, meant) in [
-            (root.join("a/b.yaml"), "a/b.yaml"),
-            (root.join("a/../a/"), "a"),
-            (root.clone(), ""),
-            ("./a/b.yaml".into(), "a/b.yaml"),
-            ("/nowhere/a/b.yaml".into(), "/nowhere/a/b.yaml"),
-        ] {
-            assert_eq!(typed(&path).unwrap(), meant, "{}", path.display());
-        }
-        assert!(typed(&other.join("a/b.yaml")).is_err());
     }
 }

@@ -229,25 +229,6 @@ fn last_declared(history: Option<&History>, broken: &[String]) -> BTreeMap<Strin
     }
 }
 
-/// The desired state for commands that talk to no cluster.
-pub fn read_desired(settings: &Settings, revision: &Revision) -> Result<Desired, PassError> {
-    resolved(&Repository::open(settings, None)?, settings, revision)
-}
-
-/// The same of what a daemon reads.
-pub fn read_as_served(settings: &Settings, revision: &Revision) -> Result<Desired, PassError> {
-    resolved(&mirrored(settings)?, settings, revision)
-}
-
-fn resolved(
-    repository: &Repository,
-    settings: &Settings,
-    revision: &Revision,
-) -> Result<Desired, PassError> {
-    let read = repository.read(revision, &offline_context(settings))?;
-    Ok(Arc::unwrap_or_clone(read.desired))
-}
-
 /// The repository of a daemon as others on its host read it: what is elsewhere from the daemon's mirror, the rest where it is.
 pub fn mirrored(settings: &Settings) -> Result<Repository, PassError> {
     let url = settings.source.url.as_deref();

@@ -81,7 +81,10 @@ fn a_broken_file_is_told_once_by_validate() {
     fs::write(folder.path().join("exchanges/a.yaml"), file).unwrap();
     let done = natsx(folder.path(), &["validate"]);
     let said = text_of(&done);
-    assert!(said.contains("0 exchanges valid, 1 error, 1 warning\n"), "{said}");
+    assert!(
+        said.contains("0 exchanges valid, 1 error, 1 warning\n"),
+        "{said}"
+    );
     assert!(!said.contains("SourceIncomplete"), "{said}");
     // A plan says what that holds back, and of what.
     let said = text_of(&natsx(folder.path(), &["plan"]));

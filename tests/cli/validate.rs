@@ -78,3 +78,46 @@ fn a_cluster_the_settings_do_not_name_is_an_error_at_its_line() {
     assert!(said.contains("2 to install"), "{said}");
     assert!(!said.contains("ClusterNotInInventory"), "{said}");
 }
+
+#[test]
+fn a_path_means_the_same_to_every_command() {
+    let (folder, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let root = folder.path();
+    write(root, "exchanges/team/a.yaml", &exchange("nats-a", "us", ""));
+    write(
+        root,
+        "exchanges/b.yaml",
+        &exchange("nats-b", "us", "nmae: x\n"),
+    );
+    write(outside.path(), "a.yaml", &exchange("nats-c", "us", ""));
+    let team = root.join("exchanges/team");
+    let whole = |path: &str| root.join(path).to_str().unwrap().to_owned();
+    let (a, b) = (whole("exchanges/team/a.yaml"), whole("exchanges/b.yaml"));
+    let elsewhere = outside.path().join("a.yaml");
+    let elsewhere = elsewhere.to_str().unwrap();
+    let source = root.to_str().unwrap();
+    for command in ["validate", "explain"] {
+        for (folder, path, more, code) in [
+            (team.as_path(), "a.yaml", &["--source", source][..], 0),
+            (team.as_path(), "../b.yaml", &["--source", source], 1),
+            (root, "exchanges/team/a.yaml", &[], 0),
+            (outside.path(), "exchanges/b.yaml", &["--source", source], 1),
+            // The repository of a file is known where nothing else is one.
+            (outside.path(), a.as_str(), &[], 0),
+            (outside.path(), b.as_str(), &[], 1),
+            // Nothing that is only called the same is meant.
+            (outside.path(), "a.yaml", &["--source", source], 7),
+            (root, elsewhere, &[], 7),
+        ] {
+            let done = natsx(folder, &[&[command, path], more].concat());
+            let said = text_of(&done);
+            assert_eq!(done.status.code(), Some(code), "{command} {path}: {said}");
+            if code == 7 {
+                assert!(
+                    said.contains("--source names another"),
+                    "{command} {path}: {said}"
+                );
+            }
+        }
+    }
+}
