@@ -9,7 +9,7 @@ use crate::cli::options::Format;
 use crate::config::keys::KEYS;
 use crate::config::{Loaded, Origin, Settings};
 use crate::mask::masked_address;
-use crate::report::json_text;
+use crate::report::{UNBOUNDED, json_text};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -73,6 +73,10 @@ fn table(loaded: &Loaded, width: u16) -> Result<String, super::Failure> {
     let mut text = String::new();
     for (key, value) in keys.chain(clusters) {
         let origin = loaded.origins.get(&key).unwrap_or(&Origin::Default);
+        if width == UNBOUNDED {
+            writeln!(text, "{key}\t{value}\t{origin}")?;
+            continue;
+        }
         let line = format!("{key:24} {value:40} {origin}");
         let narrow = format!("{key:24} {value}");
         if line.chars().count() <= usize::from(width) {
@@ -115,7 +119,6 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::report::UNBOUNDED;
 
     #[test]
     fn where_a_value_comes_from_is_on_the_next_line_of_a_narrow_terminal() {

@@ -140,7 +140,8 @@ fn no_exchange(subject: &str, desired: &Desired, output: &Output) -> Done {
         );
         return Err(Failure::new(NOTHING_MATCHED, anyhow::anyhow!(text)));
     };
-    let findings = crate::report::diagnostics_text(&broken.diagnostics, output.color());
+    let findings =
+        crate::report::diagnostics_text(&broken.diagnostics, output.color(), output.width());
     output.result(&format!(
         "nothing is composed of {}: it has errors\n{findings}",
         crate::report::safe(&broken.file)

@@ -10,7 +10,7 @@ use super::named::{NotOne, named, one_of, refused, state};
 use super::{Common, Done, Failure, Output};
 use crate::cli::options::Format;
 use crate::id::ExchangeId;
-use crate::report::{UNBOUNDED, json_text, wrapped};
+use crate::report::{FITTING, UNBOUNDED, json_text, wrapped};
 use crate::state::State;
 use crate::state::journal::{Deed, Journal, SET_STATE, deeds};
 use crate::state::lock::Holder;
@@ -98,7 +98,10 @@ fn text(deeds: &[Deed], width: u16) -> String {
         return "nothing was done or said by command yet;\n`natsx-sync why X` says what holds an exchange back"
             .to_owned();
     }
-    let whole = table(deeds, UNBOUNDED);
+    if width == UNBOUNDED {
+        return table(deeds, width);
+    }
+    let whole = table(deeds, FITTING);
     if widest(&whole) <= usize::from(width) {
         return whole;
     }
@@ -106,7 +109,7 @@ fn text(deeds: &[Deed], width: u16) -> String {
         HEADER,
         "",
         deeds.iter().map(row),
-        UNBOUNDED,
+        FITTING,
     ));
     if usize::from(width).saturating_sub(beside) > READABLE {
         return table(deeds, width);

@@ -1,10 +1,12 @@
 //! The two streams: results on stdout, everything else on stderr.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{IsTerminal, Write as _};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::cli::options::Color;
 use crate::diagnostic::words;
+use crate::report::{UNBOUNDED, hanging};
 
 /// A result could not be written, whatever the command then says of itself.
 static LOST: AtomicBool = AtomicBool::new(false);
@@ -44,11 +46,7 @@ impl Output {
 
     /// Columns to fit into; without a bound where nobody looks at a terminal.
     pub fn width(&self) -> u16 {
-        if std::io::stdout().is_terminal() {
-            rustix::termios::tcgetwinsize(std::io::stdout()).map_or(80, |size| size.ws_col.max(60))
-        } else {
-            crate::report::UNBOUNDED
-        }
+        width_of(&std::io::stdout())
     }
 
     /// Lines to fit into, less the one the cursor stands in; none where nobody looks at a terminal.
@@ -90,6 +88,7 @@ impl Output {
     /// Tells a person something, unless they asked for quiet.
     pub fn say(&self, text: &str) {
         if !self.quiet {
+            let text = fitting(text, width_of(&std::io::stderr()));
             writeln!(std::io::stderr(), "{text}").ok();
         }
     }
@@ -103,10 +102,12 @@ impl Output {
 
     /// Prints an error with what led to it.
     pub fn error(&self, error: &anyhow::Error) {
+        let width = width_of(&std::io::stderr());
         let mut out = std::io::stderr().lock();
         for (nth, cause) in error.chain().enumerate() {
             let head = if nth == 0 { "error" } else { "  because" };
-            writeln!(out, "{head}: {}", words(cause)).ok();
+            let text = fitting(&format!("{head}: {}", words(cause)), width);
+            writeln!(out, "{text}").ok();
         }
     }
 
@@ -116,6 +117,31 @@ impl Output {
     }
 }
 
+/// Columns of a terminal; no bound where nobody looks at one.
+fn width_of<S: IsTerminal + AsFd>(stream: &S) -> u16 {
+    if stream.is_terminal() {
+        rustix::termios::tcgetwinsize(stream).map_or(80, |size| size.ws_col.max(60))
+    } else {
+        UNBOUNDED
+    }
+}
+
+/// A message in a window of this width: what does not fit goes on below its first word. In a pipe it stays as it is, for
+/// those who search it.
+fn fitting(text: &str, width: u16) -> String {
+    let lines = text.split('\n').map(|line| {
+        let begins = line.len() - line.trim_start_matches(' ').len();
+        let (before, said) = line.split_at_checked(begins).unwrap_or(("", line));
+        let indent = format!("{before}  ");
+        if width == UNBOUNDED {
+            line.to_owned()
+        } else {
+            format!("{before}{}", hanging(said, &indent, width))
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 fn lose(error: &std::io::Error) {
     if !LOST.swap(true, Ordering::Relaxed) {
         writeln!(
@@ -123,5 +149,30 @@ fn lose(error: &std::io::Error) {
             "error: the result could not be written: {error}"
         )
         .ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "error: no exchange is called \"orders\"; what there is is listed by `natsx-sync status --state DIR` of this host\n  because: nobody wrote one in exchanges/team/orders.yaml";
+
+    #[test]
+    fn a_message_fits_a_terminal_and_keeps_its_commands_and_is_one_line_in_a_pipe() {
+        let told = fitting(TEXT, 60);
+        assert!(
+            told.lines().all(|line| line.chars().count() <= 60),
+            "{told}"
+        );
+        assert!(told.lines().count() == 3, "{told}");
+        for whole in [
+            "`natsx-sync status --state DIR`",
+            "\n  because: nobody",
+            "exchanges/team/orders.yaml",
+        ] {
+            assert!(told.contains(whole), "{told}");
+        }
+        assert_eq!(fitting(TEXT, UNBOUNDED), TEXT);
     }
 }

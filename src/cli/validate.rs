@@ -64,7 +64,8 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
         FindingFormat::Github => output.result(&crate::report::diagnostics_github(&findings)),
         FindingFormat::Sarif => output.result(&crate::report::diagnostics_sarif(&findings)),
         FindingFormat::Text => {
-            output.result(&crate::report::diagnostics_text(&findings, output.color()));
+            let text = crate::report::diagnostics_text(&findings, output.color(), output.width());
+            output.result(&text);
             let exchanges = desired.exchanges.values();
             let valid = exchanges.filter(|exchange| wanted(&exchange.file)).count();
             let mut said = vec![

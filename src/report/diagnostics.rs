@@ -6,7 +6,7 @@ use owo_colors::{OwoColorize as _, Style as Ink};
 use serde_json::json;
 
 use super::safe::{json_text, wrapped};
-use super::{FORMAT_VERSION, safe};
+use super::{FORMAT_VERSION, UNBOUNDED, safe};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::mask::masked_findings;
 
@@ -17,11 +17,17 @@ pub fn diagnostics_json(findings: &[Diagnostic]) -> String {
     json_text(&document).unwrap_or_default()
 }
 
-/// Findings for a terminal: place, severity, reason, sentence, source line, hint.
-pub fn diagnostics_text(findings: &[Diagnostic], color: bool) -> String {
+/// Findings for people: place, severity, reason, sentence, source line, hint. In lines of at most `width` signs where that
+/// is bounded; elsewhere each part is one line, which can be searched.
+pub fn diagnostics_text(findings: &[Diagnostic], color: bool, width: u16) -> String {
+    let width = if width == UNBOUNDED {
+        usize::MAX
+    } else {
+        usize::from(width)
+    };
     masked_findings(findings)
         .iter()
-        .map(|finding| finding_text(finding, color, "", usize::MAX))
+        .map(|finding| finding_text(finding, color, "", width))
         .collect()
 }
 

@@ -63,11 +63,38 @@ fn is_hostile(sign: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Breaks `text` at spaces into lines of at most `width` signs; longer words stay whole, because a broken id or command
-/// cannot be copied.
+/// Breaks `text` at spaces into lines of at most `width` signs; longer words stay whole, because a broken id cannot be
+/// copied, and so does a command between backticks that fits into a line.
 pub fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let words: Vec<String> = text.split(' ').map(ToOwned::to_owned).collect();
-    wrapped_items(&words, " ", width)
+    let mut items = Vec::new();
+    for word in words(text) {
+        if word.chars().count() > width {
+            items.extend(word.split(' ').map(ToOwned::to_owned));
+        } else {
+            items.push(word);
+        }
+    }
+    wrapped_items(&items, " ", width)
+}
+
+fn words(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut is_open = false;
+    for part in text.split(' ') {
+        match words.last_mut().filter(|_| is_open) {
+            Some(word) => {
+                word.push(' ');
+                word.push_str(part);
+            }
+            None => words.push(part.to_owned()),
+        }
+        is_open ^= part.matches('`').count() % 2 == 1;
+    }
+    // A backtick alone is no more than a sign.
+    if is_open {
+        return text.split(' ').map(ToOwned::to_owned).collect();
+    }
+    words
 }
 
 /// The lines of `text` in a window of this width, all but the first behind `indent`; what stands before the first is as wide.

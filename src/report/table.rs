@@ -4,37 +4,48 @@ use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 
 /// The width of what no terminal shows: nothing is wrapped there, so that lines can be searched and names copied.
 pub const UNBOUNDED: u16 = u16::MAX;
+/// The width of a window into which everything fits.
+pub const FITTING: u16 = UNBOUNDED - 1;
 /// The least that is left for prose where the terminal is narrow.
 const PROSE: u16 = 24;
 
 /// A table under a header. Names, ids and times are never broken, however narrow it is; only the column called `prose` is
-/// wrapped. No line ends with spaces.
+/// wrapped. No line ends with spaces. Where no terminal shows it, cells are whole and parted by a tab each, so that `cut`
+/// finds them and a long one makes no other line longer.
 pub fn table<const N: usize>(
     header: [&str; N],
     prose: &str,
     rows: impl IntoIterator<Item = [String; N]>,
     width: u16,
 ) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(header);
     if width == UNBOUNDED {
-        table.set_content_arrangement(ContentArrangement::Disabled);
-    } else {
-        table
-            .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_width(width)
-            .set_constraints(header.map(|name| {
-                if name == prose {
-                    ColumnConstraint::LowerBoundary(Width::Fixed(PROSE))
-                } else {
-                    ColumnConstraint::ContentWidth
-                }
-            }));
+        let header = header.map(str::to_owned);
+        let lines = std::iter::once(header).chain(rows).map(parted);
+        return lines.collect::<Vec<_>>().join("\n");
     }
-    table.add_rows(rows);
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_header(header)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(width)
+        .set_constraints(header.map(|name| {
+            if name == prose {
+                ColumnConstraint::LowerBoundary(Width::Fixed(PROSE))
+            } else {
+                ColumnConstraint::ContentWidth
+            }
+        }))
+        .add_rows(rows);
     let lines = table.lines();
     let trimmed: Vec<String> = lines.map(|line| line.trim_end().to_owned()).collect();
     trimmed.join("\n")
+}
+
+/// A row in one line, with as many tabs as every other.
+fn parted<const N: usize>(row: [String; N]) -> String {
+    let cells = row.map(|cell| cell.replace(['\t', '\n'], " "));
+    cells.join("\t")
 }
 
 #[cfg(test)]
@@ -59,9 +70,19 @@ mod tests {
         assert!(narrow.contains(ID), "{narrow}");
         assert!(narrow.contains("2026-11-21T16:00:00Z"), "{narrow}");
         assert!(narrow.lines().count() > 3, "{narrow}");
-        assert_eq!(shown(UNBOUNDED).lines().count(), 2);
-        for text in [narrow, shown(UNBOUNDED)] {
+        assert_eq!(shown(FITTING).lines().count(), 2);
+        for text in [narrow, shown(FITTING)] {
             assert!(text.lines().all(|line| line.trim_end() == line), "{text:?}");
         }
+    }
+
+    #[test]
+    fn what_no_terminal_shows_has_whole_cells_and_no_padding() {
+        let long = "a word ".repeat(40);
+        let rows = [["1", long.as_str(), ""], ["2", "a\nb\tc", "z"]];
+        let rows = rows.map(|row| row.map(str::to_owned));
+        let text = table(["ID", "WHY", "TIME"], "WHY", rows, UNBOUNDED);
+        let expected = format!("ID\tWHY\tTIME\n1\t{long}\t\n2\ta b c\tz");
+        assert_eq!(text, expected);
     }
 }

@@ -102,7 +102,7 @@ fn findings_show_place_and_hint() {
         .at("exchanges/a.yaml", 3, 1)
         .hint("name");
     assert_eq!(
-        diagnostics_text(&[finding], false),
+        diagnostics_text(&[finding], false, UNBOUNDED),
         "exchanges/a.yaml:3:1: error UnknownField: no field nmae\n    hint: name\n"
     );
 }

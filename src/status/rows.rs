@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::table::age;
 use super::{Phase, Status, StatusEntry};
 use crate::plan::action::Action;
-use crate::report::{UNBOUNDED, wrapped};
+use crate::report::{FITTING, UNBOUNDED, wrapped};
 
 /// The least a reason is read in beside the rest; where there is less, it has lines of its own.
 const READABLE: usize = 40;
@@ -66,7 +66,7 @@ fn urgency(phase: Phase) -> u8 {
 fn render(status: &Status, entries: &[&StatusEntry], now: Timestamp, width: u16) -> String {
     let rows = || entries.iter().map(|entry| row(entry, now));
     let whys = || entries.iter().map(|entry| why(status, entry));
-    let short = crate::report::table(HEADER, "", rows(), UNBOUNDED);
+    let short = crate::report::table(HEADER, "", rows(), FITTING);
     let widest = short.lines().map(|line| line.chars().count()).max();
     let room = usize::from(width).saturating_sub(widest.unwrap_or_default());
     if width == UNBOUNDED || room > READABLE {
@@ -200,14 +200,14 @@ mod tests {
 
     #[test]
     fn a_low_window_has_the_worst_first_and_says_how_many_more_there_are() {
-        let low = shown(30, UNBOUNDED, Some(5));
+        let low = shown(30, FITTING, Some(5));
         let told: Vec<_> = low.lines().collect();
         assert_eq!(told.len(), 5, "{low}");
         assert!(told[1].contains("nats-1 "), "{low}");
         assert!(told[2].contains("nats-2 "), "{low}");
         assert_eq!(told[4], "and 27 more");
-        assert_eq!(shown(3, UNBOUNDED, Some(4)), shown(3, UNBOUNDED, None));
-        assert!(shown(3, UNBOUNDED, Some(0)).ends_with("and 3 more"));
+        assert_eq!(shown(3, FITTING, Some(4)), shown(3, FITTING, None));
+        assert!(shown(3, FITTING, Some(0)).ends_with("and 3 more"));
         assert_eq!(lines("abcd\n\nab", 3), 4, "a line may take two");
     }
 }

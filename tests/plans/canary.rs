@@ -11,7 +11,8 @@ use natsx_sync::packed::Packed;
 use natsx_sync::plan::policy::Policy;
 use natsx_sync::reason::Reason;
 use natsx_sync::report::{
-    Header, Style, diagnostics_json, diagnostics_text, plan_json, plan_markdown, plan_text,
+    Header, Style, UNBOUNDED, diagnostics_json, diagnostics_text, plan_json, plan_markdown,
+    plan_text,
 };
 use serde_json::{Value, json};
 
@@ -207,7 +208,7 @@ fn faces(desired: &Desired, world: &Observed, policy: &Policy) -> String {
         plan_text(&plan, &header, style),
         plan_markdown(&plan, &header, &crate::comment()),
         plan_json(&plan, &header),
-        diagnostics_text(&desired.diagnostics, false),
+        diagnostics_text(&desired.diagnostics, false, UNBOUNDED),
         diagnostics_json(&desired.diagnostics),
         format!("{plan:?}"),
     ]

@@ -57,7 +57,7 @@ fn without_helm_a_plan_says_so_and_history_tells_what_was_held_back() {
         "{said}"
     );
     let history = world.run(&["history"]).expect(0).stdout;
-    for words in ["install  blocked", "HelmMissing: there is no usable helm"] {
+    for words in ["install\tblocked", "HelmMissing: there is no usable helm"] {
         assert!(history.contains(words), "{history}");
     }
 
