@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::named::{named, state};
 use super::{Common, Done, Output, wait};
+use crate::cli::options::Format;
 use crate::config::units::duration;
 use crate::control::{ControlError, Request, ask};
 use crate::id::{CommitId, ExchangeId};
 use crate::pass::Repository;
+use crate::report::{FORMAT_VERSION, json_text};
 use crate::state::State;
 
 #[derive(Debug, clap::Args)]
@@ -29,6 +32,9 @@ pub(super) struct Args {
     /// How long to wait
     #[arg(long, requires = "wait", default_value = "10m", value_parser = duration::parse, value_name = "DURATION")]
     timeout: Duration,
+    /// Form of the result
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
 }
 
 pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
@@ -41,12 +47,16 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
     let asked = ask(&state, &requests(args.commit.as_ref(), id.as_ref()));
     let acknowledged = match (asked, &args.commit) {
         (Err(ControlError::Nobody { .. }), Some(commit)) if args.exchange.is_none() => {
-            return accept(common, &state, commit, output);
+            return accept(common, &state, commit, args.format, output);
         }
         (asked, _) => asked?,
     };
     let (pid, pass) = (acknowledged.pid, acknowledged.pass);
     if !args.wait {
+        if args.format == Format::Json {
+            let asked = json!({"format_version": FORMAT_VERSION, "pid": pid, "pass": pass});
+            output.result(&json_text(&asked)?);
+        }
         output.say(&format!(
             "asked process {pid}: pass {pass} serves it; `natsx-sync status` shows what it does"
         ));
@@ -54,7 +64,7 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
     }
     output.say(&format!("asked process {pid}: pass {pass} serves it"));
     let wanted = id.as_ref().map(ToString::to_string);
-    let args = wait::Args::served(wanted, acknowledged, args.timeout);
+    let args = wait::Args::served(wanted, acknowledged, args.timeout, args.format);
     wait::run(common, &args, output).await
 }
 
@@ -69,13 +79,23 @@ fn requests(commit: Option<&CommitId>, id: Option<&ExchangeId>) -> Vec<Request> 
 }
 
 /// Nobody is there to be asked: it is done here.
-fn accept(common: &Common, state: &State, commit: &CommitId, output: &Output) -> Done {
+fn accept(
+    common: &Common,
+    state: &State,
+    commit: &CommitId,
+    format: Format,
+    output: &Output,
+) -> Done {
     let state = State::open_to_write(state.folder())?;
     let lock = state.lock(Timestamp::now())?;
     let settings = common.settings()?.settings;
     let repository = Repository::open(&settings, Some(state.folder()))?;
     let head = repository.source.accept(commit)?;
     drop(lock);
+    if format == Format::Json {
+        let accepted = json!({"format_version": FORMAT_VERSION, "commit": head.to_string()});
+        output.result(&json_text(&accepted)?);
+    }
     output.say(&format!(
         "{} is followed from now on; `natsx-sync plan` shows what that means",
         head.short()

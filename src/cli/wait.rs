@@ -6,12 +6,15 @@ mod verdict;
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
+use serde_json::json;
 use url::Url;
 
 use super::{Common, Done, Failure, Output};
+use crate::cli::options::Format;
 use crate::config::units::duration;
 use crate::control::Acknowledged;
-use crate::report::{Category, code_of};
+use crate::mask::masked;
+use crate::report::{Category, FORMAT_VERSION, code_of, json_text};
 use crate::state::State;
 use crate::status::Status;
 use road::Road;
@@ -42,6 +45,9 @@ pub(super) struct Args {
     /// How long
     #[arg(long, default_value = "10m", value_parser = duration::parse, value_name = "DURATION")]
     timeout: Duration,
+    /// Form of the result
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
     /// The pass that has to be over, and whose it is
     #[arg(skip)]
     served: Option<Acknowledged>,
@@ -53,6 +59,7 @@ impl Args {
         exchange: Option<String>,
         served: Acknowledged,
         timeout: Duration,
+        format: Format,
     ) -> Self {
         Self {
             exchanges: exchange.into_iter().collect(),
@@ -60,6 +67,7 @@ impl Args {
             wanted: "ready".to_owned(),
             status: None,
             timeout,
+            format,
             served: Some(served),
         }
     }
@@ -78,9 +86,13 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
                 match verdict::of(&status, args, common, &mut road, &mut listed)? {
                     Verdict::Done => {
                         output.say("ready");
+                        tell(args, "ready", "", output)?;
                         return Ok(0);
                     }
-                    Verdict::Hopeless(code, text) => return Err(Failure::new(code, anyhow!(text))),
+                    Verdict::Hopeless(code, text) => {
+                        tell(args, "hopeless", &text, output)?;
+                        return Err(Failure::new(code, anyhow!(text)));
+                    }
                     Verdict::Waiting(text) => text,
                 }
             }
@@ -88,6 +100,7 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
             Seen::Nobody(text) => {
                 let since = *absent.get_or_insert_with(Instant::now);
                 if since.elapsed() >= STARTING || Instant::now() >= deadline {
+                    tell(args, "hopeless", &text, output)?;
                     return Err(anyhow!(text).into());
                 }
                 text
@@ -99,6 +112,7 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
             last = now;
         }
         if Instant::now() >= deadline {
+            tell(args, "timeout", &last, output)?;
             let timeout = humantime::format_duration(args.timeout);
             return Err(Failure::new(
                 code_of([Category::Incomplete]),
@@ -107,6 +121,16 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
         }
         tokio::time::sleep(AGAIN).await;
     }
+}
+
+/// The end of it, for programs.
+fn tell(args: &Args, result: &str, text: &str, output: &Output) -> Result<(), Failure> {
+    if args.format == Format::Json {
+        let text = masked(text);
+        let end = json!({"format_version": FORMAT_VERSION, "result": result, "text": text});
+        output.result(&json_text(&end)?);
+    }
+    Ok(())
 }
 
 /// What there is to see.

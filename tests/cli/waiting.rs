@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{natsx, text};
+use super::{natsx, text, text_of};
 
 /// A repository with one commit after the other, and their ids.
 fn commits(folder: &Path, messages: &[&str]) -> Vec<String> {
@@ -294,5 +294,39 @@ fn a_status_from_elsewhere_is_bounded_and_comes_from_there() {
         assert_eq!(refused.status.code(), Some(1), "{refused:?}");
         let said = text(&refused.stderr);
         assert!(said.contains(word), "{said}");
+    }
+}
+
+#[test]
+fn the_end_of_a_wait_is_told_to_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    let ids = commits(folder.path(), &["one"]);
+    let _daemon = daemon(folder.path());
+    for (phase, result, code) in [
+        ("ready", "ready", 0),
+        ("failed", "hopeless", 1),
+        ("progressing", "timeout", 3),
+    ] {
+        let id = "us/communication/nats-a";
+        status(folder.path(), Some(&ids[0]), true, &[(id, phase)]);
+        let more = [
+            "wait",
+            "--state",
+            "state",
+            "--source",
+            ".",
+            "--timeout",
+            "1s",
+        ];
+        let done = natsx(folder.path(), &[&more[..], &["--format", "json"]].concat());
+        assert_eq!(done.status.code(), Some(code), "{}", text_of(&done));
+        let told: Value = serde_json::from_slice(&done.stdout).unwrap();
+        assert_eq!(told["format_version"], "1.0");
+        assert_eq!(told["result"], result, "{told}");
+        assert_eq!(
+            told["text"].as_str().unwrap().is_empty(),
+            code == 0,
+            "{told}"
+        );
     }
 }
