@@ -5,11 +5,18 @@ mod halting;
 mod leased;
 mod waiting;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 
 use super::*;
+use crate::apply::Subject;
+use crate::apply::outcome::OutcomeResult;
+use crate::exchange::desired::{Desired, DesiredExchange};
 use crate::observe::observed::ReleaseStatus;
+use crate::plan::action::{Plan, PlannedExchange};
+use crate::reason::Reason;
+use crate::state::journal::{Line, Phase};
 use fake::*;
 
 #[rstest::rstest]
