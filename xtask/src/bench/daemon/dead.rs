@@ -1,10 +1,11 @@
-//! From a push to helm, and to a release, where one of many clusters is dead: it delays nobody but itself (design 4.4, 9).
+//! From a push to helm, and to a release, where one of many clusters is dead or slow: it delays nobody but itself (design
+//! 4.4, 9).
 //!
-//! Three daemons get the same commits in turn, so that whatever else the machine does befalls each of them alike.
+//! Several daemons get the same commits in turn, so that whatever else the machine does befalls each of them alike.
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
@@ -12,6 +13,7 @@ use fleet::git_host::GitHost;
 use serde_json::{Value, json};
 
 use super::journal;
+use super::late;
 use super::place::Place;
 use super::process::Daemon;
 use crate::bench::exchanges::Size;
@@ -28,6 +30,8 @@ const LAST: usize = CLUSTERS - 1;
 const BEGUN: Duration = Duration::from_secs(1);
 /// Of what it takes where no cluster is dead.
 const MOVED: f64 = 1.05;
+/// Each piece of what the slow one answers; a look at it takes several.
+const LATE: Duration = Duration::from_millis(500);
 /// Between the end of one round and the next, so that nothing of one befalls the other.
 const APART: Duration = Duration::from_millis(200);
 
@@ -39,17 +43,25 @@ enum Last {
     Refuses,
     /// Somebody listens there, and never answers.
     Hangs,
+    /// It answers, but late.
+    Slow,
 }
 
 impl Last {
-    const ALL: [Self; 3] = [Self::Alive, Self::Refuses, Self::Hangs];
+    const ALL: [Self; 4] = [Self::Alive, Self::Refuses, Self::Hangs, Self::Slow];
 
     fn word(self) -> &'static str {
         match self {
             Self::Alive => "alive",
             Self::Refuses => "refuses",
             Self::Hangs => "hangs",
+            Self::Slow => "slow",
         }
+    }
+
+    /// Whether anything can be done there.
+    fn answers(self) -> bool {
+        matches!(self, Self::Alive | Self::Slow)
     }
 }
 
@@ -145,14 +157,27 @@ fn place(
 ) -> Result<Place> {
     let size = size(last);
     let place = Place::make(servers, host, &size, &servers.fleet.chart(), folder)?;
-    let server = match last {
+    let text = std::fs::read(servers.of(LAST)?.kubeconfig())?;
+    let mut kubeconfig: Value = serde_json::from_slice(&text)?;
+    let server = kubeconfig.pointer_mut("/clusters/0/cluster/server");
+    let server = server.context("the kubeconfig has no server")?;
+    let address = match last {
         Last::Alive => None,
-        Last::Refuses => Some("https://127.0.0.1:1".to_owned()),
-        Last::Hangs => Some(format!("https://{}", silent.local_addr()?)),
+        Last::Refuses => Some("127.0.0.1:1".parse()?),
+        Last::Hangs => Some(silent.local_addr()?),
+        Last::Slow => {
+            let address = server.as_str().unwrap_or_default();
+            Some(late::serve(
+                address.trim_start_matches("https://").parse()?,
+                LATE,
+            )?)
+        }
     };
-    if let Some(server) = server {
-        let dead = dead(servers.of(LAST)?.kubeconfig(), &place.folder, &server)?;
-        place.lead(LAST, &dead)?;
+    if let Some(address) = address {
+        *server = json!(format!("https://{address}"));
+        let path = place.folder.join("last.json");
+        std::fs::write(&path, kubeconfig.to_string())?;
+        place.lead(LAST, &path)?;
     }
     place.add(std::iter::once(size.exchange(LAST)))?;
     Ok(place)
@@ -195,7 +220,7 @@ impl<'a> Side<'a> {
     }
 
     fn until_ready(&self, pushed: usize) -> Result<()> {
-        let ready = pushed + usize::from(self.last == Last::Alive);
+        let ready = pushed + usize::from(self.last.answers());
         self.daemon.until("what was pushed is ready", |daemon| {
             let status = daemon.status();
             status.passes > 0 && status.ready == ready
@@ -218,15 +243,4 @@ impl<'a> Side<'a> {
         }
         Ok(took)
     }
-}
-
-/// The kubeconfig with another server.
-fn dead(kubeconfig: &Path, folder: &Path, server: &str) -> Result<PathBuf> {
-    let mut config: Value = serde_json::from_slice(&std::fs::read(kubeconfig)?)?;
-    *config
-        .pointer_mut("/clusters/0/cluster/server")
-        .context("the kubeconfig has no server")? = json!(server);
-    let path = folder.join("dead.json");
-    std::fs::write(&path, config.to_string())?;
-    Ok(path)
 }

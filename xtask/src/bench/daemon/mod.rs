@@ -4,6 +4,7 @@ mod converge;
 mod dead;
 mod journal;
 mod kills;
+mod late;
 mod place;
 mod process;
 mod quiet;
@@ -57,7 +58,7 @@ pub(super) struct Arguments {
     /// How long commits are made one after the other
     #[arg(long, default_value = "30m", value_parser = humantime::parse_duration, value_name = "DURATION")]
     soak: Duration,
-    /// Commits pushed, one at a time, to each of three daemons, two of which have a dead cluster
+    /// Commits pushed, one at a time, to each of four daemons, three of which have a dead or slow cluster
     #[arg(long, default_value_t = 100)]
     commits: usize,
     /// How often the daemon is killed
@@ -81,7 +82,7 @@ enum Part {
     Idle,
     /// Nothing to do for a while, for many more exchanges
     Many,
-    /// From a push to a release, with one cluster of fifty dead
+    /// From a push to a release, with one cluster of fifty dead or slow
     Dead,
     /// Many commits for a while
     Soak,
