@@ -1,7 +1,7 @@
 //! The clusters of the inventory: each connected, or with the reason it is not. Passes and effects share one.
 
 use std::collections::BTreeMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 
 use super::{Cluster, ClusterAccess};
 use crate::id::ClusterId;
@@ -15,6 +15,8 @@ pub type Connected = Result<Cluster, Unreadable>;
 #[derive(Debug, Default)]
 pub struct Inventory {
     clusters: RwLock<BTreeMap<ClusterId, Entry>>,
+    /// Which cluster each was when it could be read last.
+    uids: Mutex<BTreeMap<ClusterId, String>>,
 }
 
 #[derive(Debug, Clone)]
@@ -31,6 +33,7 @@ impl Inventory {
     pub async fn connect(all: Vec<ClusterAccess>) -> Self {
         Self {
             clusters: RwLock::new(connect(all).await),
+            uids: Mutex::default(),
         }
     }
 
@@ -114,6 +117,18 @@ impl Inventory {
                 ),
             })
         }))
+    }
+
+    /// Which cluster each is; of those that this look could not read, which they were.
+    pub fn uids(&self, views: &Views) -> BTreeMap<ClusterId, String> {
+        let mut uids = self.uids.lock().unwrap_or_else(PoisonError::into_inner);
+        uids.retain(|id, _| views.contains_key(id));
+        for (id, view) in views {
+            if let Some(uid) = view.as_ref().ok().and_then(|view| view.uid.clone()) {
+                uids.insert(id.clone(), uid);
+            }
+        }
+        uids.clone()
     }
 
     /// Takes what a look has shown.

@@ -52,14 +52,6 @@ pub struct ViewWants {
 }
 
 impl ViewWants {
-    /// Whether what answers the one answers the other; whether it was so before is no part of it.
-    pub fn is_same(&self, other: &Self) -> bool {
-        self.desired == other.desired
-            && self.decode == other.decode
-            && self.decode_marked.is_some() == other.decode_marked.is_some()
-            && self.secrets == other.secrets
-    }
-
     /// Whether the labels of this release leave open what it holds.
     fn must_decode(&self, key: &ReleaseKey, view: &ReleaseView) -> bool {
         if view.undecodable.is_some() {
@@ -90,6 +82,11 @@ impl Cluster {
         self.inner.last.recall(view);
     }
 
+    /// A number that stays the same while its watch tells nothing of its releases; none while nobody listens.
+    pub fn told(&self) -> Option<u64> {
+        self.inner.told.count()
+    }
+
     /// Everything a plan needs to know of this cluster, or the reason why that is not known. While somebody has the last
     /// view and nothing differs, it is that one: not kept twice, and found to be the same by looking at neither.
     pub async fn view(&self, wants: &ViewWants) -> Result<Arc<ClusterView>, Unreadable> {
@@ -105,7 +102,7 @@ impl Cluster {
     }
 
     async fn see(&self, wants: &ViewWants) -> Result<Arc<ClusterView>, ClusterError> {
-        let told = self.inner.told.count();
+        let told = self.told();
         if wants.as_before
             && let Some(last) = told.and_then(|told| self.inner.last.of(told))
             && self.is_still(&last, wants).await?

@@ -232,9 +232,6 @@ impl Daemon<'_> {
                 }
                 self.options.board.metrics.ended(&outcome);
                 self.comparing.end(&outcome);
-                if let Some(patience) = &self.equipment.patience {
-                    patience.outdate(&outcome.id.cluster);
-                }
                 if outdated && !done {
                     // What is wanted now was not tried.
                     (outcome.result, outcome.why) = (OutcomeResult::Cancelled, None);

@@ -1,6 +1,6 @@
 //! All clusters at once, each with its own deadline; and the registry.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use futures::stream::{self, StreamExt as _};
 
 use super::look::{Again, Look};
 use super::observed::{ClusterView, RegistryView, Unreadable, Views};
-use super::patience::{Asked, Patience, Taken, WAIT};
+use super::patience::{Asked, Patience};
 use crate::cluster::{Cluster, ViewWants};
 use crate::id::ClusterId;
 use crate::reason::Reason;
@@ -17,24 +17,22 @@ use crate::registry::Registry;
 /// How long a pass waits for one cluster.
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
-/// What the pass before says of a cluster.
-#[derive(Debug)]
-pub enum Was {
-    /// It was not read.
-    Unread,
-    /// It was read; since then, or because of that, something is to be done there.
-    Other,
-    /// It was read so, nothing was to be done there, and the same is wanted.
-    Settled(Arc<ClusterView>),
-}
-
 /// How a pass waits that is one of many.
 #[derive(Clone, Copy)]
 pub struct Patient<'a> {
     /// What the passes before know of those who kept them waiting.
     pub patience: &'a Arc<Patience>,
-    /// What the pass before says.
-    pub was: &'a (dyn Fn(&ClusterId) -> Was + Sync),
+    /// What a cluster was, where the pass before read it, nothing was to be done there, and the same is wanted.
+    pub was: &'a (dyn Fn(&ClusterId) -> Option<Arc<ClusterView>> + Sync),
+}
+
+/// What was seen of all clusters.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    /// Each, or why it was not seen.
+    pub views: Views,
+    /// Those that are slow and were taken for what they were: nothing may be done there because of that.
+    pub still: BTreeSet<ClusterId>,
 }
 
 /// Looks at `at_once` clusters at the same time, each with its own deadline from when its turn comes. Where that is all of
@@ -46,39 +44,44 @@ pub async fn observe(
     wants: &BTreeMap<ClusterId, Arc<ViewWants>>,
     (deadline, at_once): (Duration, usize),
     patient: Option<Patient<'_>>,
-) -> Views {
+) -> Gathered {
     let nothing = Arc::default();
     let looks = clusters.iter().map(|(id, cluster)| {
         let wants = wants.get(id).unwrap_or(&nothing);
         async move {
-            let view = match (cluster, patient) {
-                (Err(unreadable), _) => Err(unreadable.clone()),
-                (Ok(cluster), None) => view(cluster, wants, deadline).await,
+            let (view, is_still) = match (cluster, patient) {
+                (Err(unreadable), _) => (Err(unreadable.clone()), false),
+                (Ok(cluster), None) => (view(cluster, wants, deadline).await, false),
                 (Ok(cluster), Some(patient)) => {
                     wait_for((id, cluster), wants, deadline, patient).await
                 }
             };
-            (id.clone(), view)
+            (id.clone(), view, is_still)
         }
     });
     // A list, as the compiler does not see that the closure is good for any lifetime.
     let looks: Vec<_> = looks.collect();
-    stream::iter(looks)
-        .buffer_unordered(at_once)
-        .collect()
-        .await
+    let looks = stream::iter(looks).buffer_unordered(at_once);
+    let gather = |mut gathered: Gathered, (id, view, is_still): (ClusterId, _, bool)| {
+        if is_still {
+            gathered.still.insert(id.clone());
+        }
+        gathered.views.insert(id, view);
+        std::future::ready(gathered)
+    };
+    looks.fold(Gathered::default(), gather).await
 }
 
-/// Looks at a cluster, unless it is known to keep whoever does so waiting.
+/// Looks at a cluster, unless it is known to keep whoever does so waiting; and whether it was taken for what it was.
 async fn wait_for(
     (id, cluster): (&ClusterId, &Cluster),
     wants: &Arc<ViewWants>,
     deadline: Duration,
     Patient { patience, was }: Patient<'_>,
-) -> Result<Arc<ClusterView>, Unreadable> {
+) -> (Result<Arc<ClusterView>, Unreadable>, bool) {
     let asked = Asked::Cluster(id.clone(), cluster.clone());
     if let Some(lost) = patience.lost_with(&asked) {
-        return Err(lost);
+        return (Err(lost), false);
     }
     let again: Again<Arc<ClusterView>> = {
         let (cluster, wants) = (cluster.clone(), Arc::clone(wants));
@@ -89,25 +92,16 @@ async fn wait_for(
             ))
         })
     };
-    let settled = || match was(id) {
-        Was::Settled(view) => Some(view),
-        Was::Unread | Was::Other => None,
-    };
-    if let Some(taken) = patience.slow(&asked, wants, settled, &again) {
-        return taken.or_unread(cluster);
+    if patience.is_slow(&asked)
+        && let Some(was) = was(id)
+        && patience.stands_still(&asked, &was, &again)
+    {
+        return (Ok(was), true);
     }
-    let wait = match was(id) {
-        // The first look reads most, and there is nothing to go on with.
-        Was::Unread => deadline + WAIT,
-        Was::Other | Was::Settled(_) => WAIT,
-    };
-    let mut looking = again();
-    if let Ok(look) = tokio::time::timeout(wait, &mut looking).await {
-        patience.take_look(asked, &look, again);
-        return look.answer;
-    }
-    let taken = patience.slow_down(asked, wants, settled(), (looking, &again));
-    taken.or_unread(cluster)
+    let look = again().await;
+    patience.take_time(&asked, &look);
+    patience.take_look(asked, &look, again);
+    (look.answer, false)
 }
 
 /// Reads the registry; lost by `patience`, it costs nothing.
@@ -129,26 +123,6 @@ pub async fn observe_registry(
     let look = again().await;
     patience.take_look(Asked::Registry, &look, again);
     look.answer
-}
-
-impl Taken {
-    fn or_unread(self, cluster: &Cluster) -> Result<Arc<ClusterView>, Unreadable> {
-        match self {
-            Self::Fresh(view) | Self::Still(view) => Ok(view),
-            Self::Nothing => Err(unread(cluster)),
-        }
-    }
-}
-
-/// Why nothing is known in this pass of a cluster that is slow.
-pub fn unread(cluster: &Cluster) -> Unreadable {
-    let (address, seconds) = (cluster.address(), WAIT.as_secs());
-    Unreadable {
-        reason: Reason::ClusterUnreachable,
-        text: format!(
-            "{address}: no complete answer within {seconds} s, so it is looked at beside the passes"
-        ),
-    }
 }
 
 /// What it answered; that it did not answer in time is why it could not be read.

@@ -8,8 +8,9 @@ use tokio::time::Instant;
 
 use super::observed::Unreadable;
 
-/// Whoever fails within this time may be asked again by each pass: that delays nobody.
-const PROMPT: Duration = Duration::from_millis(100);
+/// Whoever fails within this time may be asked again by each pass: that hardly delays anybody. Being away takes longer, as it is
+/// asked several times.
+const PROMPT: Duration = Duration::from_millis(500);
 
 /// What was answered, or why it could not be read.
 #[derive(Debug)]

@@ -10,6 +10,6 @@ pub mod release;
 mod render;
 
 pub use drifts::{Drifts, compare, compare_all};
-pub use gather::{DEADLINE, Patient, Was, observe, observe_registry, unread};
+pub use gather::{DEADLINE, Gathered, Patient, observe, observe_registry};
 pub use patience::Patience;
 pub use render::{Kept, RenderError, Renderer};

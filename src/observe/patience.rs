@@ -9,9 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
-
-pub(super) use slow::{Taken, WAIT};
+use tokio::sync::{Notify, Semaphore};
 
 use slow::Slow;
 
@@ -23,6 +21,8 @@ use crate::id::ClusterId;
 /// Between two questions to who is lost. The first pauses are shorter: what went away often comes back at once.
 const PAUSE: Duration = Duration::from_secs(5);
 const FIRST: Duration = Duration::from_secs(1);
+/// Looks at a time beside the passes.
+const BESIDE: usize = 16;
 
 /// Who is asked by a pass, over which connection: over another one it may answer at once.
 #[derive(Debug, Clone)]
@@ -36,6 +36,14 @@ impl Asked {
     fn key(&self) -> Option<&ClusterId> {
         match self {
             Self::Cluster(id, _) => Some(id),
+            Self::Registry => None,
+        }
+    }
+
+    /// What its watch has told so far; none where nobody listens.
+    fn told(&self) -> Option<u64> {
+        match self {
+            Self::Cluster(_, cluster) => cluster.told(),
             Self::Registry => None,
         }
     }
@@ -56,6 +64,13 @@ struct Entry {
     state: State,
 }
 
+impl Entry {
+    /// Whether somebody asks it already until it answers.
+    fn is_asked_again(&self, asked: &Asked) -> bool {
+        matches!(self.state, State::Lost(_)) && self.asked.is_same(asked)
+    }
+}
+
 #[derive(Debug)]
 enum State {
     /// It does not answer.
@@ -71,6 +86,8 @@ type Entries = BTreeMap<Option<ClusterId>, Entry>;
 pub struct Patience {
     pause: Duration,
     entries: Mutex<Entries>,
+    /// Of looks beside the passes at slow clusters: what they answer is large.
+    places: Arc<Semaphore>,
     answered: Arc<Notify>,
 }
 
@@ -86,6 +103,7 @@ impl Patience {
         Self {
             pause,
             entries: Mutex::default(),
+            places: Arc::new(Semaphore::new(BESIDE)),
             answered: Arc::default(),
         }
     }
@@ -118,7 +136,10 @@ impl Patience {
             asked: asked.clone(),
             state: State::Lost(why.clone()),
         };
-        self.lock().insert(asked.key().cloned(), entry);
+        let before = self.lock().insert(asked.key().cloned(), entry);
+        if before.is_some_and(|before| before.is_asked_again(&asked)) {
+            return;
+        }
         let (patience, longest) = (Arc::downgrade(self), self.pause);
         tokio::spawn(async move {
             let mut pause = longest.min(FIRST);
@@ -155,6 +176,7 @@ impl Patience {
         Self {
             pause: self.pause,
             entries: Mutex::default(),
+            places: Arc::clone(&self.places),
             answered: self.answered(),
         }
     }

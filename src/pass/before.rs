@@ -6,9 +6,8 @@ use jiff::Timestamp;
 
 use super::survey::{Seen, Survey};
 use crate::exchange::desired::Desired;
-use crate::id::{ClusterId, Instance};
-use crate::observe::Was;
-use crate::observe::observed::{Ancestry, Observed};
+use crate::id::{ClusterId, ExchangeId, Instance};
+use crate::observe::observed::{Ancestry, ClusterView, Observed};
 use crate::pass::Equipment;
 use crate::plan::action::PlannedExchange;
 
@@ -27,24 +26,17 @@ impl Before {
         !self.anew && Arc::ptr_eq(&self.survey.desired, desired) && self.survey.plan.is_settled(now)
     }
 
-    /// What it says of a cluster, for a pass in which this is wanted.
-    pub(super) fn was(&self, cluster: &ClusterId, desired: &Arc<Desired>) -> Was {
+    /// What a cluster was, if it was read, nothing was to be done there, and the same is wanted now.
+    pub(super) fn was(&self, cluster: &ClusterId, desired: &Desired) -> Option<Arc<ClusterView>> {
         let survey = &self.survey;
-        let Some(Ok(view)) = survey.observed.clusters.get(cluster) else {
-            return Was::Unread;
-        };
+        let view = survey.observed.clusters.get(cluster)?.as_ref().ok()?;
+        let is_there = |id: &ExchangeId| id.cluster == *cluster;
         let entries = survey.plan.exchanges.iter();
-        let mut there =
-            entries.filter(|entry| entry.id.as_ref().is_some_and(|id| id.cluster == *cluster));
+        let mut there = entries.filter(|entry| entry.id.as_ref().is_some_and(is_there));
         let stays = !self.anew
             && there.all(PlannedExchange::is_settled)
-            && (Arc::ptr_eq(&survey.desired, desired)
-                || survey.desired.of(cluster).eq(desired.of(cluster)));
-        if stays {
-            Was::Settled(Arc::clone(view))
-        } else {
-            Was::Other
-        }
+            && survey.desired.of(cluster).eq(desired.of(cluster));
+        stays.then(|| Arc::clone(view))
     }
 }
 

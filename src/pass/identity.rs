@@ -13,8 +13,9 @@ use crate::state::clusters::KnownCluster;
 use crate::state::{State, StateError};
 use crate::status::Trouble;
 
-/// Marks the views of clusters that are not what they were, and of entries that lead to one cluster.
-pub(super) fn identify(views: &mut Views, state: &State) {
+/// Marks the views of clusters that are not what they were, and of entries that lead to one cluster. `uids` says which each is,
+/// also of those that could not be read now: who is alone in being read would be taken for alone in leading there.
+pub(super) fn identify(views: &mut Views, state: &State, uids: &BTreeMap<ClusterId, String>) {
     for (id, view) in views.iter_mut() {
         let Ok(seen) = view else { continue };
         // Where the settings limit us to namespaces, it is not asked which one it is.
@@ -32,10 +33,12 @@ pub(super) fn identify(views: &mut Views, state: &State) {
     }
     let mut by_uid: BTreeMap<String, Vec<ClusterId>> = BTreeMap::new();
     for (id, view) in views.iter() {
-        if let Ok(view) = view
-            && let Some(uid) = &view.uid
-        {
-            by_uid.entry(uid.clone()).or_default().push(id.clone());
+        let uid = match view {
+            Ok(view) => view.uid.clone(),
+            Err(_) => uids.get(id).cloned().or_else(|| known_uid(id, state)),
+        };
+        if let Some(uid) = uid {
+            by_uid.entry(uid).or_default().push(id.clone());
         }
     }
     for same in by_uid.into_values().filter(|same| same.len() > 1) {
@@ -47,9 +50,16 @@ pub(super) fn identify(views: &mut Views, state: &State) {
         for id in &same {
             let reason = Reason::SameCluster;
             let text = text.clone();
-            views.insert(id.clone(), Err(Unreadable { reason, text }));
+            if let Some(view) = views.get_mut(id).filter(|view| view.is_ok()) {
+                *view = Err(Unreadable { reason, text });
+            }
         }
     }
+}
+
+fn known_uid(id: &ClusterId, state: &State) -> Option<String> {
+    let known = state.known_cluster(id).ok()?;
+    known.map(|known| known.uid)
 }
 
 /// Remembers clusters that are seen for the first time.
@@ -117,11 +127,11 @@ mod tests {
         let state = State::open(folder.path()).unwrap();
         let now = Timestamp::UNIX_EPOCH;
         let mut first = views(&[("a", Some("1")), ("b", Some("2")), ("c", None)]);
-        identify(&mut first, &state);
+        identify(&mut first, &state, &BTreeMap::new());
         assert_eq!(replaced(&first, "a"), None);
         remember(&first, &state, now).unwrap();
         let mut swapped = views(&[("a", Some("2")), ("b", Some("1")), ("c", Some("3"))]);
-        identify(&mut swapped, &state);
+        identify(&mut swapped, &state, &BTreeMap::new());
         assert_eq!(replaced(&swapped, "a").as_deref(), Some("1"));
         assert_eq!(replaced(&swapped, "b").as_deref(), Some("2"));
         assert_eq!(replaced(&swapped, "c"), None);
@@ -142,7 +152,7 @@ mod tests {
         let mut seen = views(&[("a", None), ("limited", None), ("never-said", None)]);
         let limited = seen.get_mut(&id("limited")).unwrap().as_mut().unwrap();
         Arc::make_mut(limited).scope = Some(BTreeSet::new());
-        identify(&mut seen, &state);
+        identify(&mut seen, &state, &BTreeMap::new());
         let unreadable = seen[&id("a")].as_ref().unwrap_err();
         assert_eq!(unreadable.reason, Reason::ClusterForbidden);
         for words in ["kube-system", "`natsx-sync doctor`", "approve a`"] {
@@ -160,7 +170,7 @@ mod tests {
         state.private("clusters").unwrap();
         std::fs::write(folder.path().join("clusters/a.json"), "{").unwrap();
         let mut seen = views(&[("a", Some("1")), ("b", Some("2"))]);
-        identify(&mut seen, &state);
+        identify(&mut seen, &state, &BTreeMap::new());
         let unreadable = seen[&id("a")].as_ref().unwrap_err();
         assert_eq!(unreadable.reason, Reason::ClusterReplaced);
         assert!(unreadable.text.contains("a.json"), "{}", unreadable.text);
@@ -172,10 +182,39 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = State::open(folder.path()).unwrap();
         let mut seen = views(&[("a", Some("1")), ("b", Some("1")), ("c", Some("2"))]);
-        identify(&mut seen, &state);
+        identify(&mut seen, &state, &BTreeMap::new());
         let unreadable = seen[&id("b")].as_ref().unwrap_err();
         assert_eq!(unreadable.reason, Reason::SameCluster);
         assert!(unreadable.text.contains("a and b"), "{}", unreadable.text);
         assert!(seen[&id("c")].is_ok());
+    }
+    /// Its release would be one of ours that nobody declares there, and be uninstalled.
+    #[test]
+    fn one_that_cannot_be_read_now_still_leads_where_it_led() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path()).unwrap();
+        remember(&views(&[("old", Some("1"))]), &state, Timestamp::UNIX_EPOCH).unwrap();
+        let unread = || {
+            Err(Unreadable {
+                reason: Reason::ClusterUnreachable,
+                text: "no answer".to_owned(),
+            })
+        };
+        let nothing = BTreeMap::new();
+        let seen_once = BTreeMap::from([(id("b"), "2".to_owned())]);
+        for (away, there, uid, uids) in [("old", "new", "1", &nothing), ("b", "a", "2", &seen_once)]
+        {
+            let mut seen = views(&[(there, Some(uid))]);
+            seen.insert(id(away), unread());
+            identify(&mut seen, &state, uids);
+            let same = seen[&id(there)].as_ref().unwrap_err();
+            assert_eq!(same.reason, Reason::SameCluster, "{}", same.text);
+            let still = seen[&id(away)].as_ref().unwrap_err();
+            assert_eq!(still.reason, Reason::ClusterUnreachable);
+        }
+        let mut other = views(&[("new", Some("3"))]);
+        other.insert(id("old"), unread());
+        identify(&mut other, &state, &nothing);
+        assert!(other[&id("new")].is_ok());
     }
 }

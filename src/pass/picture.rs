@@ -30,7 +30,7 @@ pub async fn take_snapshot(
     }
     let settings = &equipment.settings;
     let taken_at = Timestamp::now();
-    let observed = look(equipment, wants, (DEADLINE, AT_ONCE), None).await;
+    let (observed, _) = look(equipment, wants, (DEADLINE, AT_ONCE), &|_| None).await;
     let ground = Ground {
         chart: equipment.context().chart,
         hosts: equipment.hosts(),

@@ -15,9 +15,9 @@ use crate::exchange::desired::{Desired, DesiredExchange};
 use crate::health::{self, HealthTarget};
 use crate::id::{ClusterId, ExchangeId};
 use crate::observe::observed::{
-    Ancestry, Observed, ReleaseKey, Render, Stored, StoredRelease, Unreadable,
+    Ancestry, ClusterView, Observed, ReleaseKey, Render, Stored, StoredRelease, Unreadable,
 };
-use crate::observe::{DEADLINE, Patient, Was, compare_all, observe, observe_registry, unread};
+use crate::observe::{DEADLINE, Gathered, Patient, compare_all, observe, observe_registry};
 use crate::pass::gone::gone_sets;
 use crate::pass::{Before, Equipment, Knowledge, PassError, Programs, identity, proofs};
 use crate::plan::action::Plan;
@@ -48,6 +48,8 @@ pub(super) struct Seen {
     pub(super) desired: Arc<Desired>,
     pub(super) observed: Observed,
     pub(super) policy: Policy,
+    /// Slow clusters that were taken for what they were.
+    still: BTreeSet<ClusterId>,
 }
 
 /// Reads, observes and plans. Fetches nothing and changes nothing.
@@ -101,8 +103,8 @@ async fn see(
             wants.entry(id.clone()).or_default().as_before = true;
         }
     }
-    let was = |id: &ClusterId| before.map_or(Was::Unread, |before| before.was(id, &read.desired));
-    let mut observed = look(equipment, wants, (DEADLINE, AT_ONCE), Some(&was)).await;
+    let was = |id: &ClusterId| before.and_then(|before| before.was(id, &read.desired));
+    let (mut observed, still) = look(equipment, wants, (DEADLINE, AT_ONCE), &was).await;
     let instance = &equipment.settings.instance;
     let mut policy = policy(equipment, knowledge);
     tokio::task::block_in_place(|| -> Result<(), PassError> {
@@ -151,6 +153,7 @@ async fn see(
         desired: read.desired,
         observed,
         policy,
+        still,
     })
 }
 
@@ -160,9 +163,10 @@ async fn conclude(equipment: &Equipment, seen: Seen, now: Timestamp) -> Survey {
         desired,
         mut observed,
         policy,
+        still,
     } = seen;
     let mut plan = plan(&desired, &observed, &policy, now);
-    if unsee(equipment, &mut observed, &plan) {
+    if unsee(equipment, &still, &plan, &mut observed) {
         plan = crate::plan::plan(&desired, &observed, &policy, now);
     }
     let (renders, stored, drifts) = tokio::join!(
@@ -188,48 +192,53 @@ async fn conclude(equipment: &Equipment, seen: Seen, now: Timestamp) -> Survey {
     }
 }
 
-/// A slow cluster that was taken for what it was before has not been read, where something is to be done there after all.
-/// Answers whether there is one.
-fn unsee(equipment: &Equipment, observed: &mut Observed, plan: &Plan) -> bool {
-    let Some(patience) = &equipment.patience else {
-        return false;
-    };
+/// Where something is to be done after all in a cluster that was taken for what it was, it counts as unread: the next pass waits
+/// for it. Answers whether there is one.
+fn unsee(
+    equipment: &Equipment,
+    still: &BTreeSet<ClusterId>,
+    plan: &Plan,
+    observed: &mut Observed,
+) -> bool {
     let changes = plan.exchanges.iter().filter(|entry| !entry.is_settled());
     let ids = changes.filter_map(|entry| entry.id.as_ref());
     let clusters: BTreeSet<&ClusterId> = ids.map(|id| &id.cluster).collect();
-    let inventory = equipment.inventory.all();
     let mut found = false;
-    for id in clusters.into_iter().filter(|id| patience.is_still(id)) {
-        if let Some(Ok(cluster)) = inventory.get(id) {
-            observed.clusters.insert(id.clone(), Err(unread(cluster)));
-            found = true;
+    for id in clusters.into_iter().filter(|id| still.contains(id)) {
+        let unread = Unreadable {
+            reason: Reason::ClusterUnreachable,
+            text: format!("{id} answers late and is looked at before anything is done there"),
+        };
+        observed.clusters.insert(id.clone(), Err(unread));
+        if let Some(patience) = &equipment.patience {
+            patience.must_look(id);
         }
+        found = true;
     }
     found
 }
 
 /// What clusters and registry say, each within its deadline, so many clusters at once; nothing of what git knows. `was` is what
-/// was seen before, for whoever looks again and again.
+/// a cluster was, for whoever looks again and again; with it come the clusters that were taken for that.
 pub(super) async fn look(
     equipment: &Equipment,
     wants: BTreeMap<ClusterId, ViewWants>,
     limits: (Duration, usize),
-    was: Option<&(dyn Fn(&ClusterId) -> Was + Sync)>,
-) -> Observed {
+    was: &(dyn Fn(&ClusterId) -> Option<Arc<ClusterView>> + Sync),
+) -> (Observed, BTreeSet<ClusterId>) {
     let connected = equipment.inventory.all();
     let wants = wants.into_iter().map(|(id, wants)| (id, Arc::new(wants)));
     let wants = wants.collect();
     let patience = equipment.patience.as_ref();
-    let patient = patience
-        .zip(was)
-        .map(|(patience, was)| Patient { patience, was });
-    let (mut clusters, registry) = tokio::join!(
+    let patient = patience.map(|patience| Patient { patience, was });
+    let (Gathered { mut views, still }, registry) = tokio::join!(
         observe(&connected, &wants, limits, patient),
         observe_registry(&equipment.registry, patience),
     );
-    identity::identify(&mut clusters, &equipment.state);
-    equipment.inventory.trust(&clusters);
-    Observed::new(clusters, registry)
+    let uids = equipment.inventory.uids(&views);
+    identity::identify(&mut views, &equipment.state, &uids);
+    equipment.inventory.trust(&views);
+    (Observed::new(views, registry), still)
 }
 
 /// Renders what the first plan could only estimate.

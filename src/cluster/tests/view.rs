@@ -392,8 +392,10 @@ async fn a_dead_cluster_costs_its_own_deadline_and_nothing_of_the_others() {
     ]);
     let nothing = BTreeMap::new();
     let second = Duration::from_secs(1);
-    let one_by_one = observe(&clusters, &nothing, (second, 1), None).await;
-    let views = observe(&clusters, &nothing, (second, usize::MAX), None).await;
+    let one_by_one = observe(&clusters, &nothing, (second, 1), None).await.views;
+    let views = observe(&clusters, &nothing, (second, usize::MAX), None)
+        .await
+        .views;
     assert!(one_by_one.keys().eq(views.keys()), "none is left out");
     assert!(views[&"alive".parse().unwrap()].is_ok());
     let late = views[&"dead".parse().unwrap()].as_ref().unwrap_err();

@@ -4,22 +4,30 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use kube::runtime::watcher::Event;
 use serde_json::json;
 use wiremock::matchers::{any, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::view::mount_namespaces;
 use super::{connect, list, meta, status};
-use crate::cluster::{Cluster, ViewWants};
+use crate::cluster::Cluster;
 use crate::id::ClusterId;
 use crate::observe::observed::{ClusterView, Unreadable};
-use crate::observe::{Patience, Patient, Was, observe};
+use crate::observe::{Patience, Patient, observe};
 use crate::reason::Reason;
 
 const SECOND: Duration = Duration::from_secs(1);
+/// Sooner than a slow cluster answers.
+const SOON: Duration = Duration::from_millis(300);
+/// When a slow one answers.
+const LATE: Duration = Duration::from_millis(700);
 
 /// What one look gave, and how long it took.
 type Seen = (Result<Arc<ClusterView>, Unreadable>, Duration);
+
+/// Nothing is known of the pass before, or something is to be done.
+const NEW: Option<&Arc<ClusterView>> = None;
 
 /// The passes of one cluster.
 struct Passes {
@@ -39,28 +47,36 @@ impl Passes {
         }
     }
 
-    async fn look(&self, was: impl Fn() -> Was + Sync) -> Seen {
-        self.look_for(&ViewWants::default(), was).await
-    }
-
-    async fn look_for(&self, wants: &ViewWants, was: impl Fn() -> Was + Sync) -> Seen {
+    /// A pass; it `was` so before, and nothing was to be done.
+    async fn look(&self, was: Option<&Arc<ClusterView>>) -> Seen {
         let began = Instant::now();
         let clusters = BTreeMap::from([(self.id.clone(), Ok(self.cluster.clone()))]);
-        let wants = BTreeMap::from([(self.id.clone(), Arc::new(wants.clone()))]);
         let patient = Patient {
             patience: &self.patience,
-            was: &|_| was(),
+            was: &|_| was.cloned(),
         };
         let limits = (self.deadline, usize::MAX);
-        let mut views = observe(&clusters, &wants, limits, Some(patient)).await;
-        (views.remove(&self.id).unwrap(), began.elapsed())
+        let gathered = observe(&clusters, &BTreeMap::new(), limits, Some(patient)).await;
+        let mut views = gathered.views;
+        let view = views.remove(&self.id).unwrap();
+        if gathered.still.contains(&self.id) {
+            assert!(Arc::ptr_eq(view.as_ref().unwrap(), was.unwrap()));
+            assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+        }
+        (view, began.elapsed())
     }
 
-    async fn until_answered(&self) {
+    async fn is_still(&self, was: &Arc<ClusterView>) -> bool {
+        let asked = Instant::now();
+        self.look(Some(was)).await.0.unwrap();
+        asked.elapsed() < SOON
+    }
+
+    async fn has_news(&self, within: Duration) -> bool {
         let answered = self.patience.answered();
-        tokio::time::timeout(10 * SECOND, answered.notified())
+        tokio::time::timeout(within, answered.notified())
             .await
-            .unwrap();
+            .is_ok()
     }
 }
 
@@ -77,9 +93,9 @@ async fn a_cluster_that_hangs_keeps_one_pass_waiting_and_no_other() {
         .mount_as_scoped(&server)
         .await;
     let passes = Passes::of(&server, 2 * SECOND).await;
-    let (first, waited) = passes.look(|| Was::Unread).await;
+    let (first, waited) = passes.look(NEW).await;
     assert!(waited >= 2 * SECOND, "{waited:?}: it was never seen before");
-    let (second, waited) = passes.look(|| Was::Unread).await;
+    let (second, waited) = passes.look(NEW).await;
     assert!(waited < SECOND, "{waited:?}");
     assert_eq!(second.unwrap_err(), first.unwrap_err());
 
@@ -88,31 +104,8 @@ async fn a_cluster_that_hangs_keeps_one_pass_waiting_and_no_other() {
         .respond_with(secrets(&[]))
         .mount(&server)
         .await;
-    passes.until_answered().await;
-    passes.look(|| Was::Unread).await.0.unwrap();
-}
-
-#[tokio::test]
-async fn a_cluster_that_begins_to_hang_is_not_waited_for_until_its_deadline() {
-    let server = MockServer::start().await;
-    mount_namespaces(&server).await;
-    Mock::given(path("/api/v1/secrets"))
-        .respond_with(secrets(&[]).set_delay(60 * SECOND))
-        .mount(&server)
-        .await;
-    let passes = Passes::of(&server, 3 * SECOND).await;
-    let (view, waited) = passes.look(|| Was::Other).await;
-    assert!(waited < 2 * SECOND, "{waited:?}");
-    let text = view.unwrap_err().text;
-    assert!(text.contains("within 1 s"), "{text}");
-    passes.until_answered().await;
-    let (view, waited) = passes.look(|| Was::Unread).await;
-    assert!(
-        waited < SECOND,
-        "{waited:?}: the look beside has found it out"
-    );
-    let text = view.unwrap_err().text;
-    assert!(text.contains("within 3 s"), "{text}");
+    assert!(passes.has_news(10 * SECOND).await);
+    passes.look(NEW).await.0.unwrap();
 }
 
 /// Asked three times it is known to be away; no pass after that one patient so long, and what it answers in the end is news,
@@ -125,10 +118,10 @@ async fn a_cluster_that_is_away_keeps_one_pass_waiting_and_no_other() {
         .mount_as_scoped(&server)
         .await;
     let passes = Passes::of(&server, 20 * SECOND).await;
-    let (first, waited) = passes.look(|| Was::Unread).await;
+    let (first, waited) = passes.look(NEW).await;
     assert_eq!(first.unwrap_err().reason, Reason::ClusterUnreachable);
     assert!(waited > Duration::from_millis(500), "{waited:?}");
-    let (second, waited) = passes.look(|| Was::Unread).await;
+    let (second, waited) = passes.look(NEW).await;
     assert_eq!(second.unwrap_err().reason, Reason::ClusterUnreachable);
     assert!(waited < Duration::from_millis(200), "{waited:?}");
 
@@ -137,8 +130,8 @@ async fn a_cluster_that_is_away_keeps_one_pass_waiting_and_no_other() {
         .respond_with(ResponseTemplate::new(403).set_body_json(status(403, "Forbidden", "no")))
         .mount(&server)
         .await;
-    passes.until_answered().await;
-    let (third, _) = passes.look(|| Was::Unread).await;
+    assert!(passes.has_news(10 * SECOND).await);
+    let (third, _) = passes.look(NEW).await;
     assert_eq!(third.unwrap_err().reason, Reason::ClusterForbidden);
 }
 
@@ -156,9 +149,9 @@ async fn a_cluster_that_hangs_is_asked_at_once_over_another_connection() {
         .mount(&alive)
         .await;
     let mut passes = Passes::of(&dead, SECOND).await;
-    passes.look(|| Was::Unread).await.0.unwrap_err();
+    passes.look(NEW).await.0.unwrap_err();
     passes.cluster = connect(&alive, &[]).await;
-    passes.look(|| Was::Unread).await.0.unwrap();
+    passes.look(NEW).await.0.unwrap();
     let asked = async || dead.received_requests().await.unwrap().len();
     tokio::time::sleep(2 * SECOND).await;
     let before = asked().await;
@@ -166,82 +159,84 @@ async fn a_cluster_that_hangs_is_asked_at_once_over_another_connection() {
     assert_eq!(asked().await, before, "the old one is still asked");
 }
 
-/// A cluster that answers after a second and a half.
-async fn slow() -> (MockServer, Passes) {
+/// A cluster that answers late, and has answered once.
+async fn slow() -> (MockServer, Passes, Arc<ClusterView>) {
     let server = MockServer::start().await;
-    mount_namespaces(&server).await;
-    Mock::given(path("/api/v1/secrets"))
-        .respond_with(secrets(&[]).set_delay(SECOND * 3 / 2))
-        .mount(&server)
-        .await;
+    answer(&server, &[], LATE).await;
     let passes = Passes::of(&server, 10 * SECOND).await;
-    (server, passes)
+    let (view, waited) = passes.look(NEW).await;
+    assert!(waited >= LATE, "{waited:?}");
+    (server, passes, view.unwrap())
+}
+
+/// From now on, these releases.
+async fn answer(server: &MockServer, items: &[serde_json::Value], delay: Duration) {
+    server.reset().await;
+    mount_namespaces(server).await;
+    Mock::given(path("/api/v1/secrets"))
+        .respond_with(secrets(items).set_delay(delay))
+        .mount(server)
+        .await;
 }
 
 #[tokio::test]
 async fn a_slow_cluster_is_what_it_was_until_a_look_beside_the_passes_says_otherwise() {
-    let (server, passes) = slow().await;
-    let (first, waited) = passes.look(|| Was::Unread).await;
-    assert!(waited > SECOND, "{waited:?}: it was never seen before");
-    let first = first.unwrap();
-    let settled = || Was::Settled(Arc::clone(&first));
-    for most in [Duration::from_millis(1400), Duration::from_millis(200)] {
-        let (view, waited) = passes.look(settled).await;
-        assert!(Arc::ptr_eq(&view.unwrap(), &first));
-        assert!(waited < most, "{waited:?}");
-        assert!(passes.patience.is_still(&passes.id));
-    }
-    // Nothing is new.
-    let news = passes.patience.answered();
-    tokio::time::timeout(3 * SECOND, news.notified())
-        .await
-        .unwrap_err();
-
-    server.reset().await;
-    mount_namespaces(&server).await;
-    let items = [meta("a", "nats", 1, "deployed", &json!({}))];
-    Mock::given(path("/api/v1/secrets"))
-        .respond_with(secrets(&items).set_delay(SECOND * 3 / 2))
-        .mount(&server)
-        .await;
-    let (view, _) = passes.look(settled).await;
-    assert!(Arc::ptr_eq(&view.unwrap(), &first));
-    passes.until_answered().await;
-    let (view, waited) = passes.look(settled).await;
+    let (server, passes, was) = slow().await;
+    assert!(passes.is_still(&was).await);
+    assert!(!passes.has_news(2 * SECOND).await, "it was the same");
+    answer(
+        &server,
+        &[meta("a", "nats", 1, "deployed", &json!({}))],
+        LATE,
+    )
+    .await;
+    assert!(passes.is_still(&was).await);
+    assert!(passes.is_still(&was).await, "the look is under way");
+    assert!(passes.has_news(3 * SECOND).await);
+    let (view, waited) = passes.look(Some(&was)).await;
+    assert!(waited >= LATE, "{waited:?}: it is waited for");
     assert_eq!(view.unwrap().releases.len(), 1);
-    assert!(waited < Duration::from_millis(200), "{waited:?}");
-    assert!(!passes.patience.is_still(&passes.id), "it was read");
 }
 
 #[tokio::test]
-async fn what_is_wanted_anew_in_a_slow_cluster_waits_for_a_look_that_began_since() {
-    let (_server, passes) = slow().await;
-    let (view, _) = passes.look(|| Was::Other).await;
-    view.unwrap_err();
-    let more = ViewWants {
-        decode: [crate::observe::observed::ReleaseKey::try_from("a/nats".to_owned()).unwrap()]
-            .into(),
-        ..ViewWants::default()
-    };
-    let (view, _) = passes.look_for(&more, || Was::Unread).await;
-    view.unwrap_err();
-    // The first look was for something else.
-    passes.until_answered().await;
-    let (view, _) = passes.look_for(&more, || Was::Unread).await;
-    view.unwrap_err();
-    passes.until_answered().await;
-    let (view, waited) = passes.look_for(&more, || Was::Unread).await;
-    view.unwrap();
-    assert!(waited < Duration::from_millis(200), "{waited:?}");
+async fn a_slow_cluster_is_waited_for_where_something_is_to_be_done() {
+    let (_server, passes, was) = slow().await;
+    let (_, waited) = passes.look(NEW).await;
+    assert!(waited >= LATE, "{waited:?}");
+    assert!(passes.is_still(&was).await);
+    passes.patience.must_look(&passes.id);
+    assert!(passes.has_news(SOON).await, "the next pass comes soon");
+    assert!(!passes.is_still(&was).await);
+}
 
-    // So is one that began before something was done there.
-    let (view, _) = passes.look_for(&more, || Was::Other).await;
-    view.unwrap_err();
-    passes.patience.outdate(&passes.id);
-    passes.until_answered().await;
-    let (view, _) = passes.look_for(&more, || Was::Other).await;
-    view.unwrap_err();
-    passes.until_answered().await;
-    let (view, _) = passes.look_for(&more, || Was::Other).await;
-    view.unwrap();
+#[tokio::test]
+async fn what_a_slow_cluster_tells_during_a_look_has_another_made() {
+    let (_server, passes, was) = slow().await;
+    let mut listening = passes.cluster.inner.told.listen(1);
+    listening.take(0, &Event::<()>::InitDone);
+    assert!(passes.is_still(&was).await);
+    listening.take(0, &Event::Delete(()));
+    assert!(passes.has_news(3 * SECOND).await);
+    assert!(!passes.is_still(&was).await);
+}
+
+#[tokio::test]
+async fn a_slow_cluster_that_is_away_or_quick_again_is_no_longer_what_it_was() {
+    let (server, passes, was) = slow().await;
+    server.reset().await;
+    Mock::given(any())
+        .respond_with(ResponseTemplate::new(503))
+        .mount(&server)
+        .await;
+    assert!(passes.is_still(&was).await);
+    assert!(passes.has_news(5 * SECOND).await);
+    let (view, waited) = passes.look(Some(&was)).await;
+    assert_eq!(view.unwrap_err().reason, Reason::ClusterUnreachable);
+    assert!(waited < SOON, "{waited:?}");
+    answer(&server, &[], Duration::ZERO).await;
+    assert!(passes.has_news(5 * SECOND).await);
+    assert!(passes.look(NEW).await.1 < SOON);
+    answer(&server, &[], LATE).await;
+    let (_, waited) = passes.look(Some(&was)).await;
+    assert!(waited >= LATE, "{waited:?}: it is not known to be slow");
 }

@@ -1,168 +1,122 @@
-//! A cluster that answers, but late: it is looked at beside the passes, and what it looked like is taken by the next one. Where
-//! nothing was to be done there and the same is wanted, it counts until then as it was; else as unread, which blocks its own
-//! exchanges and nobody else's.
+//! A cluster that answers, but late. While nothing was to be done there and the same is wanted, a pass takes it for what it was,
+//! and it is looked at beside the passes; where that says something else, the next pass waits for it as for any other.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+
 use super::{Asked, Entry, Patience, State, state};
-use crate::cluster::ViewWants;
 use crate::id::ClusterId;
-use crate::observe::look::{Again, Look, Looking};
+use crate::observe::look::{Again, Look};
 use crate::observe::observed::ClusterView;
 
-/// A pass waits so long for a cluster that is not known to be slow.
-pub(in crate::observe) const WAIT: Duration = Duration::from_secs(1);
+/// Who takes longer delays whoever waits for something elsewhere so that it can be felt.
+const LATE: Duration = Duration::from_millis(250);
 
 /// What is known of a slow cluster.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Slow {
-    /// What was looked for.
-    wants: Arc<ViewWants>,
-    /// A look is under way.
-    looking: bool,
-    /// What a look under way, or over, says is of no use: something was done there since it began, or more is wanted.
-    outdated: bool,
-    /// What no pass has taken yet.
-    fresh: Option<Arc<ClusterView>>,
+    /// A look beside the passes, also one that is over.
+    look: Option<JoinHandle<()>>,
     /// What the last pass took it for.
-    used: Option<Arc<ClusterView>>,
-    /// That is what it was before.
-    is_still: bool,
+    taken: Option<Arc<ClusterView>>,
+    /// It may be something else by now.
+    is_stale: bool,
 }
 
 impl Patience {
-    /// What a pass takes a slow cluster for; `None` where it is none, and is waited for. `still` is what it looked like, if
-    /// nothing was to be done there and the same is wanted.
-    pub(in crate::observe) fn slow(
+    /// Whether it is known to answer late.
+    pub(in crate::observe) fn is_slow(&self, asked: &Asked) -> bool {
+        matches!(state(&mut self.lock(), asked), Some(State::Slow(_)))
+    }
+
+    /// Whether a pass takes this cluster for what it was; it is looked at beside the passes then.
+    pub(in crate::observe) fn stands_still(
         self: &Arc<Self>,
         asked: &Asked,
-        wants: &Arc<ViewWants>,
-        still: impl FnOnce() -> Option<Arc<ClusterView>>,
+        was: &Arc<ClusterView>,
         again: &Again<Arc<ClusterView>>,
-    ) -> Option<Taken> {
-        let mut entries = self.lock();
-        let Some(State::Slow(slow)) = state(&mut entries, asked) else {
-            return None;
-        };
-        let same = slow.wants.is_same(wants);
-        if let Some(fresh) = slow.fresh.take().filter(|_| same && !slow.outdated) {
-            (slow.used, slow.is_still) = (Some(Arc::clone(&fresh)), false);
-            return Some(Taken::Fresh(fresh));
-        }
-        slow.used = still();
-        slow.is_still = slow.used.is_some();
-        let taken = Taken::still(slow.used.clone());
-        if slow.looking {
-            slow.outdated |= !same;
-            return Some(taken);
-        }
-        slow.wants = Arc::clone(wants);
-        (slow.looking, slow.outdated) = (true, false);
-        drop(entries);
-        self.finish(asked.clone(), again(), again);
-        Some(taken)
-    }
-
-    /// It did not answer in time: from now on it is not waited for, and this look goes on beside the passes.
-    pub(in crate::observe) fn slow_down(
-        self: &Arc<Self>,
-        asked: Asked,
-        wants: &Arc<ViewWants>,
-        used: Option<Arc<ClusterView>>,
-        (looking, again): (Looking<Arc<ClusterView>>, &Again<Arc<ClusterView>>),
-    ) -> Taken {
-        let taken = Taken::still(used.clone());
-        let slow = Slow {
-            wants: Arc::clone(wants),
-            looking: true,
-            outdated: false,
-            fresh: None,
-            is_still: used.is_some(),
-            used,
-        };
-        let key = asked.key().cloned();
-        let entry = Entry {
-            asked: asked.clone(),
-            state: State::Slow(slow),
-        };
-        self.lock().insert(key, entry);
-        self.finish(asked, looking, again);
-        taken
-    }
-
-    /// Whether the last pass took it for what it was before: nothing may follow from that.
-    pub fn is_still(&self, cluster: &ClusterId) -> bool {
-        let entries = self.lock();
-        let entry = entries.get(&Some(cluster.clone()));
-        entry.is_some_and(|entry| matches!(&entry.state, State::Slow(slow) if slow.is_still))
-    }
-
-    /// Something was done there: what a look says that began before is not acted upon.
-    pub fn outdate(&self, cluster: &ClusterId) {
-        if let Some(entry) = self.lock().get_mut(&Some(cluster.clone()))
-            && let State::Slow(slow) = &mut entry.state
-        {
-            slow.outdated = slow.looking;
-            slow.fresh = None;
-        }
-    }
-
-    fn finish(
-        self: &Arc<Self>,
-        asked: Asked,
-        looking: Looking<Arc<ClusterView>>,
-        again: &Again<Arc<ClusterView>>,
-    ) {
-        let (patience, again) = (Arc::downgrade(self), Arc::clone(again));
-        tokio::spawn(async move {
-            let look = looking.await;
-            if let Some(patience) = patience.upgrade()
-                && patience.take_slow(&asked, &look)
-            {
-                // Before the pass that is told: it is not waited for a second time.
-                patience.take_look(asked, &look, again);
-                patience.answered.notify_one();
-            }
-        });
-    }
-
-    /// A look is over; answers whether a pass is wanted, because it says something else than the last pass took it for.
-    fn take_slow(&self, asked: &Asked, look: &Look<Arc<ClusterView>>) -> bool {
+    ) -> bool {
         let mut entries = self.lock();
         let Some(State::Slow(slow)) = state(&mut entries, asked) else {
             return false;
         };
-        slow.looking = false;
-        match &look.answer {
-            Ok(view) if look.took > WAIT => {
-                let used = slow.used.as_ref();
-                let is_same = used.is_some_and(|used| Arc::ptr_eq(used, view));
-                let fresh = Some(view).filter(|_| !is_same && !slow.outdated);
-                slow.fresh = fresh.cloned();
-                slow.outdated || !is_same
-            }
-            // It is as quick as others again, or away.
-            Ok(_) | Err(_) => {
-                entries.remove(&asked.key().cloned());
-                true
-            }
+        if std::mem::take(&mut slow.is_stale) {
+            return false;
+        }
+        slow.taken = Some(Arc::clone(was));
+        if slow.look.as_ref().is_none_or(JoinHandle::is_finished) {
+            slow.look = Some(self.look_beside(asked.clone(), Arc::clone(again)));
+        }
+        true
+    }
+
+    /// A pass has waited for it.
+    pub(in crate::observe) fn take_time(&self, asked: &Asked, look: &Look<Arc<ClusterView>>) {
+        let Ok(view) = &look.answer else { return };
+        let mut entries = self.lock();
+        if look.took <= LATE {
+            entries.remove(&asked.key().cloned());
+        } else if let Some(State::Slow(slow)) = state(&mut entries, asked) {
+            slow.taken = Some(Arc::clone(view));
+        } else {
+            let entry = Entry {
+                asked: asked.clone(),
+                state: State::Slow(Slow::default()),
+            };
+            entries.insert(asked.key().cloned(), entry);
         }
     }
-}
 
-/// What a pass takes a slow cluster for.
-#[derive(Debug)]
-pub(in crate::observe) enum Taken {
-    /// What it looked like a moment ago.
-    Fresh(Arc<ClusterView>),
-    /// As it was: nothing was to be done.
-    Still(Arc<ClusterView>),
-    Nothing,
-}
+    /// Something is to be done in a cluster that was taken for what it was: it has to be looked at first.
+    pub fn must_look(&self, cluster: &ClusterId) {
+        if let Some(entry) = self.lock().get_mut(&Some(cluster.clone()))
+            && let State::Slow(slow) = &mut entry.state
+        {
+            slow.is_stale = true;
+        }
+        self.answered.notify_one();
+    }
 
-impl Taken {
-    fn still(view: Option<Arc<ClusterView>>) -> Self {
-        view.map_or(Self::Nothing, Self::Still)
+    fn look_beside(
+        self: &Arc<Self>,
+        asked: Asked,
+        again: Again<Arc<ClusterView>>,
+    ) -> JoinHandle<()> {
+        let (patience, places) = (Arc::downgrade(self), Arc::clone(&self.places));
+        let told = asked.told();
+        tokio::spawn(async move {
+            let _place = places.acquire().await;
+            let look = again().await;
+            let Some(patience) = patience.upgrade() else {
+                return;
+            };
+            // What was told meanwhile the answer may have been too early for.
+            let is_news = told != asked.told();
+            if patience.is_other(&asked, &look, is_news) {
+                patience.take_look(asked, &look, again);
+                patience.answered.notify_one();
+            }
+        })
+    }
+
+    /// Whether a look beside the passes says something else than the last pass took it for, so that another is wanted.
+    fn is_other(&self, asked: &Asked, look: &Look<Arc<ClusterView>>, is_news: bool) -> bool {
+        let mut entries = self.lock();
+        let Some(State::Slow(slow)) = state(&mut entries, asked) else {
+            return false;
+        };
+        let is_same = match (&look.answer, &slow.taken) {
+            (Ok(view), Some(taken)) => Arc::ptr_eq(view, taken),
+            (Ok(_) | Err(_), _) => false,
+        };
+        slow.is_stale |= is_news || !is_same;
+        let is_other = slow.is_stale;
+        if look.answer.is_ok() && look.took <= LATE {
+            // As quick as others again.
+            entries.remove(&asked.key().cloned());
+        }
+        is_other
     }
 }
