@@ -6,6 +6,8 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::fs::{Mode, OFlags};
+
 /// How the name of a file begins that takes another one's place when it is whole.
 const UNFINISHED: &str = ".new-";
 
@@ -64,6 +66,17 @@ pub(crate) fn private(path: &Path) -> io::Result<File> {
         .open(path)?;
     file.set_permissions(Permissions::from_mode(0o600))?;
     Ok(file)
+}
+
+/// Opens a file to be read, and nothing in its place: no link is followed, and a pipe is not waited for.
+pub(crate) fn open_itself(path: &Path) -> io::Result<File> {
+    let how = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, how, Mode::empty())?);
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::ErrorKind::InvalidInput.into())
+    }
 }
 
 /// Takes a lock for this process alone; `false` when somebody else has it and keeps it. Who only looks whether it is

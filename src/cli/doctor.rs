@@ -42,7 +42,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
-    let settings = common.settings_as_served()?.settings;
+    let settings = common.settings_as_served(output)?;
     let sheet = examine(settings, args.fetch_chart).await?;
     output.result(&sheet.show(args.format, output.width())?);
     Ok(u8::from(sheet.is_bad()))

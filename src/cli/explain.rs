@@ -100,13 +100,13 @@ fn declared(
             return Ok((settings, here?.1, meant));
         }
     }
-    let Some(loaded) = common.daemon_settings() else {
+    let Some(told) = common.daemon_settings() else {
         let (repository, desired) = here.with_context(|| {
             format!("{subject:?} is no reason (`natsx-sync explain` lists them), and its exchange cannot be looked for; give --source DIR|URL or --config FILE")
         })?;
         return Ok((settings, desired, meant(&repository)?));
     };
-    let settings = loaded?.settings;
+    let settings = told?;
     let (repository, desired) = read(mirrored(&settings), &settings, Revision::Head)
         .with_context(|| format!("{subject:?} is no reason (`natsx-sync explain` lists them), and what the daemon reads cannot be read; give --source DIR|URL"))?;
     output.say(&format!(

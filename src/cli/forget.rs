@@ -15,7 +15,10 @@ pub(super) struct Args {
 
 pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
     let id = &args.cluster;
-    let settings = common.settings_as_served()?.settings;
+    let settings = match common.daemon_settings() {
+        Some(told) => told?,
+        None => common.settings()?.settings,
+    };
     if settings.clusters.contains_key(id) {
         return Err(Failure::from(anyhow::anyhow!(
             "{id} is in the inventory: take it out of `clusters` first, or accept the cluster its kubeconfig leads to now with `natsx-sync approve {id}`"

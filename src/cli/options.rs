@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::config::{ConfigError, Loaded, Overrides, Told, load, state_place};
+use super::Output;
+use crate::config::{ConfigError, Loaded, Overrides, Settings, Told, load, state_place};
 use crate::state::State;
+use crate::state::lock::Holder;
 
 /// Whether output is coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -112,23 +114,51 @@ impl Common {
         Told::of(loaded, &self.overrides(), found, &variable)
     }
 
-    /// The settings of the daemon that works in the state folder, as `status` and `reconcile` find it. None where no daemon
-    /// tells them, or whoever asks names settings of their own.
-    pub(crate) fn daemon_settings(&self) -> Option<Result<Loaded, ConfigError>> {
+    /// The settings of the daemon that works in the state folder, as `status` and `reconcile` find it, as far as they say
+    /// what is declared: nothing that is run and nothing that logs in, so it does not matter who wrote them. None where no
+    /// daemon tells them, or whoever asks names settings of their own.
+    pub(crate) fn daemon_settings(&self) -> Option<Result<Settings, ConfigError>> {
+        let (holder, folder) = self.daemon()?;
+        let loaded = load_told(&holder.told?, folder);
+        Some(loaded.map(|loaded| loaded.settings.only_to_read()))
+    }
+
+    /// The daemon, where its settings are meant.
+    fn daemon(&self) -> Option<(Holder, PathBuf)> {
         let by_flag = self.config.is_some() || self.source.is_some() || !self.kubeconfig.is_empty();
         let mut by_variable = ["NATSX_SYNC_CONFIG", "NATSX_SYNC_SOURCE_URL"].into_iter();
         if by_flag || by_variable.any(|name| variable(name).is_some_and(|text| !text.is_empty())) {
             return None;
         }
         let folder = self.state_folder()?;
-        let told = State::look(&folder).ok()?.holder()?.told?;
-        let environment = |name: &str| variable(name).or_else(|| told.variables.get(name).cloned());
-        Some(load(&told.overrides(folder), &environment))
+        let holder = State::look(&folder).ok()?.holder()?;
+        holder.told.is_some().then_some((holder, folder))
     }
 
-    /// The settings of the daemon, else those of this command.
-    pub(crate) fn settings_as_served(&self) -> Result<Loaded, ConfigError> {
-        self.daemon_settings().unwrap_or_else(|| self.settings())
+    /// The settings of the daemon with all they name, else those of this command. What is run then is run as whoever asks, so
+    /// only root and they themselves are believed.
+    pub(crate) fn settings_as_served(&self, output: &Output) -> Result<Settings, ConfigError> {
+        let loaded = match self.daemon() {
+            Some((
+                Holder {
+                    doubt: Some(doubt), ..
+                },
+                _,
+            )) => {
+                output.say(&format!(
+                    "note: the settings of the daemon are not used here, as {doubt}, and what they name would be run; run it as the daemon's user, or give --config FILE"
+                ));
+                self.settings()
+            }
+            Some((
+                Holder {
+                    told: Some(told), ..
+                },
+                folder,
+            )) => load_told(&told, folder),
+            Some(_) | None => self.settings(),
+        };
+        Ok(loaded?.settings)
     }
 
     /// Where the state is, for those who only look: known also where the settings cannot be used.
@@ -144,6 +174,12 @@ impl Common {
     pub(crate) fn settings_with(&self, overrides: &Overrides) -> Result<Loaded, ConfigError> {
         load(overrides, &variable)
     }
+}
+
+/// What a daemon told, and what the environment of this command says beyond that.
+fn load_told(told: &Told, folder: PathBuf) -> Result<Loaded, ConfigError> {
+    let environment = |name: &str| variable(name).or_else(|| told.variables.get(name).cloned());
+    load(&told.overrides(folder), &environment)
 }
 
 fn variable(name: &str) -> Option<String> {

@@ -53,6 +53,42 @@ pub struct Settings {
     pub runtime: Option<PathBuf>,
 }
 
+impl Settings {
+    /// What says what is declared, without a program, a kubeconfig or a file that logs in.
+    #[must_use]
+    pub fn only_to_read(self) -> Self {
+        let SourceSettings {
+            url, branch, path, ..
+        } = self.source;
+        let unreachable = |(id, cluster)| {
+            let kubeconfig = PathBuf::new();
+            let cluster = ClusterSettings {
+                kubeconfig,
+                ..cluster
+            };
+            (id, cluster)
+        };
+        Self {
+            source: SourceSettings {
+                url,
+                branch,
+                path,
+                ..SourceSettings::default()
+            },
+            clusters: self.clusters.into_iter().map(unreachable).collect(),
+            chart: ChartSettings {
+                repository: self.chart.repository,
+                name: self.chart.name,
+                version: self.chart.version,
+                ..ChartSettings::default()
+            },
+            policy: self.policy,
+            state: self.state,
+            ..Self::default()
+        }
+    }
+}
+
 /// The watched repository.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

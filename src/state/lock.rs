@@ -1,7 +1,7 @@
 //! One natsx-sync at a time works in a state folder.
 
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Told;
+use crate::state::doubt::Doubt;
 use crate::state::{State, StateError, io};
 use crate::{command, file};
 
@@ -34,6 +35,9 @@ pub struct Holder {
     /// What it has its settings from, if it is a daemon.
     #[serde(default)]
     pub told: Option<Told>,
+    /// Why nothing is run that it names.
+    #[serde(skip)]
+    pub doubt: Option<Doubt>,
 }
 
 impl Holder {
@@ -90,6 +94,7 @@ impl State {
             started: command::started(pid),
             status: None,
             told: None,
+            doubt: None,
         };
         let lock = Lock {
             _file: file,
@@ -114,12 +119,18 @@ impl State {
 }
 
 fn last_holder(folder: &Path) -> Option<Holder> {
-    let text = std::fs::read(folder.join(HOLDER)).ok()?;
-    serde_json::from_slice(&text).ok()
+    let path = folder.join(HOLDER);
+    let mut file = file::open_itself(&path).ok()?;
+    let doubt = Doubt::of(&path, &file.metadata().ok()?);
+    let mut text = Vec::new();
+    file.read_to_end(&mut text).ok()?;
+    let holder: Holder = serde_json::from_slice(&text).ok()?;
+    Some(Holder { doubt, ..holder })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
@@ -165,6 +176,21 @@ mod tests {
         };
         assert!(!gone.lives());
         drop(lock);
+    }
+
+    #[test]
+    fn what_others_may_have_written_is_doubted_and_no_link_is_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path()).unwrap();
+        let _lock = state.lock(Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(state.holder().unwrap().doubt, None);
+        let path = folder.path().join(HOLDER);
+        std::fs::set_permissions(&path, Permissions::from_mode(0o664)).unwrap();
+        let doubt = state.holder().unwrap().doubt;
+        assert!(matches!(doubt, Some(Doubt::Writable { .. })), "{doubt:?}");
+        std::fs::rename(&path, folder.path().join("other")).unwrap();
+        std::os::unix::fs::symlink("other", &path).unwrap();
+        assert!(state.holder().is_none());
     }
 
     #[test]

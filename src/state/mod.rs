@@ -4,6 +4,7 @@
 pub mod approvals;
 pub mod clusters;
 pub mod declared;
+pub mod doubt;
 pub mod journal;
 pub mod lock;
 pub mod suspensions;

@@ -1,5 +1,7 @@
 //! Commands beside a daemon that was told its settings: they are found as the daemon is, by its state folder.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output, Stdio};
 
 use crate::host::{Host, commit, made};
@@ -124,5 +126,44 @@ fn a_wait_that_cannot_know_says_what_to_give() {
         text.contains("cannot be known here: give --source"),
         "{text}"
     );
+    assert_eq!(host.stop(), 0);
+}
+
+/// A file that anybody may have written names no program that runs as whoever asks.
+#[test]
+fn what_others_may_have_written_is_not_run() {
+    let mut host = Host::new();
+    let repository = made(&host.path("repository"));
+    let head = commit(&repository);
+    host.settings(&["one"], "");
+    let (helm, ran) = (host.path("helm"), host.path("ran"));
+    let script = format!("#!/bin/sh\ntouch {}\n", ran.display());
+    std::fs::write(&helm, script).unwrap();
+    std::fs::set_permissions(&helm, Permissions::from_mode(0o755)).unwrap();
+    host.start_in(&[
+        ("NATSX_SYNC_HELM_PATH", helm.to_str().unwrap()),
+        ("NATSX_SYNC_EVENTS_WEBHOOK", "http://127.0.0.1:1/hooks/k3y"),
+    ]);
+    let holder = host.path("state/holder");
+    let text = std::fs::read_to_string(&holder).unwrap();
+    assert!(
+        text.contains("HELM_PATH") && !text.contains("k3y"),
+        "{text}"
+    );
+
+    let (_, text) = ask(&host, &["doctor"]);
+    assert!(ran.exists() && !text.contains("note:"), "{text}");
+    std::fs::remove_file(&ran).unwrap();
+    std::fs::set_permissions(&holder, Permissions::from_mode(0o666)).unwrap();
+    let (_, text) = ask(&host, &["doctor"]);
+    assert!(!ran.exists(), "{text}");
+    let note = "run it as the daemon's user, or give --config FILE";
+    assert_eq!(text.matches(note).count(), 1, "{text}");
+    // These run nothing.
+    let (code, text) = ask(&host, &["explain", ONE]);
+    assert_eq!(code, 0, "{text}");
+    let (code, text) = ask(&host, &["wait", ONE, "--commit", &head, "--timeout", "0s"]);
+    assert_eq!(code, 3, "{text}");
+    assert!(text.contains("ClusterUnreachable"), "{text}");
     assert_eq!(host.stop(), 0);
 }

@@ -63,8 +63,8 @@ impl<'a> Road<'a> {
     /// The watched repository, where it can be read from here: the daemon's, or what is named.
     fn repository(&self) -> Option<Repository> {
         if !self.is_other_host
-            && let Some(Ok(loaded)) = self.common.daemon_settings()
-            && let Ok(repository) = mirrored(&loaded.settings)
+            && let Some(Ok(settings)) = self.common.daemon_settings()
+            && let Ok(repository) = mirrored(&settings)
         {
             return Some(repository);
         }
