@@ -11,7 +11,7 @@ use crate::reason::Reason;
 use crate::report::hanging;
 use crate::state::State;
 use crate::state::journal::{Deed, Entry, Journal, Memory, deeds};
-use crate::status::{Status, Trouble};
+use crate::status::{Status, Trouble, Unread};
 
 /// As wide as the key of a line.
 const INDENT: &str = "            ";
@@ -140,34 +140,36 @@ fn became(
     let mut done = done.filter(|deed| deed.id.exchange() == Some(id) && deed.is_effect());
     let last = done.next_back();
     let memory = Journal::memories(entries).remove(id).unwrap_or_default();
-    let mut clusters = status.unreadable.iter();
-    let unread = clusters.find(|one| one.cluster.as_ref() == Some(&id.cluster));
-    let (reason, text) = match (&last, unread) {
-        (Some(deed), _) if is_removal(deed) && deed.result == "done" => {
+    let unseen = unseen(id, status);
+    let (reason, text) = match &last {
+        Some(deed) if is_removal(deed) && deed.result == "done" => {
             (Reason::Removed, format!("{}{}", sentence(deed), why(deed)))
         }
-        (Some(deed), _) if is_left(deed, &memory, status) => (
+        Some(deed) if is_left(deed, &memory, status) => (
             Reason::Interrupted,
             format!("{}, and nobody saw its end", sentence(deed)),
         ),
-        _ if withheld.contains(id) => (
-            Reason::MassRemoval,
-            format!("its removal is held back{}", unseen(unread)),
-        ),
-        (_, Some(one)) => {
-            let Trouble { reason, text } = &one.why;
-            let text = format!("no file declares it, and its cluster could not be read: {text}");
-            (*reason, text)
+        _ if withheld.contains(id) => {
+            let unseen = unseen.map_or_else(String::new, |why| format!("; {}", why.text));
+            (
+                Reason::MassRemoval,
+                format!("its removal is held back{unseen}"),
+            )
         }
-        (last, None) => {
+        last => {
             let at = status.written_at;
             let last = last.as_ref().map_or_else(String::new, |deed| {
                 format!("; the last that natsx-sync did is {}", sentence(deed))
             });
-            let text = format!(
-                "the last pass (status of {at:.0}) found no file that declares it and nothing of it{last}"
-            );
-            (Reason::Removed, text)
+            if let Some(Trouble { reason, text }) = unseen {
+                let text = format!("the status of {at:.0} does not list it, but {text}{last}");
+                (reason, text)
+            } else {
+                let text = format!(
+                    "the last pass (status of {at:.0}) found no file that declares it and nothing of it{last}"
+                );
+                (Reason::Removed, text)
+            }
         }
     };
     Gone {
@@ -179,9 +181,44 @@ fn became(
     }
 }
 
-fn unseen(unread: Option<&crate::status::Unread>) -> String {
-    unread.map_or_else(String::new, |one| {
-        format!("; its cluster could not be read: {}", one.why.text)
+/// Why it may be there although it is not listed, if it may; as a part of a sentence.
+fn unseen(id: &ExchangeId, status: &Status) -> Option<Trouble> {
+    let because = |reason, text| Some(Trouble { reason, text });
+    if let Some(Trouble { reason, text }) = &status.trouble {
+        return because(
+            *reason,
+            format!("no pass could be made since the one it is of: {text}"),
+        );
+    }
+    let ExchangeId {
+        cluster, namespace, ..
+    } = id;
+    let is_its = |one: &&Unread| one.cluster.as_ref() == Some(cluster);
+    if let Some(one) = status.unreadable.iter().find(is_its) {
+        let Trouble { reason, text } = &one.why;
+        return because(*reason, format!("its cluster could not be read: {text}"));
+    }
+    let Some(read) = status.read.iter().find(|read| read.cluster == *cluster) else {
+        let text = format!(
+            "its cluster was not looked at: {cluster} is not in the inventory, or another cluster than it was"
+        );
+        return because(Reason::ClusterNotInInventory, text);
+    };
+    let namespaces = read.namespaces.as_ref();
+    if namespaces.is_some_and(|all| !all.contains(namespace)) {
+        let text = format!("namespace {namespace} is outside clusters.{cluster}.namespaces");
+        return because(Reason::NamespaceNotObserved, text);
+    }
+    // The registry first: it is asked for this one, the other clusters are not.
+    let registry = status.unreadable.iter().find(|one| one.cluster.is_none());
+    if let Some(one) = registry.or(status.unreadable.first()) {
+        let Trouble { reason, text } = &one.why;
+        return because(*reason, format!("{} could not be read: {text}", one.what()));
+    }
+    let text = "not everything could be read".to_owned();
+    (!status.complete).then_some(Trouble {
+        reason: Reason::SourceIncomplete,
+        text,
     })
 }
 

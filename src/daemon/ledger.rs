@@ -21,7 +21,7 @@ use crate::pass::Survey;
 use crate::plan::action::{Action, PlannedExchange};
 use crate::reason::Reason;
 use crate::report::is_complete;
-use crate::status::{Kept, Status, Trouble, Unread};
+use crate::status::{Kept, Read, Status, Trouble, Unread};
 
 /// The sum of what was seen and done.
 #[derive(Debug)]
@@ -124,6 +124,7 @@ impl Ledger {
         let found = survey.desired.diagnostics.iter().filter(about_branch);
         self.status.attention = found.map(Trouble::found).collect();
         self.status.unreadable = unread(&survey.observed);
+        self.status.read = read(&survey.observed);
         // What is as wanted has no failure any more.
         for entry in &survey.plan.exchanges {
             if let Some(id) = &entry.id
@@ -405,6 +406,18 @@ fn unread(observed: &Observed) -> Vec<Unread> {
     clusters
         .chain(registry.map(|unreadable| unread(None, unreadable)))
         .collect()
+}
+
+/// A cluster that is another than it was says nothing of what was there.
+fn read(observed: &Observed) -> Vec<Read> {
+    let views = observed.clusters.iter();
+    let read = views.filter_map(|(id, view)| Some((id, view.as_ref().ok()?)));
+    let read = read.filter(|(_, view)| view.replaced.is_none());
+    read.map(|(id, view)| Read {
+        cluster: id.clone(),
+        namespaces: view.scope.clone(),
+    })
+    .collect()
 }
 
 fn trouble(unreadable: &Unreadable) -> Trouble {

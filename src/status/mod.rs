@@ -9,7 +9,7 @@ mod unfinished;
 pub use phase::{Phase, phase_of};
 pub use table::{frame, line, table};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::{Diagnostic, chain};
 use crate::exchange::desired::Suspend;
-use crate::id::{ClusterId, CommitId, ExchangeId, SystemId};
+use crate::id::{ClusterId, CommitId, ExchangeId, Namespace, SystemId};
 use crate::mask::masked;
 use crate::plan::action::Action;
 use crate::reason::Reason;
@@ -58,6 +58,9 @@ pub struct Status {
     /// Clusters that the last pass could not read, and the registry.
     #[serde(default)]
     pub unreadable: Vec<Unread>,
+    /// Clusters that the last pass read: what is not listed and in one of these is not there.
+    #[serde(default)]
+    pub read: Vec<Read>,
     /// Clusters whose kubeconfig was written anew and cannot be used.
     #[serde(default)]
     pub kubeconfigs: Vec<Kept>,
@@ -76,6 +79,16 @@ pub struct Unread {
     /// Why.
     #[serde(flatten)]
     pub why: Trouble,
+}
+
+/// A cluster that a pass read, and that is the one it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Read {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// The namespaces that are looked at; all, where there is none of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespaces: Option<BTreeSet<Namespace>>,
 }
 
 impl Unread {
@@ -282,6 +295,7 @@ impl Status {
             attention: Vec::new(),
             settings: None,
             unreadable: Vec::new(),
+            read: Vec::new(),
             kubeconfigs: Vec::new(),
             events: Vec::new(),
             exchanges: Vec::new(),

@@ -4,6 +4,7 @@ use super::*;
 use crate::apply::effect::Why;
 use crate::apply::{StepTaken, Verdict};
 use crate::diagnostic::did_you_mean;
+use crate::observe::observed::ClusterView;
 use crate::plan::policy::Policy;
 use crate::plan::tests::world::{desired, exchange, id, now, observed};
 use crate::status::{Phase, StatusEntry};
@@ -282,4 +283,33 @@ fn what_waits_for_nobody_says_nothing_of_health() {
         1,
         "not seen is not gone"
     );
+}
+
+/// What was there is not known to be gone from one that is another.
+#[test]
+fn a_cluster_is_told_as_read_where_it_is_the_one_it_was() {
+    let mut ledger = Ledger::new(now());
+    let mut take = |change: fn(&mut Result<Arc<ClusterView>, Unreadable>)| {
+        let mut seen = survey(true);
+        seen.observed.clusters.values_mut().for_each(change);
+        ledger.take_pass(Arc::new(seen), BTreeMap::new());
+        let status = ledger.status(&BTreeMap::new(), now(), |_| {});
+        status.read.clone()
+    };
+    let whole = take(|_| {});
+    assert_eq!(whole.len(), 1);
+    assert_eq!(whole[0].cluster, id("a").cluster);
+    assert_eq!(whole[0].namespaces, None);
+    let replaced = take(|view| {
+        let view = view.as_mut().unwrap();
+        Arc::make_mut(view).replaced = Some("before".to_owned());
+    });
+    assert!(replaced.is_empty());
+    let dark = take(|view| {
+        *view = Err(Unreadable {
+            reason: Reason::ClusterUnreachable,
+            text: String::new(),
+        });
+    });
+    assert!(dark.is_empty());
 }
