@@ -188,6 +188,7 @@ impl Daemon<'_> {
             self.activate(SOON);
         }
         self.again.put_off(&asked, submitted.put_off);
+        self.again.keep_unseen(&asked, &survey.plan);
         Ok(submitted.held)
     }
 

@@ -15,6 +15,7 @@ use crate::diagnostic::chain;
 use crate::id::{ClusterId, ExchangeId};
 use crate::mask::masked;
 use crate::pass::Equipment;
+use crate::plan::action::{Action, Plan};
 use crate::state::journal::{Journal, Line};
 use crate::status::Trouble;
 
@@ -44,6 +45,14 @@ impl Again {
     pub(super) fn put_off(&mut self, asked: &Self, these: BTreeSet<ExchangeId>) {
         let asked = these.into_iter().filter(|id| asked.retry().covers(id));
         self.these.extend(asked);
+    }
+
+    /// Nor is the wish for those used up that could not be seen: whichever pass sees them serves it, and none is made for it.
+    pub(super) fn keep_unseen(&mut self, asked: &Self, plan: &Plan) {
+        let unseen = plan.exchanges.iter();
+        let unseen = unseen.filter(|entry| entry.action == Action::Unreadable);
+        let unseen = unseen.filter_map(|entry| entry.id.clone());
+        self.put_off(asked, unseen.collect());
     }
 
     /// A look was made for it, and it was taken where something follows. Where nothing does, all of it is served by that; else,
@@ -163,7 +172,14 @@ async fn write(
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::observe::observed::Unreadable;
+    use crate::plan::plan;
+    use crate::plan::policy::Policy;
+    use crate::plan::tests::world::{desired, exchange, id, now, observed};
+    use crate::reason::Reason;
 
     #[test]
     fn who_only_looks_serves_a_request_with_one_look() {
@@ -179,6 +195,40 @@ mod tests {
             assert!(!serving.anew, "the next look is one as any other");
             assert_eq!(serving.everything, !only_looks);
         }
+    }
+
+    #[test]
+    fn what_could_not_be_seen_is_asked_for_until_it_is() {
+        let ids = ["a", "b", "c"].map(id);
+        let wanted = desired(["a", "b"].map(|name| exchange(name, json!({}))));
+        let mut seen = observed([]);
+        let text = "no answer".to_owned();
+        let dark = Unreadable {
+            reason: Reason::ClusterUnreachable,
+            text,
+        };
+        let view = seen.clusters.insert(ids[0].cluster.clone(), Err(dark));
+        let dark = plan(&wanted, &seen, &Policy::default(), now());
+        let named = Again {
+            these: BTreeSet::from([ids[0].clone(), ids[2].clone()]),
+            ..Again::default()
+        };
+        let all = Again {
+            everything: true,
+            ..Again::default()
+        };
+        for (asked, kept) in [(&named, &ids[..1]), (&all, &ids[..2])] {
+            let mut again = Again::default();
+            again.keep_unseen(asked, &dark);
+            assert_eq!(again.these, kept.iter().cloned().collect());
+            assert!(!again.anew && !again.everything);
+        }
+        seen.clusters
+            .extend(view.map(|view| (ids[0].cluster.clone(), view)));
+        let light = plan(&wanted, &seen, &Policy::default(), now());
+        let mut again = Again::default();
+        again.keep_unseen(&named, &light);
+        assert_eq!(again.retry(), Retry::Only(&BTreeSet::new()), "served");
     }
 
     #[test]
