@@ -131,7 +131,9 @@ fn text(entry: &StatusEntry, seen: &Seen<'_>) -> String {
         let value = hanging(value, INDENT, seen.width);
         writeln!(text, "  {key:9} {value}").ok();
     };
-    line("file", &entry.file);
+    if !entry.file.is_empty() {
+        line("file", &entry.file);
+    }
     line("wanted", &wanted(entry));
     if entry.phase != Phase::Ready {
         line("why", &format!("{}: {}", entry.reason, entry.text));
@@ -252,6 +254,17 @@ mod tests {
             "{told}"
         );
         assert!(told.contains("\n            many words"), "{told}");
+    }
+
+    /// Its file is gone, and what runs could not be read.
+    #[test]
+    fn one_without_a_file_has_no_line_for_it() {
+        let gone = entry(serde_json::json!({
+            "file": "", "action": "unreadable", "phase": "unknown", "reason": "ClusterUnreachable", "text": "dead",
+        }));
+        let told = shown(&gone, &status(&serde_json::json!({})));
+        assert!(told.lines().all(|line| line.trim_end() == line), "{told}");
+        assert!(!told.contains("  file"), "{told}");
     }
 
     /// It is ready as far as anybody could see, which is not all.
