@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::named::{named, state};
-use super::{Common, Done, Output, wait};
+use super::{Common, Done, Failure, Output, wait};
 use crate::cli::options::Format;
 use crate::config::units::duration;
-use crate::control::{ControlError, Request, ask};
+use crate::control::{Acknowledged, ControlError, Request, ask};
 use crate::id::{CommitId, ExchangeId};
 use crate::pass::Repository;
 use crate::report::{FORMAT_VERSION, json_text};
@@ -38,18 +38,15 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
-    let state = state(common)?;
-    let id = match &args.exchange {
-        // Without a daemon that is what has to be said, not what it knew.
-        Some(wanted) if state.holder().is_some() => Some(named(&state, wanted)?),
-        Some(_) | None => None,
-    };
-    let asked = ask(&state, &requests(args.commit.as_ref(), id.as_ref()));
-    let acknowledged = match (asked, &args.commit) {
-        (Err(ControlError::Nobody { .. }), Some(commit)) if args.exchange.is_none() => {
-            return accept(common, &state, commit, args.format, output);
+    let (id, acknowledged) = match send(common, args, output) {
+        Ok(Sent::Asked(id, acknowledged)) => (id, acknowledged),
+        Ok(Sent::Accepted) => return Ok(0),
+        Err(failure) => {
+            if args.wait {
+                wait::hopeless(args.format, &failure, output)?;
+            }
+            return Err(failure);
         }
-        (asked, _) => asked?,
     };
     let (pid, pass) = (acknowledged.pid, acknowledged.pass);
     if !args.wait {
@@ -66,6 +63,31 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
     let wanted = id.as_ref().map(ToString::to_string);
     let args = wait::Args::served(wanted, acknowledged, args.timeout, args.format);
     wait::run(common, &args, output).await
+}
+
+/// What became of the request.
+enum Sent {
+    /// A daemon has it; about which exchange.
+    Asked(Option<ExchangeId>, Acknowledged),
+    /// The commit was accepted here.
+    Accepted,
+}
+
+fn send(common: &Common, args: &Args, output: &Output) -> Result<Sent, Failure> {
+    let state = state(common)?;
+    let id = match &args.exchange {
+        // Without a daemon that is what has to be said, not what it knew.
+        Some(wanted) if state.holder().is_some() => Some(named(&state, wanted)?),
+        Some(_) | None => None,
+    };
+    let asked = ask(&state, &requests(args.commit.as_ref(), id.as_ref()));
+    if let (Err(ControlError::Nobody { .. }), Some(commit), None) =
+        (&asked, &args.commit, &args.exchange)
+    {
+        accept(common, &state, commit, args.format, output)?;
+        return Ok(Sent::Accepted);
+    }
+    Ok(Sent::Asked(id, asked?))
 }
 
 fn requests(commit: Option<&CommitId>, id: Option<&ExchangeId>) -> Vec<Request> {
@@ -85,7 +107,7 @@ fn accept(
     commit: &CommitId,
     format: Format,
     output: &Output,
-) -> Done {
+) -> Result<(), Failure> {
     let state = State::open_to_write(state.folder())?;
     let lock = state.lock(Timestamp::now())?;
     let settings = common.settings()?.settings;
@@ -100,5 +122,5 @@ fn accept(
         "{} is followed from now on; `natsx-sync plan` shows what that means",
         head.short()
     ));
-    Ok(0)
+    Ok(())
 }

@@ -74,6 +74,31 @@ impl Args {
 }
 
 pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
+    let text = match until(common, args, output).await {
+        Ok(None) => {
+            output.say("ready");
+            tell(args.format, "ready", "", output)?;
+            return Ok(0);
+        }
+        Ok(Some(waiting)) => waiting,
+        Err(failure) => {
+            hopeless(args.format, &failure, output)?;
+            return Err(failure);
+        }
+    };
+    tell(args.format, "timeout", &text, output)?;
+    let timeout = humantime::format_duration(args.timeout);
+    Err(Failure::new(
+        code_of([Category::Incomplete]),
+        anyhow!("not {} after {timeout}: {text}", args.wanted),
+    ))
+}
+
+/// Nothing when it came, else what was still waited for when the time was over.
+///
+/// # Errors
+/// When nothing can come of it.
+async fn until(common: &Common, args: &Args, output: &Output) -> Result<Option<String>, Failure> {
     let deadline = Instant::now() + args.timeout;
     let mut last = String::new();
     let mut road = Road::open(common, args)?;
@@ -84,15 +109,8 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
             Seen::Status(status) => {
                 absent = None;
                 match verdict::of(&status, args, common, &mut road, &mut listed)? {
-                    Verdict::Done => {
-                        output.say("ready");
-                        tell(args, "ready", "", output)?;
-                        return Ok(0);
-                    }
-                    Verdict::Hopeless(code, text) => {
-                        tell(args, "hopeless", &text, output)?;
-                        return Err(Failure::new(code, anyhow!(text)));
-                    }
+                    Verdict::Done => return Ok(None),
+                    Verdict::Hopeless(code, text) => return Err(Failure::new(code, anyhow!(text))),
                     Verdict::Waiting(text) => text,
                 }
             }
@@ -100,7 +118,6 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
             Seen::Nobody(text) => {
                 let since = *absent.get_or_insert_with(Instant::now);
                 if since.elapsed() >= STARTING || Instant::now() >= deadline {
-                    tell(args, "hopeless", &text, output)?;
                     return Err(anyhow!(text).into());
                 }
                 text
@@ -112,20 +129,20 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
             last = now;
         }
         if Instant::now() >= deadline {
-            tell(args, "timeout", &last, output)?;
-            let timeout = humantime::format_duration(args.timeout);
-            return Err(Failure::new(
-                code_of([Category::Incomplete]),
-                anyhow!("not {} after {timeout}: {last}", args.wanted),
-            ));
+            return Ok(Some(last));
         }
         tokio::time::sleep(AGAIN).await;
     }
 }
 
+/// That nothing can come of it, for programs; the failure itself is still to be told to people.
+pub(super) fn hopeless(format: Format, failure: &Failure, output: &Output) -> Result<(), Failure> {
+    tell(format, "hopeless", &format!("{:#}", failure.error), output)
+}
+
 /// The end of it, for programs.
-fn tell(args: &Args, result: &str, text: &str, output: &Output) -> Result<(), Failure> {
-    if args.format == Format::Json {
+fn tell(format: Format, result: &str, text: &str, output: &Output) -> Result<(), Failure> {
+    if format == Format::Json {
         let text = masked(text);
         let end = json!({"format_version": FORMAT_VERSION, "result": result, "text": text});
         output.result(&json_text(&end)?);

@@ -330,3 +330,28 @@ fn the_end_of_a_wait_is_told_to_programs() {
         );
     }
 }
+
+#[test]
+fn programs_are_told_that_a_wait_cannot_end_in_whatever_way_that_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let ids = commits(folder, &["one"]);
+    let daemon = daemon(folder);
+    status(folder, Some(&ids[0]), true, &[("us/ns/nats-a", "ready")]);
+    let told = |words: &[&str], code: i32, word: &str| {
+        let more = ["--state", "state", "--format", "json"];
+        let done = natsx(folder, &[words, &more].concat());
+        assert_eq!(done.status.code(), Some(code), "{}", text_of(&done));
+        let told: Value = serde_json::from_slice(&done.stdout).unwrap();
+        assert_eq!(told["result"], "hopeless", "{told}");
+        assert!(told["text"].as_str().unwrap().contains(word), "{told}");
+        assert!(text(&done.stderr).contains(word), "{}", text_of(&done));
+    };
+    told(&["wait", "--commit", "abcdef0"], 1, "no commit abcdef0");
+    told(&["wait", "nope"], 7, "no exchange is called");
+    told(&["reconcile", "nope", "--wait"], 7, "no exchange is called");
+    drop(daemon);
+    told(&["reconcile", "--wait"], 1, "daemon");
+    let (ended, said, _) = wait(folder, &["nope", "--timeout", "0s"]);
+    assert_eq!(ended, Some(1), "{said}");
+}
