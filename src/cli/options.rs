@@ -146,7 +146,7 @@ impl Common {
                 _,
             )) => {
                 output.say(&format!(
-                    "note: the settings of the daemon are not used here, as {doubt}, and what they name would be run; run it as the daemon's user, or give --config FILE"
+                    "note: the settings of the daemon are not used here, as {doubt}, and what they name would be run or sent; run it as the daemon's user, or give --config FILE"
                 ));
                 self.settings()
             }

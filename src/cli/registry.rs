@@ -59,7 +59,7 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
         Verb::Serve { listen } => serve(common, *listen, output).await,
         Verb::Reset => reset(common, output),
         Verb::Ls { format } => {
-            let records = records(common).await?;
+            let records = records(common, output).await?;
             match format {
                 Format::Json => output.result(&json_text(&records)?),
                 Format::Text => output.result(&table(&records, output.width())),
@@ -67,7 +67,7 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
             Ok(0)
         }
         Verb::Get { id } => {
-            let records = records(common).await?;
+            let records = records(common, output).await?;
             let found = meant(id, &records)?;
             for record in found {
                 output.result(&json_text(&record)?);
@@ -165,8 +165,8 @@ fn reset(common: &Common, output: &Output) -> Done {
     }
 }
 
-async fn records(common: &Common) -> Result<Vec<Record>, Failure> {
-    let settings = common.settings()?.settings;
+async fn records(common: &Common, output: &Output) -> Result<Vec<Record>, Failure> {
+    let settings = common.settings_as_served(output)?;
     let registry = match settings.registry {
         RegistrySettings::Remote(remote) => Registry::connect(&RegistryAccess {
             url: remote.url,

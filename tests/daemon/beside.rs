@@ -167,3 +167,18 @@ fn what_others_may_have_written_is_not_run() {
     assert!(text.contains("ClusterUnreachable"), "{text}");
     assert_eq!(host.stop(), 0);
 }
+
+/// The state folder may hold the store of a registry from before.
+#[test]
+fn the_registry_that_is_read_is_the_one_of_the_daemon() {
+    let mut host = Host::new();
+    host.settings(&["one"], "registry: {url: 'http://127.0.0.1:9'}\n");
+    host.start();
+    for arguments in [&["registry", "ls"][..], &["registry", "get", "nats"]] {
+        let (code, text) = ask(&host, arguments);
+        assert_eq!(code, 1, "{text}");
+        assert!(text.contains("RegistryUnreadable"), "{text}");
+        assert!(text.contains("127.0.0.1:9"), "{text}");
+    }
+    assert_eq!(host.stop(), 0);
+}
