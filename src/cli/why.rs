@@ -289,7 +289,7 @@ mod tests {
             told.contains("trouble   cluster us could not be read"),
             "{told}"
         );
-        let line = "trouble   the kubeconfig of cluster us was written anew and is not in force, the old connection goes on: no kubeconfig: line 3 (KubeconfigInvalid)\n";
+        let line = "trouble   the kubeconfig of cluster us was changed and is not in force, the old connection goes on: no kubeconfig: line 3 (KubeconfigInvalid)\n";
         assert!(told.contains(line), "{told}");
         assert!(!told.contains("of another"), "{told}");
         let unknown = entry(serde_json::json!({

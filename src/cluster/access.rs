@@ -148,11 +148,11 @@ impl Cluster {
         *self.inner.client.valid_until()
     }
 
-    /// Whether the kubeconfig, or a certificate or key that it names, was written anew since.
-    pub(super) fn is_outdated(&self) -> bool {
+    /// Whether the kubeconfig, or a certificate or key that it names, was written anew or removed since.
+    pub(super) fn news(&self) -> kubeconfig::News {
         let written = &self.inner.written;
         let mut written = written.lock().unwrap_or_else(PoisonError::into_inner);
-        written.is_changed()
+        written.news()
     }
 
     pub(crate) fn client(&self) -> &Client {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError, RwLock};
 
+use super::kubeconfig::News;
 use super::{Cluster, ClusterAccess};
 use crate::id::ClusterId;
 use crate::observe::observed::{Unreadable, Views};
@@ -24,7 +25,7 @@ struct Entry {
     connected: Connected,
     /// A look has shown that this connection leads to the cluster it is meant to.
     trusted: bool,
-    /// What is wrong with the kubeconfig that was written since.
+    /// What is wrong with the kubeconfig that was written or removed since.
     refused: Option<Unreadable>,
 }
 
@@ -48,17 +49,17 @@ impl Inventory {
     }
 
     /// Connects again to clusters that could not be, to those whose credentials have run out, and to those whose kubeconfig
-    /// was written anew.
+    /// was written anew. What a removed one has opened is kept.
     pub async fn renew(&self, all: Vec<ClusterAccess>) {
         let now = jiff::Timestamp::now();
         let (mut stale, mut outdated, mut in_force) = (Vec::new(), Vec::new(), Vec::new());
         for access in all {
             match self.get(&access.id) {
                 Some(Ok(cluster)) if cluster.valid_until().is_none_or(|until| until > now) => {
-                    if cluster.is_outdated() {
-                        outdated.push(access);
-                    } else {
-                        in_force.push(access.id);
+                    match cluster.news() {
+                        News::Changed => outdated.push(access),
+                        News::None => in_force.push(access.id),
+                        News::Unsettled => {}
                     }
                 }
                 Some(_) | None => stale.push(access),
@@ -72,8 +73,9 @@ impl Inventory {
         clusters.extend(fresh);
         // Whoever wrote what cannot be used took it back.
         for id in in_force {
-            if let Some(entry) = clusters.get_mut(&id) {
-                entry.refused = None;
+            let entry = clusters.get_mut(&id);
+            if entry.and_then(|entry| entry.refused.take()).is_some() {
+                tracing::info!(cluster = %id, "its kubeconfig says again what is in force");
             }
         }
         for (id, entry) in rewritten {
@@ -154,8 +156,8 @@ impl Inventory {
         }
     }
 
-    /// Those whose kubeconfig was written anew and cannot be used, and what is wrong with it: the connection from before is
-    /// still worked with.
+    /// Those whose kubeconfig was written anew or removed and cannot be used, and what is wrong with it: the connection from
+    /// before is still worked with.
     pub fn refused(&self) -> BTreeMap<ClusterId, Unreadable> {
         let clusters = self.clusters.read().unwrap_or_else(PoisonError::into_inner);
         let refused = clusters.iter();
@@ -179,7 +181,7 @@ impl Entry {
     fn refuse(&mut self, id: &ClusterId, unreadable: &Unreadable) {
         if self.refused.as_ref() != Some(unreadable) {
             let Unreadable { reason, text } = unreadable;
-            tracing::warn!(cluster = %id, %reason, text, "its kubeconfig was written anew and is not in force, the old one stays");
+            tracing::warn!(cluster = %id, %reason, text, "its kubeconfig was changed and is not in force, the old one stays");
             self.refused = Some(unreadable.clone());
         }
     }

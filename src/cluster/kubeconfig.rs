@@ -10,7 +10,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use super::access::ClusterAccess;
 use super::error::ClusterError;
 
-pub(super) use written::Written;
+pub(super) use written::{News, Written};
 
 /// Where the API server is and how it is recognised.
 #[derive(Debug, Clone)]

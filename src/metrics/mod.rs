@@ -127,7 +127,7 @@ impl Metrics {
         );
         registry.register(
             "kubeconfig_refused",
-            "1 while a kubeconfig that was written anew is not in force",
+            "1 while a kubeconfig that was written anew or removed is not in force",
             self.kubeconfig_refused.clone(),
         );
         registry.register(

@@ -61,7 +61,7 @@ pub struct Status {
     /// Clusters that the last pass read: what is not listed and in one of these is not there.
     #[serde(default)]
     pub read: Vec<Read>,
-    /// Clusters whose kubeconfig was written anew and cannot be used.
+    /// Clusters whose kubeconfig was written anew or removed and cannot be used.
     #[serde(default)]
     pub kubeconfigs: Vec<Kept>,
     /// How far events are told; empty when nobody is told any.
@@ -114,7 +114,7 @@ impl Kept {
     pub fn what(&self) -> String {
         let id = &self.cluster;
         format!(
-            "the kubeconfig of cluster {id} was written anew and is not in force, the old connection goes on"
+            "the kubeconfig of cluster {id} was changed and is not in force, the old connection goes on"
         )
     }
 }

@@ -104,15 +104,22 @@ fn a_kubeconfig_that_cannot_be_used_is_told_until_it_is_mended() {
     let told = &status["kubeconfigs"][0];
     assert_eq!(told["cluster"], "one", "{told}");
     assert_eq!(told["reason"], "KubeconfigInvalid", "{told}");
-    let what = "the kubeconfig of cluster one was written anew and is not in force";
+    let what = "the kubeconfig of cluster one was changed and is not in force";
     for arguments in [&["status"][..], &["why", "one/communication/nats"]] {
         let told = host.command(arguments).output().unwrap();
         let told = String::from_utf8_lossy(&told.stdout).into_owned();
         assert!(told.replace("\n            ", " ").contains(what), "{told}");
     }
+    fs::remove_file(&file).unwrap();
+    host.until_status("it is gone", |status| {
+        let text = status["kubeconfigs"][0]["text"].as_str();
+        text.is_some_and(|text| text.contains("cannot be read"))
+    });
     fs::write(&file, whole).unwrap();
     host.until_status("it is in force", |status| {
         status["kubeconfigs"] == serde_json::json!([])
     });
+    let log = host.log();
+    assert!(log.contains("says again what is in force"), "{log}");
     assert_eq!(host.stop(), 0);
 }

@@ -21,6 +21,17 @@ struct Source {
     digest: Digest,
 }
 
+/// What became of the files since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cluster) enum News {
+    /// They say what they said.
+    None,
+    /// One is being written.
+    Unsettled,
+    /// One says something else, or is gone or may not be read, and none is being written.
+    Changed,
+}
+
 /// What differs whenever a file was written: while it does not, nothing is read.
 #[derive(Debug, PartialEq, Eq)]
 struct Stamp {
@@ -46,28 +57,33 @@ impl Written {
         }
     }
 
-    /// Whether one of them says something else, and none is being written.
-    pub(in crate::cluster) fn is_changed(&mut self) -> bool {
-        let mut changed = false;
+    /// What became of them.
+    pub(in crate::cluster) fn news(&mut self) -> News {
+        let mut news = News::None;
         for source in &mut self.0 {
-            // What is gone or may not be read is no news: the others say whether it is still named.
-            let Some(now) = plain(&source.path) else {
-                continue;
+            let now = match fs::metadata(&source.path) {
+                Ok(now) if now.is_file() => now,
+                // To be read only once, and perhaps by others.
+                Ok(now) if !now.is_dir() => continue,
+                // Whether it is still named the others say.
+                Ok(_) | Err(_) => {
+                    news = News::Changed;
+                    continue;
+                }
             };
             let stamp = Stamp::of(&now);
             if stamp == source.stamp {
                 continue;
             }
             if !is_settled(&now) {
-                return false;
+                return News::Unsettled;
             }
             match digest(&source.path) {
                 Some(digest) if digest == source.digest => source.stamp = stamp,
-                Some(_) => changed = true,
-                None => {}
+                Some(_) | None => news = News::Changed,
             }
         }
-        changed
+        news
     }
 }
 
@@ -117,44 +133,46 @@ mod tests {
         let path = folder.path().join("config");
         write(&path, "one");
         let mut written = noted(&[&path]);
-        assert!(!written.is_changed());
+        assert_eq!(written.news(), News::None);
         let before = written.0[0].stamp.modified;
         settle(&path);
-        assert!(!written.is_changed(), "touched");
+        assert_eq!(written.news(), News::None, "touched");
         assert_ne!(written.0[0].stamp.modified, before, "not read again");
 
         write(&path, "two");
-        assert!(written.is_changed(), "as long as the first");
-        assert!(written.is_changed(), "until somebody reads it");
-        assert!(!noted(&[&path]).is_changed());
+        assert_eq!(written.news(), News::Changed, "as long as the first");
+        assert_eq!(written.news(), News::Changed, "until somebody reads it");
+        assert_eq!(noted(&[&path]).news(), News::None);
 
         let beside = folder.path().join("beside");
         write(&beside, "six");
         let mut written = noted(&[&path]);
         fs::rename(&beside, &path).unwrap();
-        assert!(written.is_changed(), "another in its place");
+        assert_eq!(written.news(), News::Changed, "another in its place");
     }
 
     #[test]
-    fn what_is_being_written_or_cannot_be_read_is_none_yet() {
+    fn what_is_being_written_is_none_yet_and_what_cannot_be_read_is_one() {
         let folder = tempfile::tempdir().unwrap();
         let (path, key) = (folder.path().join("config"), folder.path().join("key"));
         write(&path, "one");
         write(&key, "one");
         let mut written = noted(&[&path, &key]);
         fs::write(&key, "hal").unwrap();
-        assert!(!written.is_changed(), "written just now");
+        assert_eq!(written.news(), News::Unsettled, "written just now");
         write(&path, "two");
-        assert!(!written.is_changed(), "the other is still being written");
+        let news = written.news();
+        assert_eq!(news, News::Unsettled, "the other is still being written");
         write(&key, "half and half");
-        assert!(written.is_changed());
+        assert_eq!(written.news(), News::Changed);
 
         let mut written = noted(&[&path, &key]);
         fs::remove_file(&key).unwrap();
-        assert!(!written.is_changed(), "gone");
+        assert_eq!(written.news(), News::Changed, "gone");
         fs::create_dir(&key).unwrap();
-        assert!(!written.is_changed(), "no file");
-        write(&path, "needs no key");
-        assert!(written.is_changed());
+        assert_eq!(written.news(), News::Changed, "no file");
+        fs::remove_dir(&key).unwrap();
+        write(&key, "half and half");
+        assert_eq!(written.news(), News::None, "back as it was");
     }
 }

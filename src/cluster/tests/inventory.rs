@@ -96,6 +96,17 @@ async fn a_file_that_cannot_be_used_costs_no_connection() {
     inventory.renew(vec![access.clone()]).await;
     assert!(inventory.refused().is_empty(), "it was taken back");
     assert!(cluster(&inventory, &access).is_same(&old));
+
+    fs::remove_file(file.path()).unwrap();
+    inventory.renew(vec![access.clone()]).await;
+    let refused = inventory.refused();
+    assert_eq!(refused[&access.id].reason, Reason::KubeconfigInvalid);
+    assert!(cluster(&inventory, &access).is_same(&old), "it is gone");
+    rewrite(&file, NOWHERE, &json!({"token": "old"}));
+    inventory.renew(vec![access.clone()]).await;
+    assert!(inventory.refused().is_empty(), "it is back");
+    assert!(cluster(&inventory, &access).is_same(&old));
+
     write(file.path(), "");
     inventory.renew(vec![access.clone()]).await;
     assert!(!inventory.refused().is_empty());
@@ -104,6 +115,7 @@ async fn a_file_that_cannot_be_used_costs_no_connection() {
     inventory.renew(vec![access.clone()]).await;
     let now = cluster(&inventory, &access);
     assert!(now.is_same(&old), "it may still be written");
+    assert!(!inventory.refused().is_empty(), "nor is it mended yet");
     write(file.path(), whole);
     inventory.renew(vec![access.clone()]).await;
     assert!(!cluster(&inventory, &access).is_same(&old));
