@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value};
 
+use super::chart_values::{VALUES, find};
 use super::desired::{DeletionPolicy, Suspend, SyncMode, Terms};
 use super::federation::Peer;
 use super::fields::{FIELDS, Fields};
@@ -73,7 +74,7 @@ pub(super) fn parse<'n>(root: &'n Node, torn: bool, findings: &mut Findings<'_>)
             ..Declared::default()
         };
     }
-    // A field with a name nobody knows may be meant for one that values come from.
+    // A field with a name near one that is known may be meant for one that values come from; others are none of those.
     let mut flawed = refuse_unknown(&mut fields);
     let id = identity(&mut fields);
     let name = fields.required("name", "Global Event Bus");
@@ -160,16 +161,20 @@ fn is_exchange(fields: &mut Fields<'_, '_, '_>) -> bool {
     true
 }
 
-/// Whether there are any.
+/// Whether any may be meant for one that is known.
 fn refuse_unknown(fields: &mut Fields<'_, '_, '_>) -> bool {
-    let mut any = false;
+    let mut is_misspelt = false;
     for entry in fields.root.entries() {
         let name = entry.key.as_str();
         // The original API took it in every request; the secret check has the right words for it.
         if FIELDS.contains(&name) || name == "kubeconfig" {
             continue;
         }
-        let hint = match nearest(name, FIELDS.iter().copied()) {
+        let near = nearest(name, FIELDS.iter().copied());
+        // A value of the chart that stands beside `helm_values` is one of those.
+        let first = name.split('.').next().unwrap_or(name);
+        is_misspelt |= near.is_some() || find(VALUES, first).is_some();
+        let hint = match near {
             Some(known) => did_you_mean(known),
             None if name.starts_with("config.") => {
                 "write chart values below `helm_values:`".to_owned()
@@ -182,9 +187,8 @@ fn refuse_unknown(fields: &mut Fields<'_, '_, '_>) -> bool {
             format!("an exchange has no field {name:?}"),
             hint,
         );
-        any = true;
     }
-    any
+    is_misspelt
 }
 
 fn identity(fields: &mut Fields<'_, '_, '_>) -> Option<ExchangeId> {

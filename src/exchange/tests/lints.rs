@@ -60,9 +60,19 @@ fn an_error_hides_no_other_and_makes_none() {
             own(&format!("protect: 'true'\n{values}\n")),
             [&[Reason::InvalidValue], &all[..]].concat(),
         ),
+        (
+            own(&format!("colour: red\n{values}\n")),
+            [&[Reason::UnknownField], &all[..]].concat(),
+        ),
         // The field that is misspelt may be the one that the rest rests on.
         (
             own(&format!("acess: {{}}\n{values}\n")),
+            vec![Reason::UnknownField, Reason::RenamedValue],
+        ),
+        (
+            own(&format!(
+                "config: {{cluster: {{enabled: true}}}}\n{values}\n"
+            )),
             vec![Reason::UnknownField, Reason::RenamedValue],
         ),
         (
