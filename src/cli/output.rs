@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::cli::options::Color;
 use crate::diagnostic::words;
-use crate::report::{UNBOUNDED, hanging};
+use crate::report::{UNBOUNDED, folded};
 
 /// A result could not be written, whatever the command then says of itself.
 static LOST: AtomicBool = AtomicBool::new(false);
@@ -136,7 +136,7 @@ fn fitting(text: &str, width: u16) -> String {
         if width == UNBOUNDED {
             line.to_owned()
         } else {
-            format!("{before}{}", hanging(said, &indent, width))
+            folded(said, before, &indent, usize::from(width))
         }
     });
     lines.collect::<Vec<_>>().join("\n")

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use owo_colors::{OwoColorize as _, Style as Ink};
 use serde_json::json;
 
-use super::safe::{json_text, wrapped};
+use super::safe::{folded, json_text};
 use super::{FORMAT_VERSION, UNBOUNDED, safe};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::mask::masked_findings;
@@ -64,9 +64,8 @@ pub(super) fn finding_text(
 
 /// Indented; from the second line on a little more.
 fn paragraph(said: &str, indent: &str, width: usize) -> String {
-    let room = width.saturating_sub(indent.len() + 2);
-    let lines = wrapped(said, room);
-    format!("{indent}{}\n", lines.join(&format!("\n{indent}  ")))
+    let below = format!("{indent}  ");
+    folded(said, indent, &below, width) + "\n"
 }
 
 /// `file:line:col`, as editors and compilers write it, and `after`; nothing where there is no file.

@@ -29,7 +29,7 @@ pub use exit::{Category, STALE, code_of, exit_code};
 pub use forge::{diagnostics_github, diagnostics_sarif};
 pub use json::plan_json;
 pub use markdown::{Comment, plan_markdown};
-pub use safe::{hanging, json_text, safe, wrapped};
+pub use safe::{folded, hanging, json_text, safe, wrapped};
 pub use table::{FITTING, UNBOUNDED, table};
 pub(crate) use terminal::is_quiet;
 pub use terminal::{Style, news_text, plan_text};

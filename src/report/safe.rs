@@ -66,15 +66,28 @@ fn is_hostile(sign: char) -> bool {
 /// Breaks `text` at spaces into lines of at most `width` signs; longer words stay whole, because a broken id cannot be
 /// copied, and so does a command between backticks that fits into a line.
 pub fn wrapped(text: &str, width: usize) -> Vec<String> {
+    wrapped_after(text, width, width)
+}
+
+/// The same where the first line has another room than those below it.
+fn wrapped_after(text: &str, first: usize, width: usize) -> Vec<String> {
     let mut items = Vec::new();
     for word in words(text) {
-        if word.chars().count() > width {
+        if shown_width(&word) > width {
             items.extend(word.split(' ').map(ToOwned::to_owned));
         } else {
             items.push(word);
         }
     }
-    wrapped_items(&items, " ", width)
+    fill(&items, " ", first, width)
+}
+
+/// How many signs a terminal shows of it: what sets a colour takes no room.
+fn shown_width(text: &str) -> usize {
+    let mut parts = text.split("\u{1b}[");
+    let plain = parts.next().unwrap_or_default().chars().count();
+    let after = parts.map(|part| part.split_once('m').map_or(part, |(_, rest)| rest));
+    plain + after.map(|part| part.chars().count()).sum::<usize>()
 }
 
 fn words(text: &str) -> Vec<String> {
@@ -104,12 +117,29 @@ pub fn hanging(text: &str, indent: &str, width: u16) -> String {
     lines.join(&format!("\n{indent}"))
 }
 
+/// The lines of `text`, the first behind `before` and all others behind `indent`, each of at most `width` signs with that.
+pub fn folded(text: &str, before: &str, indent: &str, width: usize) -> String {
+    let room = width.saturating_sub(shown_width(indent));
+    let mut first = width.saturating_sub(shown_width(before));
+    let mut all = Vec::new();
+    for line in text.lines() {
+        all.extend(wrapped_after(line, first, room));
+        first = room;
+    }
+    format!("{before}{}", all.join(&format!("\n{indent}")))
+}
+
 /// Puts `items` into lines of at most `width` signs without breaking any.
 pub(super) fn wrapped_items(items: &[String], between: &str, width: usize) -> Vec<String> {
+    fill(items, between, width, width)
+}
+
+fn fill(items: &[String], between: &str, first: usize, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for item in items {
+        let room = if lines.len() == 1 { first } else { width };
         match lines.last_mut() {
-            Some(line) if line.chars().count() + between.len() + item.chars().count() <= width => {
+            Some(line) if shown_width(line) + between.len() + shown_width(item) <= room => {
                 line.push_str(between);
                 line.push_str(item);
             }

@@ -106,3 +106,15 @@ fn findings_show_place_and_hint() {
         "exchanges/a.yaml:3:1: error UnknownField: no field nmae\n    hint: name\n"
     );
 }
+
+#[test]
+fn findings_are_folded_at_what_a_terminal_shows_of_them() {
+    let text = "\"Nats_A\" is not a valid release_name";
+    let finding = Diagnostic::error(Reason::InvalidValue, text).at("exchanges/a.yaml", 2, 15);
+    for color in [false, true] {
+        let shown = |width| diagnostics_text(std::slice::from_ref(&finding), color, width);
+        let (fits, folded) = (shown(79), shown(78));
+        assert_eq!(fits.lines().count(), 1, "{fits}");
+        assert!(folded.ends_with("valid\n  release_name\n"), "{folded}");
+    }
+}

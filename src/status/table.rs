@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::rows::{lines, rows};
 use crate::reason::Reason;
+use crate::report::{UNBOUNDED, folded};
 use crate::status::{Phase, Status, Trouble};
 
 /// In letters; what is longer is told by `natsx-sync status`.
@@ -34,7 +35,12 @@ pub fn frame(
         .ok();
     }
     for warning in warnings(status) {
-        writeln!(text, "! {warning}").ok();
+        let warning = if width == UNBOUNDED {
+            format!("! {warning}")
+        } else {
+            folded(&warning, "! ", "  ", usize::from(width))
+        };
+        writeln!(text, "{warning}").ok();
     }
     if status.pass == 0 {
         text.push_str(match (alive, &status.trouble) {
@@ -206,5 +212,27 @@ mod tests {
         ] {
             assert!(shown.contains(line), "{shown}");
         }
+        status.unreadable.truncate(1);
+        status.unreadable[0].why.text = "no answer from its address ".repeat(9);
+        let shown = table(&status, now, true, 80);
+        assert!(shown.lines().all(|line| line.len() <= 80), "{shown}");
+        assert!(shown.starts_with("! cluster eu-edge"), "{shown}");
+        assert!(
+            shown
+                .lines()
+                .skip(1)
+                .take(3)
+                .all(|line| line.starts_with("  ")),
+            "{shown}"
+        );
+        let whole = table(&status, now, true, UNBOUNDED);
+        assert!(
+            whole
+                .lines()
+                .next()
+                .unwrap()
+                .ends_with("(ClusterUnreachable)"),
+            "{whole}"
+        );
     }
 }
