@@ -11,7 +11,7 @@ use super::said::{said, tell};
 use super::{Common, Done, Failure, NOTHING_MATCHED, Output};
 use crate::cluster::Cluster;
 use crate::config::units::duration;
-use crate::control::{self, Approved};
+use crate::control::{self, Approved, ControlError};
 use crate::daemon::meant;
 use crate::id::{ClusterId, ExchangeId};
 use crate::pass::cluster_access;
@@ -100,6 +100,15 @@ fn told(state: &State, word: &str) -> Result<Option<ClusterId>, Failure> {
     Ok((is_cluster && !is_exchange).then_some(id))
 }
 
+/// Why no exchange is meant, and no cluster either; one that is gone was meant as an exchange.
+fn neither_way(failure: Failure, refused: &ControlError) -> Failure {
+    if is_gone(&failure) {
+        return failure;
+    }
+    let Failure { error, code } = failure;
+    Failure::new(code, anyhow!("{error}; as a cluster: {refused}"))
+}
+
 /// A word without a `/` may be meant as an exchange or as a cluster.
 fn neither<'c>(id: &ClusterId, inventory: impl Iterator<Item = &'c ClusterId>) -> anyhow::Error {
     let all: Vec<_> = inventory.map(ClusterId::as_str).collect();
@@ -175,8 +184,7 @@ async fn approve_cluster(
             meant(&state, &Cluster::connect(&access).await?).await?
         }
         Way::Daemon => asked()?,
-        Way::Perhaps(Failure { error, code }) => asked()
-            .map_err(|refused| Failure::new(code, anyhow!("{error}; as a cluster: {refused}")))?,
+        Way::Perhaps(failure) => asked().map_err(|refused| neither_way(failure, &refused))?,
     };
     let text = match approved {
         Approved::Now(text) => text,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use serde_json::Value;
 
+use super::gone::told;
 use super::named::{Called as _, NotOne, alike, one_of, refused};
 use super::path::{find_source, in_source, is_file};
 use super::plan::revision;
@@ -55,7 +56,12 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
     let (settings, desired, subject) = &declared(common, subject, output)?;
     let exchange = match one_of(subject, desired.exchanges.values().map(Arc::as_ref)) {
         Ok(exchange) => exchange,
-        Err(NotOne::Nothing { .. }) => return no_exchange(subject, desired, output),
+        Err(error @ NotOne::Nothing { .. }) => {
+            return match gone(common, subject, desired, error) {
+                Some(gone) => Err(refused(gone)),
+                None => no_exchange(subject, desired, output),
+            };
+        }
         Err(error) => return Err(refused(error)),
     };
     let text = if args.values {
@@ -127,6 +133,20 @@ fn broken<'d>(subject: &str, desired: &'d Desired) -> Option<&'d BrokenFile> {
     desired.broken.iter().find(|broken| {
         broken.file == *subject || broken.blocks.iter().any(|id| id.is_called(subject))
     })
+}
+
+/// What became of one that no file declares, where the state of this host tells.
+fn gone(common: &Common, subject: &str, desired: &Desired, error: NotOne) -> Option<NotOne> {
+    if broken(subject, desired).is_some() {
+        return None;
+    }
+    let (state, status) = super::status::read(common).ok()?;
+    // Before the first pass nothing is listed that is there.
+    if status.pass == 0 {
+        return None;
+    }
+    let told = told(&state, &status, subject, error);
+    matches!(told, NotOne::Gone(_)).then_some(told)
 }
 
 /// Says what is wrong in the file that should declare it.

@@ -8,7 +8,7 @@ use natsx_sync::state::State;
 use natsx_sync::state::journal::{Journal, Line, Phase};
 use serde_json::{Value, json};
 
-use super::waiting::status;
+use super::waiting::{daemon, status};
 use super::{natsx, text, text_of};
 
 const COMMIT: &str = "1234567890123456789012345678901234567890";
@@ -57,7 +57,12 @@ fn every_command_says_when_and_by_whom_an_exchange_was_removed() {
     let folder = folder.path();
     removed(folder, "us/ns/nats-old");
     status(folder, None, true, &[("us/ns/nats-odd", "ready")]);
-    let cases: [&[&str]; 7] = [
+    fs::create_dir(folder.join("exchanges")).unwrap();
+    let odd = "name: odd\nrelease_name: nats-odd\ncluster_id: us\nnamespace: ns\norg_ids: [o]\n";
+    fs::write(folder.join("exchanges/odd.yaml"), odd).unwrap();
+    let cases: [&[&str]; 9] = [
+        &["explain", "nats-old"],
+        &["explain", "us/ns/nats-old", "--values"],
         &["why", "nats-old"],
         &["why", "exchanges/old.yaml"],
         &["status", "nats-old"],
@@ -85,6 +90,21 @@ fn every_command_says_when_and_by_whom_an_exchange_was_removed() {
     let (code, said) = ask(folder, &["why", "nats-oddd"]);
     assert_eq!(code, Some(7), "{said}");
     assert!(said.contains("us/ns/nats-odd is there"), "{said}");
+}
+
+/// Whoever names one that was there means no cluster.
+#[test]
+fn a_running_daemon_does_not_make_a_cluster_of_a_removed_exchange() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    removed(folder, "us/ns/nats-old");
+    status(folder, None, true, &[("us/ns/nats-odd", "ready")]);
+    let _daemon = daemon(folder);
+    for (name, is_either) in [("nats-old", false), ("nats-never", true)] {
+        let (code, said) = ask(folder, &["approve", name]);
+        assert_eq!(code, Some(7), "{said}");
+        assert_eq!(said.contains("as a cluster"), is_either, "{said}");
+    }
 }
 
 #[test]

@@ -36,10 +36,11 @@ fn commits(folder: &Path, messages: &[&str]) -> Vec<String> {
 }
 
 /// Holds the state folder as a daemon does, until it is dropped.
-fn daemon(folder: &Path) -> File {
+pub(super) fn daemon(folder: &Path) -> File {
     fs::create_dir_all(folder.join("state")).unwrap();
     let lock = File::create(folder.join("state/lock")).unwrap();
-    lock.try_lock().unwrap();
+    // A process that another test is just starting may have it still from who wrote the journal.
+    lock.lock().unwrap();
     let holder = json!({"pid": std::process::id(), "since": "2026-01-01T00:00:00Z"});
     fs::write(folder.join("state/holder"), holder.to_string()).unwrap();
     lock
