@@ -120,7 +120,9 @@ async fn until(common: &Common, args: &Args, output: &Output) -> Result<Option<S
                 if since.elapsed() >= STARTING || Instant::now() >= deadline {
                     return Err(anyhow!(text).into());
                 }
-                text
+                // Said once, where it is the end.
+                tokio::time::sleep(AGAIN).await;
+                continue;
             }
         };
         if now != last {
