@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use axum::Router;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -45,6 +46,8 @@ pub(super) async fn run(
     output: &Output,
     telemetry: &Telemetry,
 ) -> Done {
+    // A reload that is asked for while all this begins neither ends us nor is lost.
+    let hangup = signal(SignalKind::hangup())?;
     let loaded = common.settings()?;
     let settings = loaded.settings.clone();
     let format = settings.log.format;
@@ -110,7 +113,7 @@ pub(super) async fn run(
         telemetry,
         format,
     };
-    let ended = crate::daemon::run(equipment, &session, options, &person).await;
+    let ended = crate::daemon::run(equipment, &session, options, &person, hangup).await;
     for served in [Some(shown), hook].into_iter().flatten() {
         served.close().await;
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -108,18 +108,18 @@ pub trait Owner: Sync {
     fn show(&self, survey: &Survey, news: &[&PlannedExchange]);
 }
 
-/// Runs until told to stop.
+/// Runs until told to stop; `hangup` asks for the settings to be read again.
 pub async fn run(
     mut equipment: Equipment,
     session: &Session,
     options: Options,
     owner: &dyn Owner,
+    mut hangup: Signal,
 ) -> Result<(), PassError> {
     let signals = |kind| signal(kind).map_err(PassError::Signals);
-    let (mut term, mut interrupt, mut hangup) = (
+    let (mut term, mut interrupt) = (
         signals(SignalKind::terminate())?,
         signals(SignalKind::interrupt())?,
-        signals(SignalKind::hangup())?,
     );
     let stop = CancellationToken::new();
     let (lanes, mut told) = Lanes::new(

@@ -47,7 +47,7 @@ impl<'a> Daemon<'a> {
     }
 
     pub(super) fn status(&self) -> Status {
-        Status::read(&self.state())
+        Status::read(&self.state(), self.running.id().into())
     }
 
     /// How long each pass took so far.

@@ -15,10 +15,13 @@ pub(super) struct Status {
 }
 
 impl Status {
-    /// Nothing of everything, before there is one.
-    pub(super) fn read(state: &Path) -> Self {
+    /// Nothing of everything, before this process has written one.
+    pub(super) fn read(state: &Path, pid: u64) -> Self {
         let text = std::fs::read(state.join("status.json")).unwrap_or_default();
         let status: Value = serde_json::from_slice(&text).unwrap_or_default();
+        if status.get("pid").and_then(Value::as_u64) != Some(pid) {
+            return Self::default();
+        }
         let entries = status.get("exchanges").and_then(Value::as_array);
         let phases = entries
             .into_iter()
