@@ -98,8 +98,9 @@ async fn wait_for(
     {
         return (Ok(was), true);
     }
+    let told = asked.told();
     let look = again().await;
-    patience.take_time(&asked, &look);
+    patience.take_time(&asked, told, &look);
     patience.take_look(asked, &look, again);
     (look.answer, false)
 }

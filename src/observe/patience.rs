@@ -41,7 +41,7 @@ impl Asked {
     }
 
     /// What its watch has told so far; none where nobody listens.
-    fn told(&self) -> Option<u64> {
+    pub(super) fn told(&self) -> Option<u64> {
         match self {
             Self::Cluster(_, cluster) => cluster.told(),
             Self::Registry => None,

@@ -11,8 +11,8 @@ use crate::id::ClusterId;
 use crate::observe::look::{Again, Look};
 use crate::observe::observed::ClusterView;
 
-/// Who takes longer delays whoever waits for something elsewhere so that it can be felt.
-const LATE: Duration = Duration::from_millis(250);
+/// Who takes longer delays whoever waits for something elsewhere so that it is felt.
+const LATE: Duration = Duration::from_millis(500);
 
 /// What is known of a slow cluster.
 #[derive(Debug, Default)]
@@ -21,6 +21,8 @@ pub(super) struct Slow {
     look: Option<JoinHandle<()>>,
     /// What the last pass took it for.
     taken: Option<Arc<ClusterView>>,
+    /// What its watch had told when it was looked at for that.
+    told: Option<u64>,
     /// It may be something else by now.
     is_stale: bool,
 }
@@ -42,7 +44,8 @@ impl Patience {
         let Some(State::Slow(slow)) = state(&mut entries, asked) else {
             return false;
         };
-        if std::mem::take(&mut slow.is_stale) {
+        // What was told since is why there is this pass.
+        if std::mem::take(&mut slow.is_stale) || slow.told != asked.told() {
             return false;
         }
         slow.taken = Some(Arc::clone(was));
@@ -52,18 +55,27 @@ impl Patience {
         true
     }
 
-    /// A pass has waited for it.
-    pub(in crate::observe) fn take_time(&self, asked: &Asked, look: &Look<Arc<ClusterView>>) {
+    /// A pass has waited for it, for which its watch had `told` so much.
+    pub(in crate::observe) fn take_time(
+        &self,
+        asked: &Asked,
+        told: Option<u64>,
+        look: &Look<Arc<ClusterView>>,
+    ) {
         let Ok(view) = &look.answer else { return };
         let mut entries = self.lock();
         if look.took <= LATE {
             entries.remove(&asked.key().cloned());
         } else if let Some(State::Slow(slow)) = state(&mut entries, asked) {
-            slow.taken = Some(Arc::clone(view));
+            (slow.taken, slow.told) = (Some(Arc::clone(view)), told);
         } else {
+            let slow = Slow {
+                told,
+                ..Slow::default()
+            };
             let entry = Entry {
                 asked: asked.clone(),
-                state: State::Slow(Slow::default()),
+                state: State::Slow(slow),
             };
             entries.insert(asked.key().cloned(), entry);
         }
@@ -85,16 +97,13 @@ impl Patience {
         again: Again<Arc<ClusterView>>,
     ) -> JoinHandle<()> {
         let (patience, places) = (Arc::downgrade(self), Arc::clone(&self.places));
-        let told = asked.told();
         tokio::spawn(async move {
             let _place = places.acquire().await;
             let look = again().await;
             let Some(patience) = patience.upgrade() else {
                 return;
             };
-            // What was told meanwhile the answer may have been too early for.
-            let is_news = told != asked.told();
-            if patience.is_other(&asked, &look, is_news) {
+            if patience.is_other(&asked, &look) {
                 patience.take_look(asked, &look, again);
                 patience.answered.notify_one();
             }
@@ -102,7 +111,7 @@ impl Patience {
     }
 
     /// Whether a look beside the passes says something else than the last pass took it for, so that another is wanted.
-    fn is_other(&self, asked: &Asked, look: &Look<Arc<ClusterView>>, is_news: bool) -> bool {
+    fn is_other(&self, asked: &Asked, look: &Look<Arc<ClusterView>>) -> bool {
         let mut entries = self.lock();
         let Some(State::Slow(slow)) = state(&mut entries, asked) else {
             return false;
@@ -111,12 +120,11 @@ impl Patience {
             (Ok(view), Some(taken)) => Arc::ptr_eq(view, taken),
             (Ok(_) | Err(_), _) => false,
         };
-        slow.is_stale |= is_news || !is_same;
-        let is_other = slow.is_stale;
+        slow.is_stale |= !is_same;
         if look.answer.is_ok() && look.took <= LATE {
             // As quick as others again.
             entries.remove(&asked.key().cloned());
         }
-        is_other
+        !is_same
     }
 }
