@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 
 use serde::Serialize;
 
-use super::named::{Called, NotOne, one_of};
+use super::named::{Called, Known, NotOne, one_of};
 use crate::id::ExchangeId;
 use crate::reason::Reason;
 use crate::report::hanging;
@@ -75,27 +75,10 @@ impl Gone {
     }
 }
 
-/// A name the journal knows and the status does not.
-struct Former<'j> {
-    id: &'j ExchangeId,
-    file: &'j str,
-}
-
-impl Called for Former<'_> {
-    fn id(&self) -> Option<&ExchangeId> {
-        Some(self.id)
-    }
-
-    fn file(&self) -> &str {
-        self.file
-    }
-}
-
 /// Says more of what nothing in the status is called, where the journal knows it. Who may not read the journal is told what
 /// the status says.
 pub(super) fn told(state: &State, status: &Status, wanted: &str, error: NotOne) -> NotOne {
-    let (NotOne::Nothing { .. }, Ok((entries, _))) =
-        (&error, Journal::look(&state.folder().join("journal")))
+    let (NotOne::Nothing { .. }, Ok((entries, _))) = (&error, Journal::look(&state.journal()))
     else {
         return error;
     };
@@ -125,7 +108,7 @@ fn former<'j>(
         let last = known.entry(id).or_default();
         *last = file.unwrap_or(last);
     }
-    let former = known.into_iter().map(|(id, file)| Former { id, file });
+    let former = known.into_iter().map(|(id, file)| Known { id, file });
     one_of(wanted, former).map(|one| (one.id, one.file))
 }
 

@@ -42,7 +42,7 @@ pub(super) struct Args {
 
 pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
     let state = state(common)?;
-    let (entries, broken) = Journal::look(&state.folder().join("journal"))?;
+    let (entries, broken) = Journal::look(&state.journal())?;
     let mut all = deeds(&entries);
     if let Some(wanted) = &args.exchange {
         let meant = meant(&state, wanted, &all)?;

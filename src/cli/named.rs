@@ -49,13 +49,13 @@ impl Called for StatusEntry {
     }
 }
 
-/// An entry of the status whose identity is known.
-struct Listed<'s> {
-    id: &'s ExchangeId,
-    file: &'s str,
+/// One whose identity is known.
+pub(super) struct Known<'s> {
+    pub(super) id: &'s ExchangeId,
+    pub(super) file: &'s str,
 }
 
-impl Called for Listed<'_> {
+impl Called for Known<'_> {
     fn id(&self) -> Option<&ExchangeId> {
         Some(self.id)
     }
@@ -190,7 +190,7 @@ fn names(wanted: &str, id: &str) -> bool {
 
 /// The exchanges something was ever done about, from the journal.
 pub(super) fn known_once(common: &Common) -> Result<BTreeSet<ExchangeId>, Failure> {
-    let (entries, _) = Journal::look(&state(common)?.folder().join("journal"))?;
+    let (entries, _) = Journal::look(&state(common)?.journal())?;
     Ok(entries.into_iter().filter_map(|entry| entry.id).collect())
 }
 
@@ -223,7 +223,7 @@ pub(super) fn named(state: &State, wanted: &str) -> Result<ExchangeId, Failure> 
         }
     };
     let known = status.exchanges.iter().filter_map(|entry| {
-        Some(Listed {
+        Some(Known {
             id: entry.id.as_ref()?,
             file: &entry.file,
         })

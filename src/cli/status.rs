@@ -143,7 +143,7 @@ pub(super) async fn look(
 
 /// What nobody ended is not in a status that nobody could write any more. Who may not read the journal has that one alone.
 fn take_unfinished(state: &State, status: &mut Status) {
-    if let Ok((entries, _)) = Journal::look(&state.folder().join("journal")) {
+    if let Ok((entries, _)) = Journal::look(&state.journal()) {
         status.take_unfinished(&deeds(&entries));
     }
 }

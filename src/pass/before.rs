@@ -6,10 +6,9 @@ use jiff::Timestamp;
 
 use super::survey::{Seen, Survey};
 use crate::exchange::desired::Desired;
-use crate::id::{ClusterId, ExchangeId, Instance};
+use crate::id::{ClusterId, Instance};
 use crate::observe::observed::{Ancestry, ClusterView, Observed};
 use crate::pass::Equipment;
-use crate::plan::action::PlannedExchange;
 
 /// The survey before.
 #[derive(Debug)]
@@ -30,11 +29,8 @@ impl Before {
     pub(super) fn was(&self, cluster: &ClusterId, desired: &Desired) -> Option<Arc<ClusterView>> {
         let survey = &self.survey;
         let view = survey.observed.clusters.get(cluster)?.as_ref().ok()?;
-        let is_there = |id: &ExchangeId| id.cluster == *cluster;
-        let entries = survey.plan.exchanges.iter();
-        let mut there = entries.filter(|entry| entry.id.as_ref().is_some_and(is_there));
         let stays = !self.anew
-            && there.all(PlannedExchange::is_settled)
+            && survey.plan.is_settled_in(cluster)
             && survey.desired.of(cluster).eq(desired.of(cluster));
         stays.then(|| Arc::clone(view))
     }

@@ -200,11 +200,8 @@ fn unsee(
     plan: &Plan,
     observed: &mut Observed,
 ) -> bool {
-    let changes = plan.exchanges.iter().filter(|entry| !entry.is_settled());
-    let ids = changes.filter_map(|entry| entry.id.as_ref());
-    let clusters: BTreeSet<&ClusterId> = ids.map(|id| &id.cluster).collect();
     let mut found = false;
-    for id in clusters.into_iter().filter(|id| still.contains(id)) {
+    for id in still.iter().filter(|id| !plan.is_settled_in(id)) {
         let unread = Unreadable {
             reason: Reason::ClusterUnreachable,
             text: format!("{id} answers late and is looked at before anything is done there"),

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::diagnostic::Diagnostic;
 use crate::drift::Difference;
 use crate::exchange::desired::Layer;
-use crate::id::{CommitId, ExchangeId, SystemId};
+use crate::id::{ClusterId, CommitId, ExchangeId, SystemId};
 use crate::observe::observed::{SecretIdentity, Unreadable};
 use crate::reason::Reason;
 
@@ -349,6 +349,13 @@ impl Plan {
     pub fn is_settled(&self, now: Timestamp) -> bool {
         self.until.is_none_or(|until| now < until)
             && self.exchanges.iter().all(PlannedExchange::is_settled)
+    }
+
+    /// Whether nothing is to be done in a cluster.
+    pub fn is_settled_in(&self, cluster: &ClusterId) -> bool {
+        let is_there = |id: &ExchangeId| id.cluster == *cluster;
+        let mut there = self.exchanges.iter();
+        there.all(|entry| entry.is_settled() || !entry.id.as_ref().is_some_and(is_there))
     }
 
     /// The exchanges whose effects are estimates, which rendering would make exact; with `installs` also those to be

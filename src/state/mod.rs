@@ -162,6 +162,11 @@ impl State {
         &self.folder
     }
 
+    /// Where the journal is, for those who only look.
+    pub fn journal(&self) -> PathBuf {
+        self.folder.join("journal")
+    }
+
     /// A folder below it that only we may read, made when it is not there.
     pub fn private(&self, name: &str) -> Result<PathBuf, StateError> {
         let path = self.folder.join(name);

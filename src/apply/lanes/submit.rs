@@ -135,19 +135,12 @@ impl<E: Effects> Lanes<E> {
         wanted: Option<&DesiredExchange>,
         retry: Retry<'_>,
     ) -> Option<Verdict> {
-        match entry.action {
-            Action::None => return Some(Verdict::Unchanged),
-            Action::Blocked | Action::Conflict | Action::Unreadable => {
-                let why = Why::new(entry.reason, entry.text.clone());
-                return Some(Verdict::Blocked(why));
-            }
-            Action::Install
-            | Action::Upgrade
-            | Action::Uninstall
-            | Action::Adopt
-            | Action::Repair
-            | Action::Register
-            | Action::Deregister => {}
+        if entry.action == Action::None {
+            return Some(Verdict::Unchanged);
+        }
+        if !entry.action.is_change() {
+            let why = Why::new(entry.reason, entry.text.clone());
+            return Some(Verdict::Blocked(why));
         }
         let refused = self.shared.journal.memory(id).refused?;
         let early = supervise::is_early(&refused, Timestamp::now());

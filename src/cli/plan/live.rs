@@ -49,7 +49,7 @@ pub(super) async fn plan(
     };
     let revision = revision(common, Revision::Files);
     equipment.repository.fetch_remote().await?;
-    let knowledge = Knowledge::read(&equipment.state.folder().join("journal"))?;
+    let knowledge = Knowledge::read(&equipment.state.journal())?;
     let allowed: BTreeSet<_> = args.allow_delete.iter().cloned().collect();
     let survey = survey(
         &equipment,

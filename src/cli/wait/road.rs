@@ -28,20 +28,28 @@ pub(super) struct Road<'a> {
     first: Option<u64>,
     /// The last pass that was asked about, and whether it was at the commit or behind it.
     asked: Option<(u64, bool)>,
+    /// The repository could not be read from here.
+    is_blind: bool,
 }
 
 impl<'a> Road<'a> {
     /// Refuses a commit that a repository of this host does not have: no pass will ever reach it.
     pub(super) fn open(common: &'a Common, args: &Args) -> Result<Self, Failure> {
-        let road = Self {
+        let mut road = Self {
             common,
             is_other_host: args.status.is_some(),
             wanted: args.commit.clone(),
             first: None,
             asked: None,
+            is_blind: false,
         };
-        if let (Some(wanted), None) = (&road.wanted, &args.status) {
-            let Some(repository) = road.repository() else {
+        let Some(wanted) = &args.commit else {
+            return Ok(road);
+        };
+        let repository = road.repository();
+        road.is_blind = repository.is_none();
+        if args.status.is_none() {
+            let Some(repository) = repository else {
                 can_be_met(wanted)?;
                 return Ok(road);
             };
@@ -77,8 +85,7 @@ impl<'a> Road<'a> {
 
     /// What is missing to know more than whether the commit itself is reached.
     pub(super) fn blindness(&self) -> Option<&'static str> {
-        self.wanted.as_ref()?;
-        self.repository().is_none().then_some(BLIND)
+        self.is_blind.then_some(BLIND)
     }
 
     /// Whether the last pass has the wanted commit behind it. History is asked once for each pass.
@@ -99,7 +106,9 @@ impl<'a> Road<'a> {
         }
         let first = *self.first.get_or_insert(status.pass);
         // Where the repository cannot be read from here, only the commit itself is known to be reached.
-        let answer = match self.repository() {
+        let repository = self.repository();
+        self.is_blind = repository.is_none();
+        let answer = match repository {
             None => false,
             Some(repository) => match is_behind(&repository, at, wanted) {
                 Err(error @ SourceError::NoRevision { .. })
