@@ -58,7 +58,7 @@ pub(super) struct Arguments {
     /// How long commits are made one after the other
     #[arg(long, default_value = "30m", value_parser = humantime::parse_duration, value_name = "DURATION")]
     soak: Duration,
-    /// Commits pushed, one at a time, to each of four daemons, three of which have a dead or slow cluster
+    /// Commits pushed, one at a time, to each of five daemons, three of which have a dead or slow cluster
     #[arg(long, default_value_t = 100)]
     commits: usize,
     /// How often the daemon is killed
