@@ -1,5 +1,7 @@
 //! What became of an exchange that the status does not list: the journal remembers it for longer.
 
+mod unseen;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
 
@@ -11,7 +13,8 @@ use crate::reason::Reason;
 use crate::report::hanging;
 use crate::state::State;
 use crate::state::journal::{Deed, Entry, Journal, Memory, deeds};
-use crate::status::{Status, Trouble, Unread};
+use crate::status::{Status, Trouble};
+use unseen::unseen;
 
 /// As wide as the key of a line.
 const INDENT: &str = "            ";
@@ -162,47 +165,6 @@ fn became(
         text,
         last,
     }
-}
-
-/// Why it may be there although it is not listed, if it may; as a part of a sentence.
-fn unseen(id: &ExchangeId, status: &Status) -> Option<Trouble> {
-    let because = |reason, text| Some(Trouble { reason, text });
-    if let Some(Trouble { reason, text }) = &status.trouble {
-        return because(
-            *reason,
-            format!("no pass could be made since the one it is of: {text}"),
-        );
-    }
-    let ExchangeId {
-        cluster, namespace, ..
-    } = id;
-    let is_its = |one: &&Unread| one.cluster.as_ref() == Some(cluster);
-    if let Some(one) = status.unreadable.iter().find(is_its) {
-        let Trouble { reason, text } = &one.why;
-        return because(*reason, format!("its cluster could not be read: {text}"));
-    }
-    let Some(read) = status.read.iter().find(|read| read.cluster == *cluster) else {
-        let text = format!(
-            "its cluster was not looked at: {cluster} is not in the inventory, or another cluster than it was"
-        );
-        return because(Reason::ClusterNotInInventory, text);
-    };
-    let namespaces = read.namespaces.as_ref();
-    if namespaces.is_some_and(|all| !all.contains(namespace)) {
-        let text = format!("namespace {namespace} is outside clusters.{cluster}.namespaces");
-        return because(Reason::NamespaceNotObserved, text);
-    }
-    // The registry first: it is asked for this one, the other clusters are not.
-    let registry = status.unreadable.iter().find(|one| one.cluster.is_none());
-    if let Some(one) = registry.or(status.unreadable.first()) {
-        let Trouble { reason, text } = &one.why;
-        return because(*reason, format!("{} could not be read: {text}", one.what()));
-    }
-    let text = "not everything could be read".to_owned();
-    (!status.complete).then_some(Trouble {
-        reason: Reason::SourceIncomplete,
-        text,
-    })
 }
 
 /// Whether its end is not known: a pass that came after it would have listed what is there.

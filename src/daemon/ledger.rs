@@ -124,6 +124,8 @@ impl Ledger {
         let found = survey.desired.diagnostics.iter().filter(about_branch);
         self.status.attention = found.map(Trouble::found).collect();
         self.status.unreadable = unread(&survey.observed);
+        let unclear = survey.desired.incomplete.first();
+        self.status.source = unclear.map(Trouble::found);
         self.status.read = read(&survey.observed);
         // What is as wanted has no failure any more.
         for entry in &survey.plan.exchanges {

@@ -58,6 +58,9 @@ pub struct Status {
     /// Clusters that the last pass could not read, and the registry.
     #[serde(default)]
     pub unreadable: Vec<Unread>,
+    /// Why a file may declare what is not listed, if one may: not all of them could be understood, and nothing is removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Trouble>,
     /// Clusters that the last pass read: what is not listed and in one of these is not there.
     #[serde(default)]
     pub read: Vec<Read>,
@@ -295,6 +298,7 @@ impl Status {
             attention: Vec::new(),
             settings: None,
             unreadable: Vec::new(),
+            source: None,
             read: Vec::new(),
             kubeconfigs: Vec::new(),
             events: Vec::new(),

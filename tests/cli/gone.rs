@@ -143,7 +143,6 @@ fn what_is_not_seen_to_be_gone_is_not_said_to_be() {
         ("finished", Phase::Done, json!({"action": "install"})),
     ];
     write(folder, "eu/ns/nats-dark", &installed);
-    write(folder, "us/ns/nats-lost", &installed);
     status(folder, None, false, &[("us/ns/nats", "ready")]);
     let path = folder.join("state/status.json");
     let mut left: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
@@ -154,10 +153,6 @@ fn what_is_not_seen_to_be_gone_is_not_said_to_be() {
     for (name, words) in [
         ("nats-half", "Interrupted: uninstall begun at"),
         ("nats-dark", "ClusterUnreachable: the status of 2026"),
-        (
-            "nats-lost",
-            "does not list it, but cluster eu could not be read: no answer",
-        ),
     ] {
         let (code, said) = ask(folder, &["why", name]);
         let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -189,7 +184,18 @@ fn what_was_not_looked_for_everywhere_is_not_said_to_be_gone() {
     let us = json!([{"cluster": "us"}]);
     let here = json!([{"cluster": "us", "namespaces": ["ns"]}]);
     let elsewhere = json!([{"cluster": "us", "namespaces": ["other"]}]);
+    // Another cluster has nothing to say about it.
+    let dark = json!([{"cluster": "eu", "reason": "ClusterUnreachable", "text": "no answer"}]);
+    let unclear = json!({"reason": "SourceIncomplete", "text": "b.yaml is broken"});
     let cases = [
+        (
+            json!({"read": &us, "complete": false, "unreadable": &dark}),
+            "Removed: the last pass",
+        ),
+        (
+            json!({"read": &us, "complete": false, "unreadable": dark, "source": &unclear}),
+            "SourceIncomplete: the status of 2026-01-01T00:00:00Z does not list it, but a file may still declare it: b.yaml is broken",
+        ),
         (json!({"read": &us}), "Removed: the last pass"),
         (json!({"read": here}), "Removed: the last pass"),
         (json!({}), "ClusterNotInInventory: the status"),
@@ -204,6 +210,10 @@ fn what_was_not_looked_for_everywhere_is_not_said_to_be_gone() {
         (
             json!({"read": &us, "complete": false}),
             "SourceIncomplete: the status",
+        ),
+        (
+            json!({"read": &us, "complete": false, "source": unclear}),
+            "a file may still declare it: b.yaml is broken",
         ),
         (
             json!({"read": &us, "complete": false, "unreadable": silent}),

@@ -313,3 +313,22 @@ fn a_cluster_is_told_as_read_where_it_is_the_one_it_was() {
     });
     assert!(dark.is_empty());
 }
+
+/// Whoever asks for one that is not listed has to know whether a file may declare it.
+#[test]
+fn the_status_says_why_a_file_may_declare_what_it_does_not_list() {
+    let mut ledger = Ledger::new(now());
+    let mut unclear = survey(true);
+    let broken = Diagnostic::error(Reason::SourceIncomplete, "nothing is removed").hint("mend it");
+    let mut wanted = desired([exchange("a", json!({}))]);
+    wanted.incomplete.push(broken);
+    unclear.desired = wanted.into();
+    ledger.take_pass(Arc::new(unclear), BTreeMap::new());
+    let status = ledger.status(&BTreeMap::new(), now(), |_| {});
+    let text = "nothing is removed; mend it".to_owned();
+    let reason = Reason::SourceIncomplete;
+    assert_eq!(status.source, Some(crate::status::Trouble { reason, text }));
+    ledger.take_pass(Arc::new(survey(true)), BTreeMap::new());
+    let status = ledger.status(&BTreeMap::new(), now(), |_| {});
+    assert_eq!(status.source, None);
+}
