@@ -13,8 +13,8 @@ use crate::reason::Reason;
 use crate::report::hanging;
 use crate::state::State;
 use crate::state::journal::{Deed, Entry, Journal, Memory, deeds};
-use crate::status::{Status, Trouble};
-use unseen::unseen;
+use crate::status::Status;
+use unseen::{Unseen, unseen};
 
 /// As wide as the key of a line.
 const INDENT: &str = "            ";
@@ -27,6 +27,8 @@ pub(super) struct Gone {
     file: String,
     reason: Reason,
     text: String,
+    /// What cannot be read, where its removal waits for that alone.
+    waits_for: Option<String>,
     /// The last that was done about it.
     last: Option<Deed>,
 }
@@ -65,14 +67,21 @@ impl Gone {
     fn stands(&self) -> &'static str {
         if self.reason == Reason::Removed {
             "not there any more"
+        } else if self.waits_for.is_some() {
+            "to be removed"
         } else {
             "not listed"
         }
     }
 
     fn next(&self) -> String {
+        let goes_on = self.waits_for.as_ref().map_or_else(String::new, |what| {
+            format!(
+                "removed when {what} can be read, unless `policy.prune` is off or its last file says otherwise (`protect`, `suspend`, `sync_mode`); "
+            )
+        });
         format!(
-            "`natsx-sync history {}` tells what was done about it",
+            "{goes_on}`natsx-sync history {}` tells what was done about it",
             self.id
         )
     }
@@ -127,6 +136,7 @@ fn became(
     let last = done.next_back();
     let memory = Journal::memories(entries).remove(id).unwrap_or_default();
     let unseen = unseen(id, status);
+    let mut waits_for = None;
     let (reason, text) = match &last {
         Some(deed) if is_removal(deed) && deed.result == "done" => {
             (Reason::Removed, format!("{}{}", sentence(deed), why(deed)))
@@ -136,7 +146,9 @@ fn became(
             format!("{}, and nobody saw its end", sentence(deed)),
         ),
         _ if withheld.contains(id) => {
-            let unseen = unseen.map_or_else(String::new, |why| format!("; {}", why.text));
+            let unseen = unseen.map_or_else(String::new, |unseen| {
+                format!("; {}", unseen.why.text)
+            });
             (
                 Reason::MassRemoval,
                 format!("its removal is held back{unseen}"),
@@ -147,14 +159,29 @@ fn became(
             let last = last.as_ref().map_or_else(String::new, |deed| {
                 format!("; the last that natsx-sync did is {}", sentence(deed))
             });
-            if let Some(Trouble { reason, text }) = unseen {
-                let text = format!("the status of {at:.0} does not list it, but {text}{last}");
-                (reason, text)
-            } else {
-                let text = format!(
-                    "the last pass (status of {at:.0}) found no file that declares it and nothing of it{last}"
-                );
-                (Reason::Removed, text)
+            match unseen {
+                None => {
+                    let text = format!(
+                        "the last pass (status of {at:.0}) found no file that declares it and nothing of it{last}"
+                    );
+                    (Reason::Removed, text)
+                }
+                Some(Unseen {
+                    why,
+                    waits_for: None,
+                }) => {
+                    let text = &why.text;
+                    let text = format!("the status of {at:.0} does not list it, but {text}{last}");
+                    (why.reason, text)
+                }
+                Some(Unseen { why, waits_for: what }) => {
+                    waits_for = what;
+                    let text = &why.text;
+                    let text = format!(
+                        "no file declares it any more (status of {at:.0}), and its removal waits: {text}{last}"
+                    );
+                    (why.reason, text)
+                }
             }
         }
     };
@@ -163,6 +190,7 @@ fn became(
         file: file.to_owned(),
         reason,
         text,
+        waits_for,
         last,
     }
 }

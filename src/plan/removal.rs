@@ -37,7 +37,9 @@ pub(super) fn plan_removal(scene: &Scene<'_>, id: &ExchangeId) -> PlannedExchang
 }
 
 fn decide(scene: &Scene<'_>, id: &ExchangeId, entry: &mut PlannedExchange) -> Result<(), Held> {
-    let view = scene.view(id)?;
+    let view = scene
+        .view(id)
+        .map_err(|held| unseen(scene, id, held, entry))?;
     let release = view.releases.get(&ReleaseKey::of(id));
     let system_id = record_key(scene, id);
     entry.precondition = scene.precondition(release, system_id.as_ref());
@@ -57,12 +59,32 @@ fn decide(scene: &Scene<'_>, id: &ExchangeId, entry: &mut PlannedExchange) -> Re
         return Ok(());
     };
     if let Err(unreadable) = &scene.observed.registry {
-        return Err(Held::blocked(
-            Reason::RegistryUnreadable,
-            unreadable.text.clone(),
-        ));
+        let text = waits(&entry.text, "the registry", &unreadable.text);
+        return Err(Held::blocked(Reason::RegistryUnreadable, text));
     }
     remove(scene, id, release, system_id, &terms, entry)
+}
+
+/// What is there nobody knows; that it is to go, git may prove all the same.
+fn unseen(scene: &Scene<'_>, id: &ExchangeId, held: Held, entry: &mut PlannedExchange) -> Held {
+    if held.action != Action::Unreadable || !scene.policy.prune || check_source(scene).is_err() {
+        return held;
+    }
+    let mut proven = entry.clone();
+    let Ok(Some(_)) = proven_terms(scene, id, &mut proven) else {
+        return held;
+    };
+    entry.file = proven.file;
+    let cluster = format!("cluster {}", id.cluster);
+    Held {
+        text: waits(&proven.text, &cluster, &held.text),
+        ..held
+    }
+}
+
+/// That it goes when something can be read; the trouble comes last, as it stands also where it is told of all.
+fn waits(why: &str, what: &str, trouble: &str) -> String {
+    format!("{why}; its removal waits for {what}: {trouble}")
 }
 
 fn check_source(scene: &Scene<'_>) -> Result<(), Held> {

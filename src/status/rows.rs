@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::table::age;
-use super::{Phase, Status, StatusEntry};
+use super::{Phase, Status, StatusEntry, Unread};
 use crate::plan::action::Action;
 use crate::report::{FITTING, UNBOUNDED, wrapped};
 
@@ -110,8 +110,9 @@ fn why(status: &Status, entry: &StatusEntry) -> String {
     // A ready exchange needs no story; the word alone is read at a glance.
     let why = if entry.phase == Phase::Ready {
         None
-    } else if is_told(status, entry) {
-        Some(format!("{}: see above", entry.reason))
+    } else if let Some(trouble) = told(status, entry) {
+        let own = entry.text.strip_suffix(trouble).unwrap_or_default();
+        Some(format!("{}: {own}see above", entry.reason))
     } else {
         Some(format!("{}: {}", entry.reason, entry.text))
     };
@@ -125,14 +126,14 @@ fn why(status: &Status, entry: &StatusEntry) -> String {
         .join(" ")
 }
 
-/// Whether it is what is said of its whole cluster, above all exchanges.
-fn is_told(status: &Status, entry: &StatusEntry) -> bool {
+/// What is said of its whole cluster, above all exchanges, where that is why.
+fn told<'s>(status: &'s Status, entry: &StatusEntry) -> Option<&'s str> {
     let cluster = entry.id.as_ref().map(|id| &id.cluster);
-    entry.action == Action::Unreadable
-        && status.unreadable.iter().any(|unread| {
-            let why = &unread.why;
-            unread.cluster.as_ref() == cluster && why.reason == entry.reason
-        })
+    let mut all = status.unreadable.iter();
+    let is_why =
+        |unread: &&Unread| unread.cluster.as_ref() == cluster && unread.why.reason == entry.reason;
+    let unread = all.find(is_why)?;
+    (entry.action == Action::Unreadable).then_some(unread.why.text.as_str())
 }
 
 #[cfg(test)]
@@ -146,7 +147,7 @@ mod tests {
             .map(|number| {
                 let (phase, reason, text) = match number {
                     1 => ("failed", "HealthTimeout", "so many words that they do not fit beside all the rest"),
-                    2 => ("unknown", "ClusterUnreachable", "east: no answer in time"),
+                    2 => ("unknown", "ClusterUnreachable", "no answer in time"),
                     _ => ("ready", "Ready", ""),
                 };
                 let action = if number == 2 { "unreadable" } else { "none" };
@@ -196,6 +197,18 @@ mod tests {
         let wide = shown(3, UNBOUNDED, None);
         assert!(wide.contains("ClusterUnreachable: see above"), "{wide}");
         assert!(!wide.contains("no answer"), "{wide}");
+    }
+
+    /// That it is to go is said of this one alone.
+    #[test]
+    fn a_removal_that_waits_for_its_cluster_is_told_beside_what_was_said_of_that() {
+        let mut status = status(3);
+        status.exchanges[2].text =
+            "a.yaml was removed in 123; its removal waits for cluster east: no answer in time"
+                .into();
+        let wide = rows(&status, Timestamp::UNIX_EPOCH, UNBOUNDED, None);
+        let why = "ClusterUnreachable: a.yaml was removed in 123; its removal waits for cluster east: see above";
+        assert!(wide.contains(why), "{wide}");
     }
 
     #[test]

@@ -152,7 +152,14 @@ fn what_is_not_seen_to_be_gone_is_not_said_to_be() {
     fs::write(&path, left.to_string()).unwrap();
     for (name, words) in [
         ("nats-half", "Interrupted: uninstall begun at"),
-        ("nats-dark", "ClusterUnreachable: the status of 2026"),
+        (
+            "nats-dark",
+            "eu/ns/nats-dark is to be removed file e/a.yaml, as it was last why ClusterUnreachable: no file declares it any more",
+        ),
+        (
+            "nats-dark",
+            "removed when cluster eu can be read, unless `policy.prune` is off",
+        ),
     ] {
         let (code, said) = ask(folder, &["why", name]);
         let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -160,8 +167,14 @@ fn what_is_not_seen_to_be_gone_is_not_said_to_be() {
         assert!(said.contains(words), "{said}");
         assert!(!said.contains("any more"), "{said}");
     }
+    let (_, said) = ask(folder, &["status", "nats-dark", "--format", "json"]);
+    let told: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(told["gone"]["waits_for"], "cluster eu", "{told}");
     let held = json!(["eu/ns/nats-dark"]).to_string();
     fs::write(folder.join("state/withheld.json"), held).unwrap();
+    let (_, said) = ask(folder, &["status", "nats-dark", "--format", "json"]);
+    let told: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(told["gone"]["waits_for"], Value::Null, "{told}");
     let (_, said) = ask(folder, &["approve", "nats-dark"]);
     assert!(
         said.contains("MassRemoval: its removal is held back"),
@@ -217,7 +230,7 @@ fn what_was_not_looked_for_everywhere_is_not_said_to_be_gone() {
         ),
         (
             json!({"read": &us, "complete": false, "unreadable": silent}),
-            "but the registry could not be read: no answer",
+            "its removal waits: the registry could not be read: no answer",
         ),
     ];
     for (more, words) in cases {
@@ -230,6 +243,11 @@ fn what_was_not_looked_for_everywhere_is_not_said_to_be_gone() {
         let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
         assert_eq!(code, Some(7), "{said}");
         assert!(said.contains(words), "{more}: {said}");
+        // A file that is broken may be what declares it.
+        assert!(
+            !more["source"].is_object() || !said.contains("to be removed"),
+            "{said}"
+        );
         let gone = words.starts_with("Removed");
         assert_eq!(said.contains("any more"), gone, "{more}: {said}");
     }

@@ -5,9 +5,31 @@ use crate::plan::action::Action;
 use crate::reason::Reason;
 use crate::status::{Status, Trouble, Unread};
 
-/// As a part of a sentence. None where it was looked for at its place and is not there, whatever else could not be read.
-pub(super) fn unseen(id: &ExchangeId, status: &Status) -> Option<Trouble> {
-    let because = |reason, text| Some(Trouble { reason, text });
+/// What was not seen.
+pub(super) struct Unseen {
+    /// As a part of a sentence.
+    pub(super) why: Trouble,
+    /// What has to be read before it can be removed, where it is certain that no file declares it.
+    pub(super) waits_for: Option<String>,
+}
+
+/// None where it was looked for at its place and is not there, whatever else could not be read.
+pub(super) fn unseen(id: &ExchangeId, status: &Status) -> Option<Unseen> {
+    let because = |reason, text| {
+        let why = Trouble { reason, text };
+        let waits_for = None;
+        Some(Unseen { why, waits_for })
+    };
+    let waits = |what: &str, unread: &Unread| {
+        let Trouble { reason, text } = &unread.why;
+        let text = format!("{what} could not be read: {text}");
+        let waits_for = status.source.is_none().then(|| unread.what());
+        let why = Trouble {
+            reason: *reason,
+            text,
+        };
+        Some(Unseen { why, waits_for })
+    };
     if let Some(Trouble { reason, text }) = &status.trouble {
         return because(
             *reason,
@@ -19,8 +41,7 @@ pub(super) fn unseen(id: &ExchangeId, status: &Status) -> Option<Trouble> {
     } = id;
     let is_its = |one: &&Unread| one.cluster.as_ref() == Some(cluster);
     if let Some(one) = status.unreadable.iter().find(is_its) {
-        let Trouble { reason, text } = &one.why;
-        return because(*reason, format!("its cluster could not be read: {text}"));
+        return waits("its cluster", one);
     }
     let Some(read) = status.read.iter().find(|read| read.cluster == *cluster) else {
         let text = format!(
@@ -35,17 +56,16 @@ pub(super) fn unseen(id: &ExchangeId, status: &Status) -> Option<Trouble> {
     }
     let mut unread = status.unreadable.iter();
     if let Some(one) = unread.find(|one| one.cluster.is_none()) {
-        let Trouble { reason, text } = &one.why;
-        return because(*reason, format!("{} could not be read: {text}", one.what()));
+        return waits("the registry", one);
     }
     if let Some(Trouble { reason, text }) = &status.source {
         return because(*reason, format!("a file may still declare it: {text}"));
     }
+    if status.complete || is_explained(status) {
+        return None;
+    }
     let text = "not everything could be read".to_owned();
-    (!status.complete && !is_explained(status)).then_some(Trouble {
-        reason: Reason::SourceIncomplete,
-        text,
-    })
+    because(Reason::SourceIncomplete, text)
 }
 
 /// Whether it is known what was not read. A daemon of before did not tell that of files.

@@ -85,6 +85,43 @@ fn whatever_is_not_known_blocks() {
     assert_eq!(verdict(&wanted, &good, &policy, "gone"), "none FileRemoved");
 }
 
+/// Nobody has to guess why a cluster that is away keeps what git has let go.
+#[test]
+fn a_removal_that_waits_says_that_it_is_one_and_for_what() {
+    let (wanted, good, mut gone) = world();
+    let down = Unreadable {
+        reason: Reason::ClusterUnreachable,
+        text: "no answer".to_owned(),
+    };
+    let told = |world: &Observed, policy: &Policy| {
+        let plan = plan(&wanted, world, policy, now());
+        let mut entries = plan.exchanges.into_iter();
+        let entry = entries.find(|entry| entry.id == Some(id("gone"))).unwrap();
+        (entry.file, entry.text)
+    };
+    let mut dark = good.clone();
+    let cluster = id("gone").cluster;
+    dark.clusters.insert(cluster.clone(), Err(down.clone()));
+    let mut unlisted = good.clone();
+    unlisted.registry = Err(down.clone());
+    for (world, what) in [(&dark, "cluster prod"), (&unlisted, "the registry")] {
+        let (file, text) = told(world, &Policy::default());
+        let why = "exchanges/gone.yaml does not declare it any more; its removal waits for";
+        assert_eq!(text, format!("{why} {what}: no answer"));
+        assert_eq!(file, "exchanges/gone.yaml");
+    }
+    let kept = Policy {
+        prune: false,
+        ..Policy::default()
+    };
+    assert_eq!(told(&dark, &kept).1, "no answer");
+    gone.terms.protect = true;
+    let mut protected = good.clone();
+    put(&mut protected, &gone);
+    protected.clusters.insert(cluster, Err(down));
+    assert_eq!(told(&protected, &Policy::default()).1, "no answer");
+}
+
 #[test]
 fn last_terms_hold() {
     let (wanted, mut world, mut gone) = world();
