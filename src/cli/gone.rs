@@ -8,7 +8,7 @@ use std::fmt::{self, Write as _};
 use serde::Serialize;
 
 use super::named::{Called, Known, NotOne, one_of};
-use crate::id::ExchangeId;
+use crate::id::{CommitId, ExchangeId};
 use crate::reason::Reason;
 use crate::report::hanging;
 use crate::state::State;
@@ -62,6 +62,12 @@ impl Gone {
 
     pub(super) fn reason(&self) -> Reason {
         self.reason
+    }
+
+    /// The commit it was removed for, where that is known.
+    pub(super) fn removed_for(&self) -> Option<&CommitId> {
+        let last = self.last.as_ref().filter(|last| is_removal(last));
+        last?.commit.as_ref()
     }
 
     fn stands(&self) -> &'static str {
@@ -146,9 +152,7 @@ fn became(
             format!("{}, and nobody saw its end", sentence(deed)),
         ),
         _ if withheld.contains(id) => {
-            let unseen = unseen.map_or_else(String::new, |unseen| {
-                format!("; {}", unseen.why.text)
-            });
+            let unseen = unseen.map_or_else(String::new, |unseen| format!("; {}", unseen.why.text));
             (
                 Reason::MassRemoval,
                 format!("its removal is held back{unseen}"),
@@ -174,7 +178,10 @@ fn became(
                     let text = format!("the status of {at:.0} does not list it, but {text}{last}");
                     (why.reason, text)
                 }
-                Some(Unseen { why, waits_for: what }) => {
+                Some(Unseen {
+                    why,
+                    waits_for: what,
+                }) => {
                     waits_for = what;
                     let text = &why.text;
                     let text = format!(

@@ -1,14 +1,11 @@
 //! Finds the exchange somebody means: by its id, the end of it from a `/` on, or its file or the end of that. One rule for every command.
 
-use std::collections::BTreeSet;
-
 use super::gone::{self, Gone};
 use super::{Common, Failure, NOTHING_MATCHED};
 use crate::diagnostic::nearest;
 use crate::exchange::desired::DesiredExchange;
 use crate::id::ExchangeId;
 use crate::state::State;
-use crate::state::journal::Journal;
 use crate::status::{Status, StatusEntry};
 
 /// So many of several are listed.
@@ -186,12 +183,6 @@ fn names(wanted: &str, id: &str) -> bool {
         || id
             .strip_suffix(wanted)
             .is_some_and(|rest| rest.ends_with('/'))
-}
-
-/// The exchanges something was ever done about, from the journal.
-pub(super) fn known_once(common: &Common) -> Result<BTreeSet<ExchangeId>, Failure> {
-    let (entries, _) = Journal::look(&state(common)?.journal())?;
-    Ok(entries.into_iter().filter_map(|entry| entry.id).collect())
 }
 
 /// The state folder of the settings, to look at.

@@ -1,24 +1,28 @@
 //! `wait`: until exchanges are ready at a commit.
 
+mod absent;
+mod end;
 mod road;
 mod verdict;
 
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use serde_json::json;
 use url::Url;
 
 use super::{Common, Done, Failure, Output};
 use crate::cli::options::Format;
 use crate::config::units::duration;
 use crate::control::Acknowledged;
-use crate::mask::masked;
-use crate::report::{Category, FORMAT_VERSION, code_of, json_text};
+use crate::report::{Category, code_of};
 use crate::state::State;
 use crate::status::Status;
+use absent::Absent;
+use end::tell;
 use road::Road;
-use verdict::{Listed, Verdict};
+use verdict::{End, Verdict};
+
+pub(super) use end::hopeless;
 
 /// How long no daemon may run: one that is started at the same time is not there at once.
 const STARTING: Duration = Duration::from_secs(3);
@@ -75,18 +79,17 @@ impl Args {
 
 pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
     let text = match until(common, args, output).await {
-        Ok(None) => {
-            output.say("ready");
-            tell(args.format, "ready", "", output)?;
+        Ok(Ended::Done(end)) => {
+            end::done(args.format, &end, output)?;
             return Ok(0);
         }
-        Ok(Some(waiting)) => waiting,
+        Ok(Ended::Waiting(waiting)) => waiting,
         Err(failure) => {
             hopeless(args.format, &failure, output)?;
             return Err(failure);
         }
     };
-    tell(args.format, "timeout", &text, output)?;
+    tell(args.format, "timeout", &text, &[], output)?;
     let timeout = humantime::format_duration(args.timeout);
     Err(Failure::new(
         code_of([Category::Incomplete]),
@@ -94,29 +97,35 @@ pub(super) async fn run(common: &Common, args: &Args, output: &Output) -> Done {
     ))
 }
 
-/// Nothing when it came, else what was still waited for when the time was over.
-///
+/// How it ended.
+enum Ended {
+    /// It came.
+    Done(End),
+    /// The time was over, and this was still waited for.
+    Waiting(String),
+}
+
 /// # Errors
 /// When nothing can come of it.
-async fn until(common: &Common, args: &Args, output: &Output) -> Result<Option<String>, Failure> {
+async fn until(common: &Common, args: &Args, output: &Output) -> Result<Ended, Failure> {
     let deadline = Instant::now() + args.timeout;
     let mut last = String::new();
     let mut road = Road::open(common, args)?;
-    let mut listed = Listed::default();
-    let mut absent = None;
+    let mut absent = Absent::default();
+    let mut alone = None;
     loop {
         let now = match look(common, args).await? {
             Seen::Status(status) => {
-                absent = None;
-                match verdict::of(&status, args, common, &mut road, &mut listed)? {
-                    Verdict::Done => return Ok(None),
+                alone = None;
+                match verdict::of(&status, args, common, &mut road, &mut absent)? {
+                    Verdict::Done(end) => return Ok(Ended::Done(end)),
                     Verdict::Hopeless(code, text) => return Err(Failure::new(code, anyhow!(text))),
                     Verdict::Waiting(text) => text,
                 }
             }
             Seen::Nothing(text) => text,
             Seen::Nobody(text) => {
-                let since = *absent.get_or_insert_with(Instant::now);
+                let since = *alone.get_or_insert_with(Instant::now);
                 if since.elapsed() >= STARTING || Instant::now() >= deadline {
                     return Err(anyhow!(text).into());
                 }
@@ -131,25 +140,10 @@ async fn until(common: &Common, args: &Args, output: &Output) -> Result<Option<S
             last = now;
         }
         if Instant::now() >= deadline {
-            return Ok(Some(last));
+            return Ok(Ended::Waiting(last));
         }
         tokio::time::sleep(AGAIN).await;
     }
-}
-
-/// That nothing can come of it, for programs; the failure itself is still to be told to people.
-pub(super) fn hopeless(format: Format, failure: &Failure, output: &Output) -> Result<(), Failure> {
-    tell(format, "hopeless", &format!("{:#}", failure.error), output)
-}
-
-/// The end of it, for programs.
-fn tell(format: Format, result: &str, text: &str, output: &Output) -> Result<(), Failure> {
-    if format == Format::Json {
-        let text = masked(text);
-        let end = json!({"format_version": FORMAT_VERSION, "result": result, "text": text});
-        output.result(&json_text(&end)?);
-    }
-    Ok(())
 }
 
 /// What there is to see.

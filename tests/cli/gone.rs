@@ -8,20 +8,24 @@ use natsx_sync::state::State;
 use natsx_sync::state::journal::{Journal, Line, Phase};
 use serde_json::{Value, json};
 
-use super::waiting::{daemon, status};
+use super::waiting::{commits, daemon, status};
 use super::{natsx, text, text_of};
 
 const COMMIT: &str = "1234567890123456789012345678901234567890";
 
 /// Writes what `run` would have.
 pub(super) fn write(folder: &Path, id: &str, lines: &[(&str, Phase, Value)]) {
+    write_for(folder, id, COMMIT, lines);
+}
+
+fn write_for(folder: &Path, id: &str, commit: &str, lines: &[(&str, Phase, Value)]) {
     let state = State::open(&folder.join("state")).unwrap();
     let _lock = state.lock(Timestamp::now()).unwrap();
     let journal = Journal::open(&state.private("journal").unwrap(), "run as nats").unwrap();
     for (step, phase, detail) in lines {
         let line = Line {
             pass: 1,
-            commit: Some(COMMIT.parse().unwrap()),
+            commit: Some(commit.parse().unwrap()),
             id: Some(id.parse().unwrap()),
             step: (*step).to_owned(),
             phase: *phase,
@@ -32,6 +36,10 @@ pub(super) fn write(folder: &Path, id: &str, lines: &[(&str, Phase, Value)]) {
 }
 
 fn removed(folder: &Path, id: &str) {
+    removed_for(folder, id, COMMIT);
+}
+
+fn removed_for(folder: &Path, id: &str, commit: &str) {
     let file = json!({"file": "exchanges/old.yaml"});
     let installed = json!({"action": "install", "reason": "FileAdded"});
     let removed = json!({"action": "uninstall", "reason": "FileRemoved"});
@@ -43,7 +51,7 @@ fn removed(folder: &Path, id: &str) {
         ("helm_uninstall", Phase::Done, json!({})),
         ("finished", Phase::Done, removed),
     ];
-    write(folder, id, &lines);
+    write_for(folder, id, commit, &lines);
 }
 
 fn ask(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
@@ -165,7 +173,7 @@ fn what_is_not_seen_to_be_gone_is_not_said_to_be() {
         let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
         assert_eq!(code, Some(7), "{said}");
         assert!(said.contains(words), "{said}");
-        assert!(!said.contains("any more"), "{said}");
+        assert!(!said.contains("not there any more"), "{said}");
     }
     let (_, said) = ask(folder, &["status", "nats-dark", "--format", "json"]);
     let told: Value = serde_json::from_str(&said).unwrap();
@@ -249,6 +257,136 @@ fn what_was_not_looked_for_everywhere_is_not_said_to_be_gone() {
             "{said}"
         );
         let gone = words.starts_with("Removed");
-        assert_eq!(said.contains("any more"), gone, "{more}: {said}");
+        assert_eq!(said.contains("not there any more"), gone, "{more}: {said}");
     }
+}
+
+/// Whoever waits for what is gone would take "ready" for an exchange that runs.
+#[test]
+fn a_wait_for_what_was_removed_before_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    removed(folder, "us/ns/nats-old");
+    status(folder, None, true, &[("us/ns/nats-odd", "ready")]);
+    let _daemon = daemon(folder);
+    for more in [&[][..], &["nats-odd"]] {
+        let (code, said) = ask(folder, &[&["wait", "nats-old"], more].concat());
+        assert_eq!(code, Some(7), "{said}");
+        let words = "us/ns/nats-old is not there any more: Removed: uninstall done at 2";
+        assert!(said.contains(words), "{said}");
+        assert!(
+            said.contains("by `run as nats`, at commit 123456789"),
+            "{said}"
+        );
+        assert!(!said.contains("ready"), "{said}");
+    }
+    for words in [
+        &["wait", "nats-old"][..],
+        &["reconcile", "nats-old", "--wait"],
+    ] {
+        let more = ["--state", "state", "--format", "json"];
+        let done = natsx(folder, &[words, &more].concat());
+        assert_eq!(done.status.code(), Some(7), "{}", text_of(&done));
+        let told: Value = serde_json::from_slice(&done.stdout).unwrap();
+        assert_eq!(told["result"], "removed", "{told}");
+        assert_eq!(told["gone"][0]["last"]["commit"], COMMIT, "{told}");
+    }
+}
+
+/// Whoever pushed the removal waits until it is done.
+#[test]
+fn a_wait_for_the_commit_that_removes_ends_when_that_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let ids = commits(folder, &["one", "removes", "three"]);
+    removed_for(folder, "us/ns/nats-old", &ids[1]);
+    let by_hand = [("finished", Phase::Done, json!({"action": "install"}))];
+    write(folder, "us/ns/nats-lost", &by_hand);
+    status(folder, Some(&ids[2]), true, &[("us/ns/nats-odd", "ready")]);
+    let path = folder.join("state/status.json");
+    let mut left: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    left["read"] = json!([{"cluster": "us"}]);
+    fs::write(&path, left.to_string()).unwrap();
+    let _daemon = daemon(folder);
+    let wait = |more: &[&str]| {
+        let fixed = [
+            "wait", "--state", "state", "--source", ".", "--format", "json",
+        ];
+        let done = natsx(folder, &[&fixed, more].concat());
+        let told: Value = serde_json::from_slice(&done.stdout).unwrap();
+        (done.status.code(), told["result"].clone(), text_of(&done))
+    };
+    let cases: [(&[&str], i32, &str, &str); 5] = [
+        (
+            &["nats-old", "--commit", &ids[0]],
+            0,
+            "removed",
+            "Removed: uninstall done",
+        ),
+        (
+            &["nats-old", "--commit", &ids[1]],
+            0,
+            "removed",
+            "Removed: uninstall done",
+        ),
+        (
+            &["nats-old", "--commit", &ids[2]],
+            7,
+            "removed",
+            "Removed: uninstall done",
+        ),
+        (
+            &["nats-old", "nats-odd", "--commit", &ids[1]],
+            0,
+            "ready",
+            "Removed: uninstall",
+        ),
+        // Who took it away nobody knows, so it may have been this commit.
+        (
+            &["nats-lost", "--commit", &ids[2]],
+            0,
+            "removed",
+            "found no file that declares it",
+        ),
+    ];
+    for (more, code, result, words) in cases {
+        let (ended, told, said) = wait(more);
+        assert_eq!(ended, Some(code), "{more:?}: {said}");
+        assert_eq!(told, result, "{more:?}: {said}");
+        assert!(said.contains(words), "{more:?}: {said}");
+    }
+    let (ended, told, said) = wait(&["--commit", &ids[1]]);
+    assert_eq!((ended, told), (Some(0), json!("ready")), "{said}");
+}
+
+#[test]
+fn a_wait_for_a_removal_that_waits_says_for_what() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let installed = [("finished", Phase::Done, json!({"action": "install"}))];
+    write(folder, "eu/ns/nats-dark", &installed);
+    write(folder, "us/ns/nats-lost", &installed);
+    removed(folder, "us/ns/nats-old");
+    status(folder, None, false, &[("us/ns/nats", "ready")]);
+    let path = folder.join("state/status.json");
+    let mut left: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    left["read"] = json!([{"cluster": "us"}]);
+    left["unreadable"] =
+        json!([{"cluster": "eu", "reason": "ClusterUnreachable", "text": "no answer"}]);
+    fs::write(&path, left.to_string()).unwrap();
+    let _daemon = daemon(folder);
+    let (code, said) = ask(folder, &["wait", "nats-dark", "--timeout", "0s"]);
+    assert_eq!(code, Some(3), "{said}");
+    let words = "eu/ns/nats-dark is to be removed: ClusterUnreachable: no file declares it";
+    assert!(said.contains(words), "{said}");
+    // What is gone elsewhere does not wait for that cluster.
+    for name in ["nats-old", "nats-lost"] {
+        let (code, said) = ask(folder, &["wait", name]);
+        assert_eq!(code, Some(7), "{said}");
+        assert!(said.contains("is not there any more: Removed"), "{said}");
+    }
+    let held = json!(["eu/ns/nats-dark"]).to_string();
+    fs::write(folder.join("state/withheld.json"), held).unwrap();
+    let (code, said) = ask(folder, &["wait", "nats-dark"]);
+    assert_eq!(code, Some(5), "{said}");
 }

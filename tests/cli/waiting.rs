@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{natsx, text, text_of};
 
 /// A repository with one commit after the other, and their ids.
-fn commits(folder: &Path, messages: &[&str]) -> Vec<String> {
+pub(super) fn commits(folder: &Path, messages: &[&str]) -> Vec<String> {
     let git = |arguments: &[&str]| {
         let done = Command::new("git")
             .args(["-c", "user.name=a", "-c", "user.email=a@example.org"])

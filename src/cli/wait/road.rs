@@ -88,6 +88,20 @@ impl<'a> Road<'a> {
         self.is_blind.then_some(BLIND)
     }
 
+    /// Whether a commit is waited for.
+    pub(super) fn is_any(&self) -> bool {
+        self.wanted.is_some()
+    }
+
+    /// Whether a commit is the wanted one or comes after it, as far as can be known here.
+    pub(super) fn leads_to(&self, at: &CommitId) -> bool {
+        let Some(wanted) = &self.wanted else {
+            return false;
+        };
+        let follows = |repository| is_behind(&repository, at, wanted).unwrap_or(false);
+        at.as_str().starts_with(wanted.as_str()) || self.repository().is_some_and(follows)
+    }
+
     /// Whether the last pass has the wanted commit behind it. History is asked once for each pass.
     ///
     /// # Errors

@@ -1,34 +1,41 @@
 //! What a status says about the exchanges that are waited for.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 
 use super::Args;
+use super::absent::{Absent, Stands};
 use super::road::Road;
-use crate::cli::named::{Called as _, NotOne, known_once, one_of, refused, state};
+use crate::cli::gone::Gone;
+use crate::cli::named::{NotOne, one_of, refused, state};
 use crate::cli::{Common, Failure};
 use crate::report::exit::category_of_block;
 use crate::report::{Category, code_of};
 use crate::status::{Phase, Status, StatusEntry};
 
 pub(super) enum Verdict {
-    Done,
+    Done(End),
     Waiting(String),
     /// Nothing can come of it; with the exit code that says why (README).
     Hopeless(u8, String),
 }
 
-/// The exchanges that were listed while it was waited for them: when they are not any more, they are gone.
+/// What all came to.
 #[derive(Default)]
-pub(super) struct Listed(BTreeSet<String>);
+pub(super) struct End {
+    /// One at least is there, or all were waited for.
+    pub(super) is_ready: bool,
+    /// What was removed, as far as it is known here how.
+    pub(super) gone: Vec<Gone>,
+    /// What was removed besides.
+    pub(super) unlisted: Vec<String>,
+}
 
 pub(super) fn of(
     status: &Status,
     args: &Args,
     common: &Common,
     road: &mut Road<'_>,
-    listed: &mut Listed,
+    absent: &mut Absent,
 ) -> Result<Verdict, Failure> {
     // Another process than the one that was asked has begun all its passes since.
     if let Some(served) = args.served.filter(|served| served.pid == status.pid)
@@ -61,7 +68,12 @@ pub(super) fn of(
         )));
     }
     let mut waiting = None;
-    let (entries, whole) = relevant(status, args, common, listed)?;
+    let Relevant {
+        entries,
+        end,
+        unseen,
+        held,
+    } = relevant(status, args, common, road, absent)?;
     for entry in entries {
         let name = entry
             .id
@@ -98,10 +110,12 @@ pub(super) fn of(
             }
         }
     }
-    Ok(match waiting {
+    if let Some((code, text)) = held {
+        return Ok(Verdict::Hopeless(code, text));
+    }
+    Ok(match waiting.or(unseen) {
         Some(text) => Verdict::Waiting(text),
-        None if whole => Verdict::Done,
-        None => Verdict::Waiting(unread(status)),
+        None => Verdict::Done(end),
     })
 }
 
@@ -127,33 +141,48 @@ fn is_suspended(entry: &StatusEntry, args: &Args, common: &Common) -> Result<boo
     Ok(suspensions.contains_key(id))
 }
 
-/// The entries that are waited for, and whether a look at more could change anything.
+/// What a status says of those that are waited for.
+#[derive(Default)]
+struct Relevant<'s> {
+    entries: Vec<&'s StatusEntry>,
+    end: End,
+    /// Why a look at more could change something, if it could.
+    unseen: Option<String>,
+    /// A removal that a guard holds, with its exit code.
+    held: Option<(u8, String)>,
+}
+
 fn relevant<'s>(
     status: &'s Status,
     args: &Args,
     common: &Common,
-    listed: &mut Listed,
-) -> Result<(Vec<&'s StatusEntry>, bool), Failure> {
+    road: &Road<'_>,
+    absent: &mut Absent,
+) -> Result<Relevant<'s>, Failure> {
+    let mut found = Relevant::default();
     if args.exchanges.is_empty() {
-        return Ok((status.exchanges.iter().collect(), status.complete));
+        found.entries = status.exchanges.iter().collect();
+        found.end.is_ready = true;
+        found.unseen = (!status.complete).then(|| unread(status));
+        return Ok(found);
     }
-    let mut relevant = Vec::new();
-    let mut whole = true;
     for wanted in &args.exchanges {
-        match one_of(wanted, &status.exchanges) {
+        let error = match one_of(wanted, &status.exchanges) {
             Ok(entry) => {
-                listed.0.insert(wanted.clone());
-                relevant.push(entry);
+                absent.list(wanted);
+                found.entries.push(entry);
+                found.end.is_ready = true;
+                continue;
             }
-            // It may be where nothing could be read.
-            Err(NotOne::Nothing { .. }) if !status.complete => whole = false,
-            // What is gone is no longer listed, and that it was there is known.
-            Err(NotOne::Nothing { .. }) if listed.0.contains(wanted) => {}
-            Err(NotOne::Nothing { .. })
-                if args.status.is_none()
-                    && known_once(common)?.iter().any(|id| id.is_called(wanted)) => {}
+            Err(error @ NotOne::Nothing { .. }) => error,
             Err(error) => return Err(refused(error)),
+        };
+        match absent.stands(wanted, error, status, args, common, road)? {
+            Stands::Removed(Some(gone)) => found.end.gone.push(*gone),
+            Stands::Removed(None) => found.end.unlisted.push(wanted.clone()),
+            Stands::Held(code, text) => found.held = Some((code, text)),
+            Stands::Unseen(why) => found.unseen = why.or_else(|| Some(unread(status))),
         }
     }
-    Ok((relevant, whole))
+    Ok(found)
 }
