@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::Output;
-use crate::control::{self, Request};
+use crate::control::{self, Acknowledged, Request};
 use crate::daemon::actor;
 use crate::state::State;
 use crate::state::journal::{Journal, Said, Subject, Verb};
@@ -24,12 +24,15 @@ pub(super) fn said(
     }
 }
 
-/// Tells the daemon, if one runs, that something beside the repository was changed, and writes down what.
-pub(super) fn tell(state: &State, all: Vec<Said>, output: &Output) {
+/// Tells the daemon, if one runs, that something beside the repository was changed, and writes down what. Says which pass
+/// sees it.
+pub(super) fn tell(state: &State, all: Vec<Said>, output: &Output) -> Option<Acknowledged> {
+    let mut seen_by = None;
     let written = match control::tell(state) {
         Ok(None) => alone(state, all),
         Ok(Some(told)) => {
             output.say(&format!("pass {} sees it", told.pass));
+            seen_by = Some(told);
             let requests: Vec<_> = all.into_iter().map(Request::Said).collect();
             control::ask(state, &requests)
                 .map(drop)
@@ -39,12 +42,13 @@ pub(super) fn tell(state: &State, all: Vec<Said>, output: &Output) {
             output.say(&format!(
                 "note: the daemon sees this at its next pass only: {error}"
             ));
-            return;
+            return None;
         }
     };
     if let Err(error) = written {
         output.say(&format!("note: `history` does not tell of it: {error:#}"));
     }
+    seen_by
 }
 
 /// Nobody is there to be asked: whoever holds the folder writes its journal, and that is us.

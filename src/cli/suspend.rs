@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::named::{named, state, to_write};
 use super::said::{said, tell};
 use super::{Common, Done, Failure, NOTHING_MATCHED, Output};
+use crate::cli::options::Format;
 use crate::config::units::duration;
 use crate::exchange::desired::Suspend;
 use crate::id::ExchangeId;
+use crate::report::{FORMAT_VERSION, json_text};
 use crate::state::State;
 use crate::state::journal::{Subject, Verb};
 
@@ -27,6 +30,9 @@ pub(super) struct SuspendArgs {
     /// For how long; until `resume` when absent
     #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
     duration: Option<Duration>,
+    /// Form of the result
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
 }
 
 #[derive(Debug, clap::Args)]
@@ -35,6 +41,9 @@ pub(super) struct ResumeArgs {
     /// The exchange: its id, the end of it from a `/` on, or its file
     #[arg(value_name = "X")]
     exchange: String,
+    /// Form of the result
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
 }
 
 pub(super) fn suspend(common: &Common, args: &SuspendArgs, output: &Output) -> Done {
@@ -53,14 +62,18 @@ pub(super) fn suspend(common: &Common, args: &SuspendArgs, output: &Output) -> D
     let before = state.suspend(&id, suspend, now)?;
     let about = Subject::Exchange(id.clone());
     let said = said(Verb::Suspend, about, args.reason.as_str(), until);
-    tell(&state, vec![said], output);
+    let seen_by = tell(&state, vec![said], output);
     let end = until.map_or_else(
         || format!("until `natsx-sync resume {id}`"),
         |until| format!("until {until:.0}"),
     );
-    output.result(&format!(
-        "{id} is suspended {end}; what is under way is finished"
-    ));
+    output.result(&match args.format {
+        Format::Text => format!("{id} is suspended {end}; what is under way is finished"),
+        Format::Json => json_text(&json!({
+            "format_version": FORMAT_VERSION, "id": id, "reason": args.reason, "until": until,
+            "replaced": before, "pass": seen_by.map(|told| told.pass),
+        }))?,
+    });
     if let Some(before) = before {
         output.say(&replaced(&before));
     }
@@ -114,7 +127,12 @@ pub(super) fn resume(common: &Common, args: &ResumeArgs, output: &Output) -> Don
         ));
     }
     let said = said(Verb::Resume, Subject::Exchange(id.clone()), "", None);
-    tell(&state, vec![said], output);
-    output.result(&format!("{id} is no longer suspended by command"));
+    let seen_by = tell(&state, vec![said], output);
+    output.result(&match args.format {
+        Format::Text => format!("{id} is no longer suspended by command"),
+        Format::Json => json_text(&json!({
+            "format_version": FORMAT_VERSION, "id": id, "pass": seen_by.map(|told| told.pass),
+        }))?,
+    });
     Ok(0)
 }

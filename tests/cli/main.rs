@@ -6,6 +6,7 @@
 )]
 
 mod generated;
+mod commanded;
 mod gone;
 mod held;
 mod history;

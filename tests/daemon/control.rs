@@ -157,11 +157,11 @@ fn a_suspension_is_seen_at_once() {
     host.until_status("the pass that was promised", |status| {
         status["tried"].as_u64() >= Some(number)
     });
-    let (code, text) = ask(&host, &["resume", TWO]);
-    assert_eq!(code, 0, "{text}");
-    assert!(promised(&text) > number, "{text}");
+    let mut resume = host.command(&["resume", TWO, "--format", "json"]);
+    let told: Value = serde_json::from_slice(&resume.output().unwrap().stdout).unwrap();
+    assert!(told["pass"].as_u64() > Some(number), "{told}");
     host.until_status("seen again", |status| {
-        status["tried"].as_u64() >= Some(promised(&text))
+        status["tried"].as_u64() >= told["pass"].as_u64()
     });
     assert_eq!(host.stop(), 0);
 }
@@ -272,6 +272,15 @@ fn a_daemon_that_was_told_a_cluster_approves_it() {
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("one is the cluster it was"), "{text}");
     assert_eq!(ask(&host, &["history"]).1, once);
+    let mut again = host.command(&["approve", "one", "--format", "json"]);
+    let told: Value = serde_json::from_slice(&again.output().unwrap().stdout).unwrap();
+    assert_eq!(told["clusters"][0]["id"], "one", "{told}");
+    assert_eq!(told["clusters"][0]["changed"], false, "{told}");
+    assert_eq!(
+        told["exchanges"].as_array().map(Vec::len),
+        Some(0),
+        "{told}"
+    );
     assert_eq!(host.stop(), 0);
     let (code, text) = ask(&host, &["approve", "three"]);
     assert_eq!(code, 7, "{text}");
