@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use natsx_sync::cli::{self, Cli};
 use tikv_jemallocator::Jemalloc;
 
@@ -16,7 +15,7 @@ fn main() -> ExitCode {
         .install_default()
         .ok();
     // A panic is a bug of ours, told apart from every other failure.
-    let outcome = std::panic::catch_unwind(|| match Cli::try_parse() {
+    let outcome = std::panic::catch_unwind(|| match Cli::given() {
         Ok(cli) => cli::run(cli),
         Err(error) => {
             error.print().ok();

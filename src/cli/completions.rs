@@ -1,6 +1,5 @@
 //! `completions`: what a shell needs to complete the command line.
 
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 
 use super::{Cli, Done, Output};
@@ -16,7 +15,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, output: &Output) -> Done {
-    let mut command = Cli::command();
+    let mut command = Cli::command_line();
     let name = command.get_name().to_owned();
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, name, &mut script);

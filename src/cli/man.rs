@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use clap::CommandFactory as _;
 
 use super::{Cli, Done, Output};
 
@@ -20,12 +19,12 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, output: &Output) -> Done {
     let Some(folder) = &args.out else {
         let mut page = Vec::new();
-        clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+        clap_mangen::Man::new(Cli::command_line()).render(&mut page)?;
         output.result(&String::from_utf8(page)?);
         return Ok(0);
     };
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    clap_mangen::generate_to(Cli::command(), folder)
+    clap_mangen::generate_to(Cli::command_line(), folder)
         .with_context(|| format!("cannot write manual pages to {}", folder.display()))?;
     output.result(&format!("wrote the manual pages to {}", folder.display()));
     Ok(0)

@@ -31,6 +31,7 @@ mod schema;
 mod snapshot;
 mod status;
 mod suspend;
+mod taken;
 mod telemetry;
 mod validate;
 mod version;
@@ -39,7 +40,7 @@ mod why;
 
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use options::Common;
 pub use output::Output;
@@ -124,6 +125,24 @@ enum Command {
     Man(man::Args),
 }
 
+impl Cli {
+    /// What can be given, each command with what it takes.
+    pub(crate) fn command_line() -> clap::Command {
+        taken::hide(Self::command())
+    }
+
+    /// What was given to this process.
+    ///
+    /// # Errors
+    /// Where it makes no sense, and where help is asked for.
+    pub fn given() -> Result<Self, clap::Error> {
+        let mut command = Self::command_line();
+        let mut matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        taken::check(&mut command, &matches)?;
+        Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+    }
+}
+
 /// Runs the command and gives the exit code.
 pub fn run(cli: Cli) -> u8 {
     let Cli { common, command } = cli;
@@ -206,8 +225,6 @@ fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Fail
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     #[test]
     fn a_read_that_hangs_keeps_nobody_from_ending() {
         let (held, holds) = std::sync::mpsc::channel::<()>();
@@ -233,11 +250,11 @@ mod tests {
             let speaks_for_itself = command.get_name() == "version" || command.has_subcommands();
             assert!(has_example || speaks_for_itself, "{}", command.get_name());
         }
-        examine(&super::Cli::command());
+        examine(&super::Cli::command_line());
     }
 
     #[test]
     fn every_command_and_option_has_a_name_of_its_own() {
-        super::Cli::command().debug_assert();
+        super::Cli::command_line().debug_assert();
     }
 }

@@ -5,13 +5,14 @@
     reason = "a test that cannot go on says so by panicking"
 )]
 
-mod generated;
 mod commanded;
+mod generated;
 mod gone;
 mod held;
 mod history;
 mod named;
 mod offline;
+mod taken;
 mod unfinished;
 mod validate;
 mod waiting;
