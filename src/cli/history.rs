@@ -10,7 +10,7 @@ use super::named::{NotOne, named, one_of, refused, state};
 use super::{Common, Done, Failure, Output};
 use crate::cli::options::Format;
 use crate::id::ExchangeId;
-use crate::report::{FITTING, UNBOUNDED, json_text, wrapped};
+use crate::report::{FITTING, UNBOUNDED, json_text, widest, wrapped};
 use crate::state::State;
 use crate::state::journal::{Deed, Journal, SET_STATE, deeds};
 use crate::state::lock::Holder;
@@ -123,11 +123,6 @@ fn text(deeds: &[Deed], width: u16) -> String {
         }
     }
     text
-}
-
-fn widest(text: &str) -> usize {
-    let lines = text.lines().map(|line| line.chars().count());
-    lines.max().unwrap_or_default()
 }
 
 /// The reason is last: it may be long, and no other column moves for it.

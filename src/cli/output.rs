@@ -133,11 +133,7 @@ fn fitting(text: &str, width: u16) -> String {
         let begins = line.len() - line.trim_start_matches(' ').len();
         let (before, said) = line.split_at_checked(begins).unwrap_or(("", line));
         let indent = format!("{before}  ");
-        if width == UNBOUNDED {
-            line.to_owned()
-        } else {
-            folded(said, before, &indent, usize::from(width))
-        }
+        folded(said, before, &indent, width)
     });
     lines.collect::<Vec<_>>().join("\n")
 }

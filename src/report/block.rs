@@ -20,7 +20,7 @@ const LABEL: usize = 15;
 pub(super) fn block(entry: &PlannedExchange, style: Style) -> String {
     let mut block = Block {
         text: String::new(),
-        width: usize::from(style.width.max(40)),
+        width: style.width.max(40),
     };
     block.head(entry, style.color);
     if !is_quiet(entry) {
@@ -57,10 +57,15 @@ pub(super) fn block(entry: &PlannedExchange, style: Style) -> String {
 
 struct Block {
     text: String,
-    width: usize,
+    width: u16,
 }
 
 impl Block {
+    /// Signs beside a label.
+    fn room(&self) -> usize {
+        usize::from(self.width).saturating_sub(LABEL)
+    }
+
     fn head(&mut self, entry: &PlannedExchange, color: bool) {
         let id = words::id_text(entry);
         let revision = entry
@@ -69,8 +74,7 @@ impl Block {
             .map_or_else(String::new, |revision| format!("  rev {revision}"));
         let left = format!("{} {id}{revision}", entry.action.symbol());
         let word = words::action_word(entry.action);
-        let gap = self
-            .width
+        let gap = usize::from(self.width)
             .saturating_sub(left.chars().count() + word.len())
             .max(2);
         let line = format!("{left}{}{word}", " ".repeat(gap));
@@ -85,7 +89,7 @@ impl Block {
     /// A labelled row, broken at spaces; nothing where there is no text.
     fn row(&mut self, label: &str, text: &str) {
         if !text.is_empty() {
-            let lines = wrapped(text, self.width.saturating_sub(LABEL));
+            let lines = wrapped(text, self.room());
             self.lines(label, lines);
         }
     }
@@ -122,7 +126,7 @@ impl Block {
     }
 
     fn values<'a>(&mut self, label: &str, changes: impl Iterator<Item = &'a ValueChange>) {
-        let width = self.width.saturating_sub(LABEL);
+        let width = self.room();
         let lines = changes
             .flat_map(|change| value_lines(change, width))
             .collect();
@@ -146,7 +150,7 @@ impl Block {
             .zip(1_u8..)
             .map(|(step, number)| format!("{number} {}", step_words(*step)))
             .collect();
-        let lines = wrapped_items(&steps, "  ", self.width.saturating_sub(LABEL));
+        let lines = wrapped_items(&steps, "  ", self.room());
         self.lines("steps", lines);
     }
 

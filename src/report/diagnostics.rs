@@ -6,7 +6,7 @@ use owo_colors::{OwoColorize as _, Style as Ink};
 use serde_json::json;
 
 use super::safe::{folded, json_text};
-use super::{FORMAT_VERSION, UNBOUNDED, safe};
+use super::{FORMAT_VERSION, safe};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::mask::masked_findings;
 
@@ -17,14 +17,9 @@ pub fn diagnostics_json(findings: &[Diagnostic]) -> String {
     json_text(&document).unwrap_or_default()
 }
 
-/// Findings for people: place, severity, reason, sentence, source line, hint. In lines of at most `width` signs where that
-/// is bounded; elsewhere each part is one line, which can be searched.
+/// Findings for people: place, severity, reason, sentence, source line, hint. In lines of at most `width` signs; without a
+/// bound each part is one line, which can be searched.
 pub fn diagnostics_text(findings: &[Diagnostic], color: bool, width: u16) -> String {
-    let width = if width == UNBOUNDED {
-        usize::MAX
-    } else {
-        usize::from(width)
-    };
     masked_findings(findings)
         .iter()
         .map(|finding| finding_text(finding, color, "", width))
@@ -32,12 +27,7 @@ pub fn diagnostics_text(findings: &[Diagnostic], color: bool, width: u16) -> Str
 }
 
 /// One finding, indented, in lines of at most `width` signs.
-pub(super) fn finding_text(
-    finding: &Diagnostic,
-    color: bool,
-    indent: &str,
-    width: usize,
-) -> String {
+pub(super) fn finding_text(finding: &Diagnostic, color: bool, indent: &str, width: u16) -> String {
     let mut text = String::new();
     let (word, ink) = match finding.severity {
         Severity::Error => ("error", Ink::new().red().bold()),
@@ -63,7 +53,7 @@ pub(super) fn finding_text(
 }
 
 /// Indented; from the second line on a little more.
-fn paragraph(said: &str, indent: &str, width: usize) -> String {
+fn paragraph(said: &str, indent: &str, width: u16) -> String {
     let below = format!("{indent}  ");
     folded(said, indent, &below, width) + "\n"
 }

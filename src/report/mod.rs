@@ -10,6 +10,7 @@ mod safe;
 mod table;
 pub mod terminal;
 mod value;
+mod width;
 mod words;
 
 #[cfg(test)]
@@ -30,9 +31,10 @@ pub use forge::{diagnostics_github, diagnostics_sarif};
 pub use json::plan_json;
 pub use markdown::{Comment, plan_markdown};
 pub use safe::{folded, hanging, json_text, safe, wrapped};
-pub use table::{FITTING, UNBOUNDED, table};
+pub use table::table;
 pub(crate) use terminal::is_quiet;
 pub use terminal::{Style, news_text, plan_text};
+pub use width::{FITTING, UNBOUNDED, room, widest};
 pub(crate) use words::counted;
 
 /// Version of every machine form.

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::width::room;
+
 /// Shows what would steer a terminal, turn the direction of text, or be taken for a command by a CI system that reads
 /// the output, as an escape, so that a file cannot forge lines of a plan.
 pub fn safe(text: &str) -> String {
@@ -110,15 +112,16 @@ fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// The lines of `text` in a window of this width, all but the first behind `indent`; what stands before the first is as wide.
+/// The lines of `text` in a window of this width, if it has one, all but the first behind `indent`; what stands before the first is as wide.
 pub fn hanging(text: &str, indent: &str, width: u16) -> String {
-    let room = usize::from(width).saturating_sub(indent.chars().count());
+    let room = room(width).saturating_sub(indent.chars().count());
     let lines: Vec<String> = text.lines().flat_map(|line| wrapped(line, room)).collect();
     lines.join(&format!("\n{indent}"))
 }
 
 /// The lines of `text`, the first behind `before` and all others behind `indent`, each of at most `width` signs with that.
-pub fn folded(text: &str, before: &str, indent: &str, width: usize) -> String {
+pub fn folded(text: &str, before: &str, indent: &str, width: u16) -> String {
+    let width = room(width);
     let room = width.saturating_sub(shown_width(indent));
     let mut first = width.saturating_sub(shown_width(before));
     let mut all = Vec::new();

@@ -2,10 +2,8 @@
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 
-/// The width of what no terminal shows: nothing is wrapped there, so that lines can be searched and names copied.
-pub const UNBOUNDED: u16 = u16::MAX;
-/// The width of a window into which everything fits.
-pub const FITTING: u16 = UNBOUNDED - 1;
+use super::UNBOUNDED;
+
 /// The least that is left for prose where the terminal is narrow.
 const PROSE: u16 = 24;
 
@@ -51,6 +49,7 @@ fn parted<const N: usize>(row: [String; N]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::FITTING;
 
     const ID: &str = "6d9aa5ea-e2d3-5aeb-94c7-f96d9233ce91";
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::block::block;
 use super::diagnostics::finding_text;
-use super::safe::wrapped;
+use super::safe::{folded, wrapped};
 use super::words::counted;
 use super::{Header, is_complete, safe, summary};
 use crate::diagnostic::{Diagnostic, Severity};
@@ -56,19 +56,13 @@ pub fn news_text(plan: &Plan, news: &[&PlannedExchange], header: &Header, style:
         }
         for (cluster, why) in &plan.unreadable {
             let line = format!("? {}  {}: {}", safe(cluster), why.reason, safe(&why.text));
-            let lines = wrapped(&line, usize::from(style.width));
-            writeln!(text, "\n{}", lines.join("\n  ")).ok();
+            writeln!(text, "\n{}", folded(&line, "", "  ", style.width)).ok();
         }
         if !plan.diagnostics.is_empty() {
             text.push('\n');
         }
         for finding in &plan.diagnostics {
-            text.push_str(&finding_text(
-                finding,
-                style.color,
-                "",
-                usize::from(style.width),
-            ));
+            text.push_str(&finding_text(finding, style.color, "", style.width));
         }
         if let Some(warnings) = hidden_warnings(&hidden) {
             writeln!(text, "\n{warnings}{VALIDATE}").ok();

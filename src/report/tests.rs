@@ -38,7 +38,13 @@ fn text_is_harmless_and_keeps_secrets() {
 
 #[test]
 fn text_fits_eighty_columns() {
-    let text = plan_text(&sample(), &Header::default(), Style::default());
+    let mut plan = sample();
+    let why = crate::observe::observed::Unreadable {
+        reason: Reason::ClusterUnreachable,
+        text: "a word ".repeat(40),
+    };
+    plan.unreadable.insert("east".to_owned(), why);
+    let text = plan_text(&plan, &Header::default(), Style::default());
     for line in text.lines() {
         assert!(line.chars().count() <= 80, "{line}");
     }

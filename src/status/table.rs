@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::rows::{lines, rows};
 use crate::reason::Reason;
-use crate::report::{UNBOUNDED, folded};
+use crate::report::folded;
 use crate::status::{Phase, Status, Trouble};
 
 /// In letters; what is longer is told by `natsx-sync status`.
@@ -35,12 +35,7 @@ pub fn frame(
         .ok();
     }
     for warning in warnings(status) {
-        let warning = if width == UNBOUNDED {
-            format!("! {warning}")
-        } else {
-            folded(&warning, "! ", "  ", usize::from(width))
-        };
-        writeln!(text, "{warning}").ok();
+        writeln!(text, "{}", folded(&warning, "! ", "  ", width)).ok();
     }
     if status.pass == 0 {
         text.push_str(match (alive, &status.trouble) {
@@ -144,6 +139,7 @@ pub(super) fn age(since: Timestamp, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::UNBOUNDED;
     use crate::status::Unread;
 
     #[test]
