@@ -1,10 +1,13 @@
 //! `explain`: the story of a reason, or which layer set each value of an exchange.
 
+mod layers;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use serde_json::Value;
+
+use layers::layers;
 
 use super::gone::told;
 use super::named::{Called as _, NotOne, alike, one_of, refused};
@@ -13,12 +16,12 @@ use super::plan::revision;
 use super::{Common, Done, Failure, NOTHING_MATCHED, Output};
 use crate::config::Settings;
 use crate::diagnostic::nearest;
-use crate::exchange::desired::{BrokenFile, Desired, DesiredExchange, Layer};
+use crate::exchange::desired::{BrokenFile, Desired, DesiredExchange};
 use crate::exchange::{EXAMPLES, LINTS};
 use crate::mask::masked_address;
 use crate::pass::{PassError, Repository, mirrored, offline_context};
 use crate::reason::Reason;
-use crate::report::{hanging, shown_path};
+use crate::report::hanging;
 use crate::source::Revision;
 
 /// Before each line about a reason.
@@ -69,7 +72,7 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
     } else if args.command {
         command(exchange, &settings.chart.repository)
     } else {
-        layers(exchange)
+        layers(exchange, output.width())
     };
     output.result(&text);
     Ok(0)
@@ -232,44 +235,6 @@ fn command(exchange: &DesiredExchange, repository: &str) -> String {
         release = exchange.id.release,
         namespace = exchange.id.namespace,
     )
-}
-
-fn layers(exchange: &DesiredExchange) -> String {
-    let mut text = format!(
-        "{}  ({}:{})\nchart {} {}\ndigest {}\n",
-        exchange.id,
-        exchange.file,
-        exchange.line,
-        exchange.chart.name,
-        exchange.chart.version,
-        exchange.digest
-    );
-    let mut rows = Vec::new();
-    let (values, provenance) = (exchange.values.open(), exchange.provenance.open());
-    for (path, origin) in provenance.iter() {
-        let value = path.iter().try_fold(&values, |value, key| match value {
-            Value::Object(map) => map.get(key),
-            Value::Array(list) => key.parse::<usize>().ok().and_then(|index| list.get(index)),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
-        });
-        let layer = match &origin.layer {
-            Layer::Base => "values.yaml".to_owned(),
-            Layer::Profile(name) => format!("profiles/{name}.yaml"),
-            Layer::Block(name) => format!("{name} of the exchange"),
-            Layer::Exchange => "helm_values of the exchange".to_owned(),
-        };
-        let shown = crate::report::shown_value(path, value.unwrap_or(&Value::Null));
-        rows.push((shown_path(path), shown, layer));
-    }
-    let widest = |column: fn(&(String, String, String)) -> &String, most: usize| {
-        let widths = rows.iter().map(|row| column(row).chars().count());
-        widths.max().unwrap_or_default().min(most)
-    };
-    let (path_width, value_width) = (widest(|row| &row.0, 72), widest(|row| &row.1, 32));
-    for (path, value, layer) in &rows {
-        writeln!(text, "  {path:path_width$}  {value:value_width$}  {layer}").ok();
-    }
-    text
 }
 
 #[cfg(test)]

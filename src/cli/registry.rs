@@ -9,14 +9,26 @@ use clap::Subcommand;
 use super::named::{NotOne, one_of, refused};
 use super::{Common, Done, Failure, LOCKED, NOTHING_MATCHED, Output};
 use crate::cli::options::Format;
-use crate::config::RegistrySettings;
 use crate::config::settings::ListenSettings;
+use crate::config::RegistrySettings;
 use crate::listen::Port;
 use crate::observe::observed::Record;
 use crate::registry::store::{Store, StoreError};
 use crate::registry::{Embedded, Registry, RegistryAccess};
-use crate::report::json_text;
+use crate::report::{FITTING, UNBOUNDED, below, json_text, safe, widest};
 use crate::state::State;
+
+const HEADER: [&str; 7] = [
+    "SYSTEM ID",
+    "NAME",
+    "CLUSTER",
+    "RELEASE",
+    "ORGS",
+    "PUBLIC URL",
+    "STATE",
+];
+/// What stands for what a record does not say.
+const NONE: &str = "-";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -184,35 +196,114 @@ async fn records(common: &Common, output: &Output) -> Result<Vec<Record>, Failur
     Ok(records.into_values().flatten().collect())
 }
 
+/// One row each; in a window that is too narrow for that, below its key what else a record says.
 fn table(records: &[Record], width: u16) -> String {
     if records.is_empty() {
         return "no records".to_owned();
     }
-    let rows = records.iter().map(|record| {
-        let mark = record.mark();
-        let mark = |key: &str| {
-            let text = mark.as_ref().and_then(|mark| mark.text(key));
-            text.unwrap_or("-").to_owned()
-        };
-        let field = |field: &Option<String>| crate::report::safe(field.as_deref().unwrap_or("-"));
-        [
-            record.system_id.clone(),
-            field(&record.name),
-            field(&record.cluster_id),
-            format!("{}/{}", mark("namespace"), mark("release")),
-            field(&record.org_ids),
-            field(&record.public_url),
-            mark("state"),
-        ]
-    });
-    let header = [
-        "SYSTEM ID",
-        "NAME",
-        "CLUSTER",
-        "RELEASE",
-        "ORGS",
-        "PUBLIC URL",
-        "STATE",
+    let rows = || records.iter().map(row);
+    if width == UNBOUNDED {
+        return crate::report::table(HEADER, "", rows(), width);
+    }
+    let whole = crate::report::table(HEADER, "", rows(), FITTING);
+    if widest(&whole) <= usize::from(width) {
+        return whole;
+    }
+    let short = rows().map(|[id, .., state]| [id, state]);
+    let short = crate::report::table(["SYSTEM ID", "STATE"], "", short, FITTING);
+    below(&short, rows().map(sentence), width)
+}
+
+fn row(record: &Record) -> [String; 7] {
+    let mark = record.mark();
+    let mark = |key: &str| {
+        let text = mark.as_ref().and_then(|mark| mark.text(key));
+        safe(text.unwrap_or(NONE))
+    };
+    let field = |field: &Option<String>| safe(field.as_deref().unwrap_or(NONE));
+    [
+        safe(&record.system_id),
+        field(&record.name),
+        field(&record.cluster_id),
+        format!("{}/{}", mark("namespace"), mark("release")),
+        field(&record.org_ids),
+        field(&record.public_url),
+        mark("state"),
+    ]
+}
+
+/// What a row says beside key and state: the exchange as it is called elsewhere, and what there is of the rest.
+fn sentence([_, name, cluster, release, orgs, url, _]: [String; 7]) -> String {
+    let parts = [
+        (format!("{cluster}/{release}"), ""),
+        (name, ""),
+        (orgs.replace(',', ", "), "of "),
+        (url, "at "),
     ];
-    crate::report::table(header, "NAME", rows, width)
+    let parts = parts.into_iter().filter(|(text, _)| text != NONE);
+    let parts: Vec<_> = parts.map(|(text, of)| format!("{of}{text}")).collect();
+    parts.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn record(release: &str, orgs: &str) -> Record {
+        serde_json::from_value(json!({
+            "system_id": release,
+            "org_ids": orgs,
+            "cluster_id": "us-east-cluster",
+            "public_url": format!("nats://{release}.us-east.example.org:4222"),
+            "name": null,
+            "metadata": {"natsx": {
+                "namespace": "communication", "release": release, "state": "deployed",
+            }},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn records_fit_into_the_window_and_are_whole_where_nobody_looks_at_one() {
+        let orgs = (1..30).map(|number| format!("org{number:03}"));
+        let orgs = orgs.collect::<Vec<_>>().join(",");
+        let records = [
+            record("nats-orders", "org001"),
+            record("nats-trades", &orgs),
+        ];
+        let narrow = table(&records, 80);
+        assert!(
+            narrow.lines().all(|line| line.chars().count() <= 80),
+            "{narrow}"
+        );
+        for words in [
+            "nats-orders deployed\n",
+            "    us-east-cluster/communication/nats-trades; of org001, org002, ",
+            "    us-east-cluster/communication/nats-orders; of org001; at\n    nats://nats-orders.us-east.example.org:4222\n",
+        ] {
+            assert!(
+                narrow.replace("  deployed", " deployed").contains(words),
+                "{narrow}"
+            );
+        }
+        let wide = table(&records[..1], 200);
+        assert_eq!(wide.lines().count(), 2, "{wide}");
+        assert!(wide.contains("PUBLIC URL"), "{wide}");
+        let piped = table(&records, UNBOUNDED);
+        let last = piped.lines().last().unwrap();
+        assert_eq!(last.split('\t').nth(4), Some(orgs.as_str()), "{piped}");
+        assert_eq!(table(&[], 80), "no records");
+    }
+
+    /// Anybody may have written it.
+    #[test]
+    fn no_part_of_a_record_steers_a_terminal() {
+        let hostile = record("a\u{1b}[2J", "b\u{202e}");
+        for width in [80, 200, UNBOUNDED] {
+            let shown = table(std::slice::from_ref(&hostile), width);
+            assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown:?}");
+        }
+    }
 }

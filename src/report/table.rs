@@ -2,10 +2,12 @@
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 
-use super::UNBOUNDED;
+use super::{UNBOUNDED, folded};
 
 /// The least that is left for prose where the terminal is narrow.
 const PROSE: u16 = 24;
+/// Before what stands below its row.
+const INDENT: &str = "    ";
 
 /// A table under a header. Names, ids and times are never broken, however narrow it is; only the column called `prose` is
 /// wrapped. No line ends with spaces. Where no terminal shows it, cells are whole and parted by a tab each, so that `cut`
@@ -38,6 +40,20 @@ pub fn table<const N: usize>(
     let lines = table.lines();
     let trimmed: Vec<String> = lines.map(|line| line.trim_end().to_owned()).collect();
     trimmed.join("\n")
+}
+
+/// A table that was made for a window into which everything fits, with what has no column there in lines of its own below
+/// each row.
+pub fn below(table: &str, rest: impl Iterator<Item = String>, width: u16) -> String {
+    let mut rows = table.lines();
+    let mut lines: Vec<String> = rows.next().map(str::to_owned).into_iter().collect();
+    for (row, rest) in rows.zip(rest) {
+        lines.push(row.to_owned());
+        if !rest.is_empty() {
+            lines.push(folded(&rest, INDENT, INDENT, width));
+        }
+    }
+    lines.join("\n")
 }
 
 /// A row in one line, with as many tabs as every other.

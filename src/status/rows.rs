@@ -5,12 +5,10 @@ use jiff::Timestamp;
 use super::table::age;
 use super::{Phase, Status, StatusEntry, Unread};
 use crate::plan::action::Action;
-use crate::report::{FITTING, UNBOUNDED, wrapped};
+use crate::report::{FITTING, UNBOUNDED, below, widest};
 
 /// The least a reason is read in beside the rest; where there is less, it has lines of its own.
 const READABLE: usize = 40;
-/// Before the lines of a reason that has lines of its own.
-const INDENT: &str = "    ";
 
 const HEADER: [&str; 6] = ["EXCHANGE", "PHASE", "REV", "CHART", "HEALTH", "SINCE"];
 
@@ -67,24 +65,13 @@ fn render(status: &Status, entries: &[&StatusEntry], now: Timestamp, width: u16)
     let rows = || entries.iter().map(|entry| row(entry, now));
     let whys = || entries.iter().map(|entry| why(status, entry));
     let short = crate::report::table(HEADER, "", rows(), FITTING);
-    let widest = short.lines().map(|line| line.chars().count()).max();
-    let room = usize::from(width).saturating_sub(widest.unwrap_or_default());
+    let room = usize::from(width).saturating_sub(widest(&short));
     if width == UNBOUNDED || room > READABLE {
         let rows = rows().zip(whys()).map(|(row, why)| beside(row, why));
         let header = beside(HEADER, "WHY");
         return crate::report::table(header, "WHY", rows, width);
     }
-    let room = usize::from(width).saturating_sub(INDENT.len());
-    let mut each = short.lines();
-    let mut text: Vec<String> = each.next().map(str::to_owned).into_iter().collect();
-    for (line, why) in each.zip(whys()) {
-        text.push(line.to_owned());
-        if !why.is_empty() {
-            let why = wrapped(&why, room).into_iter();
-            text.extend(why.map(|line| format!("{INDENT}{line}")));
-        }
-    }
-    text.join("\n")
+    below(&short, whys(), width)
 }
 
 fn beside<T>(row: [T; 6], why: T) -> [T; 7] {
@@ -183,7 +170,7 @@ mod tests {
                 why.starts_with("    HealthTimeout: so many words"),
                 "{narrow}"
             );
-            let whys = narrow.lines().filter(|line| line.starts_with(INDENT));
+            let whys = narrow.lines().filter(|line| line.starts_with("    "));
             let widest = whys.map(str::len).max();
             assert!(widest.unwrap() <= usize::from(width), "{narrow}");
         }
