@@ -10,8 +10,9 @@ use super::named::{NotOne, one_of, refused};
 use super::{Common, Done, Failure, LOCKED, NOTHING_MATCHED, Output};
 use crate::cli::options::Format;
 use crate::config::settings::ListenSettings;
-use crate::config::RegistrySettings;
+use crate::config::{RegistrySettings, Settings};
 use crate::listen::Port;
+use crate::mask::masked_address;
 use crate::observe::observed::Record;
 use crate::registry::store::{Store, StoreError};
 use crate::registry::{Embedded, Registry, RegistryAccess};
@@ -177,18 +178,28 @@ fn reset(common: &Common, output: &Output) -> Done {
     }
 }
 
+/// The registry that the settings name, for those who only look, and where that is.
+pub(super) fn look(settings: &Settings) -> Result<(Registry, String), Failure> {
+    match &settings.registry {
+        RegistrySettings::Remote(remote) => {
+            let registry = Registry::connect(&RegistryAccess {
+                url: remote.url.clone(),
+                token_file: remote.token_file.clone(),
+                ca_file: remote.ca_file.clone(),
+            })?;
+            Ok((registry, masked_address(remote.url.as_str())))
+        }
+        RegistrySettings::Embedded => {
+            let folder = settings.state.as_deref();
+            let folder = folder.ok_or_else(super::status::no_state)?;
+            Ok((Registry::look(folder), folder.display().to_string()))
+        }
+    }
+}
+
 async fn records(common: &Common, output: &Output) -> Result<Vec<Record>, Failure> {
     let settings = common.settings_as_served(output)?;
-    let registry = match settings.registry {
-        RegistrySettings::Remote(remote) => Registry::connect(&RegistryAccess {
-            url: remote.url,
-            token_file: remote.token_file,
-            ca_file: remote.ca_file,
-        })?,
-        RegistrySettings::Embedded => {
-            Registry::look(&settings.state.ok_or_else(super::status::no_state)?)
-        }
-    };
+    let (registry, _) = look(&settings)?;
     let view = registry.view().await;
     let view =
         view.map_err(|unreadable| anyhow::anyhow!("{}: {}", unreadable.reason, unreadable.text))?;

@@ -6,6 +6,7 @@
 )]
 
 mod commanded;
+mod doctor;
 mod generated;
 mod gone;
 mod held;
