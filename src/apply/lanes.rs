@@ -23,6 +23,7 @@ use super::outcome::Outcome;
 use crate::health::Health;
 use crate::id::{Digest, ExchangeId};
 use crate::plan::action::Action;
+use crate::reason::Reason;
 use crate::state::journal::Journal;
 
 use halt::Halt;
@@ -67,6 +68,8 @@ pub enum Progress {
 pub struct InFlight {
     /// What is done.
     pub action: Action,
+    /// Why. What a look in the middle of it finds is its own doing as often as not.
+    pub planned: Reason,
     /// The digest it leads to.
     pub digest: Option<Digest>,
     /// Since when.

@@ -80,7 +80,7 @@ fn flying(flight: &InFlight, planned: &Standing) -> Standing {
     let removing = matches!(flight.action, Action::Uninstall | Action::Deregister);
     let (reason, text) = match &flight.waiting {
         Some(why) => (why.reason, why.sentence()),
-        None => (planned.reason, flight.step.replace('_', " ")),
+        None => (flight.planned, flight.step.replace('_', " ")),
     };
     if planned.phase == Phase::Suspended && !removing {
         let text = format!("{}; what is under way is finished: {text}", planned.text);

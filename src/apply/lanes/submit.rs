@@ -177,6 +177,7 @@ impl<E: Effects> Lanes<E> {
             let flight = Flight {
                 shown: InFlight {
                     action: subject.entry.action,
+                    planned: subject.entry.reason,
                     digest: subject.desired.as_ref().map(|one| one.digest.clone()),
                     since: Timestamp::now(),
                     step: QUEUED,

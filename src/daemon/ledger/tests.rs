@@ -87,6 +87,7 @@ fn what_is_suspended_while_something_is_done_to_it_is_suspended() {
     ledger.take_pass(Arc::new(survey), BTreeMap::new());
     let mut flight = InFlight {
         action: Action::Install,
+        planned: Reason::FileAdded,
         digest: None,
         since: now(),
         step: "helm_install",
@@ -167,6 +168,7 @@ fn what_is_under_way_is_told_beside_the_plan() {
     ledger.take_pass(Arc::new(survey(false)), BTreeMap::new());
     let flight = InFlight {
         action: Action::Install,
+        planned: Reason::FileAdded,
         digest: None,
         since: now(),
         step: "wait_ready",
@@ -178,6 +180,33 @@ fn what_is_under_way_is_told_beside_the_plan() {
     assert_eq!(told.action, Action::Register);
     assert_eq!(told.under_way, Some(Action::Install));
     assert_eq!(told.until, Some(now()));
+}
+
+/// A pass sees the lock of our own helm: nothing was interrupted.
+#[test]
+fn what_is_under_way_says_why_it_was_begun() {
+    let mut ledger = Ledger::new(now());
+    let mut seen = survey(false);
+    let planned = &mut seen.plan.exchanges[0];
+    (planned.action, planned.reason) = (Action::Repair, Reason::ReleaseStuck);
+    ledger.begin_pass(BTreeSet::from([id("a")]));
+    ledger.take_pass(Arc::new(seen), BTreeMap::new());
+    let flight = InFlight {
+        action: Action::Install,
+        planned: Reason::FileAdded,
+        digest: None,
+        since: now(),
+        step: "helm_install",
+        waiting: None,
+        until: None,
+    };
+    let in_flight = BTreeMap::from([(id("a"), flight)]);
+    let told = ledger.status(&in_flight, now(), |_| {}).exchanges[0].clone();
+    assert_eq!(
+        (told.phase, told.reason, told.text.as_str()),
+        (Phase::Progressing, Reason::FileAdded, "helm install")
+    );
+    assert_eq!(told.under_way, Some(Action::Install));
 }
 
 /// The lanes answer for it in each pass until it is tried again.
