@@ -7,6 +7,7 @@ use super::order::{Leftover, SavedClaim};
 use crate::diagnostic::causes;
 use crate::mask::masked_of;
 use crate::observe::observed::{ObjectRef, ReleaseStatus, SecretIdentity};
+use crate::plan::action::{Action, PlannedExchange};
 use crate::reason::Reason;
 
 /// What the world is asked for.
@@ -274,6 +275,12 @@ impl Why {
             chain: Vec::new(),
             is_final: false,
         }
+    }
+
+    /// Why a plan holds this one; none where it changes it, or leaves it as it is.
+    pub fn of_hold(entry: &PlannedExchange) -> Option<Self> {
+        let holds = entry.action != Action::None && !entry.action.is_change();
+        holds.then(|| Self::new(entry.reason, entry.text.clone()))
     }
 
     /// The words and what led to them, in one line.

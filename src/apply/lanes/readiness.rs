@@ -23,27 +23,17 @@ impl Readiness {
         self.0.retain(|id, _| ids.contains(id));
         for entry in &plan.exchanges {
             let Some(id) = &entry.id else { continue };
-            match entry.action {
-                Action::None => {
+            // Somebody's hand on the brake says nothing of what runs.
+            let is_braked =
+                entry.reason == Reason::Suspended && entry.precondition.secret.is_some();
+            match Why::of_hold(entry) {
+                Some(why) if !is_braked => self.unready(id, why),
+                None if entry.action == Action::None => {
                     if self.0.get(id).is_some_and(|why| !is_health(why.reason)) {
-                        self.0.remove(id);
+                        self.ready(id);
                     }
                 }
-                // Somebody's hand on the brake says nothing of what runs.
-                Action::Blocked
-                    if entry.reason == Reason::Suspended && entry.precondition.secret.is_some() => {
-                }
-                Action::Blocked | Action::Conflict | Action::Unreadable => {
-                    self.0
-                        .insert(id.clone(), Why::new(entry.reason, entry.text.clone()));
-                }
-                Action::Install
-                | Action::Upgrade
-                | Action::Uninstall
-                | Action::Adopt
-                | Action::Repair
-                | Action::Register
-                | Action::Deregister => {}
+                Some(_) | None => {}
             }
         }
     }

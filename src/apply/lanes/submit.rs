@@ -138,8 +138,7 @@ impl<E: Effects> Lanes<E> {
         if entry.action == Action::None {
             return Some(Verdict::Unchanged);
         }
-        if !entry.action.is_change() {
-            let why = Why::new(entry.reason, entry.text.clone());
+        if let Some(why) = Why::of_hold(entry) {
             return Some(Verdict::Blocked(why));
         }
         let refused = self.shared.journal.memory(id).refused?;
