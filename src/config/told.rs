@@ -72,7 +72,7 @@ impl Told {
         });
         let source = match loaded.settings.source.url.as_deref() {
             None => Some(found),
-            Some(url) if is_elsewhere(url) => is_open(url).then(|| url.to_owned()),
+            Some(url) if Location::is_elsewhere(url) => is_open(url).then(|| url.to_owned()),
             Some(path) => Some(whole(&path.into()).display().to_string()),
         };
         Self {
@@ -95,11 +95,6 @@ impl Told {
             only_named: false,
         }
     }
-}
-
-/// Whether the repository is read from a mirror in the state folder.
-pub fn is_elsewhere(source: &str) -> bool {
-    matches!(Location::parse(source), Ok(Location::Url(_)))
 }
 
 /// Whether nothing in it logs in. What an address asks for may.

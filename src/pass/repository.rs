@@ -8,7 +8,6 @@ use std::time::Duration;
 use tokio::task::block_in_place;
 
 use crate::config::Settings;
-use crate::config::told::is_elsewhere;
 use crate::exchange::desired::{ChartRef, Desired};
 use crate::exchange::{Context, LastDeclared, declare, resolve, resolve_both};
 use crate::id::{ClusterId, Digest, ExchangeId};
@@ -233,7 +232,8 @@ fn last_declared(history: Option<&History>, broken: &[String]) -> BTreeMap<Strin
 pub fn mirrored(settings: &Settings) -> Result<Repository, PassError> {
     let url = settings.source.url.as_deref();
     let state = settings.state.as_deref();
-    Repository::open(settings, state.filter(|_| url.is_some_and(is_elsewhere)))
+    let state = state.filter(|_| url.is_some_and(Location::is_elsewhere));
+    Repository::open(settings, state)
 }
 
 /// What resolving needs where no cluster can be asked.

@@ -62,6 +62,12 @@ impl Location {
         }
         Ok(Self::Path(PathBuf::from(text)))
     }
+
+    /// Whether this leads elsewhere, so that it is read from a mirror in the state folder. What leads nowhere is refused by
+    /// whoever opens it.
+    pub fn is_elsewhere(text: &str) -> bool {
+        matches!(Self::parse(text), Ok(Self::Url(_)))
+    }
 }
 
 fn parse_url(text: &str) -> Result<Location, SourceError> {
