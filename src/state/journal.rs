@@ -77,6 +77,8 @@ struct End {
     seq: u64,
     hash: Digest,
     actor: String,
+    /// The next line is the first of this process.
+    begins: bool,
 }
 
 impl Journal {
@@ -99,6 +101,7 @@ impl Journal {
             seq: 0,
             hash: entry::beginning(),
             actor: actor.to_owned(),
+            begins: true,
         };
         for (entry, hash) in file::since_state(folder, &numbers)? {
             known.take(&entry);
@@ -327,6 +330,7 @@ impl End {
             prev: self.hash.clone(),
             time: Timestamp::now(),
             actor: Some(self.actor.clone()),
+            begins: self.begins,
             pass: line.pass,
             commit: line.commit,
             id: line.id,
@@ -343,6 +347,7 @@ impl End {
             seq: entry.seq,
             hash: Digest::of(&text),
             actor: self.actor.clone(),
+            begins: false,
         };
         text.push(b'\n');
         Ok((entry, text, end))

@@ -18,6 +18,7 @@ fn entry(step: &str, phase: Phase, detail: Value) -> Entry {
         seq: 7,
         prev: Digest::of(b"before"),
         actor: None,
+        begins: false,
         time: "2026-01-01T12:00:00Z".parse().unwrap(),
         pass: 3,
         commit: Some("0123456789".repeat(4).parse().unwrap()),

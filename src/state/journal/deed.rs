@@ -81,6 +81,11 @@ pub fn deeds(entries: &[Entry]) -> Vec<Deed> {
     let mut released: BTreeMap<&ExchangeId, String> = BTreeMap::new();
     let mut deeds = Vec::new();
     for entry in entries {
+        if entry.begins {
+            for lines in open.values_mut() {
+                lines.is_cut = true;
+            }
+        }
         let Some(id) = &entry.id else {
             deeds.extend(Said::of(entry).map(|said| by_command(entry, said)));
             continue;
@@ -103,7 +108,7 @@ pub fn deeds(entries: &[Entry]) -> Vec<Deed> {
                 {
                     deeds.extend(interrupted(id, &mut open, &mut released));
                 }
-                open.entry(id).or_default().0.push(entry);
+                open.entry(id).or_default().lines.push(entry);
             }
         }
     }
@@ -132,33 +137,37 @@ fn interrupted<'a>(
 
 /// The lines of an action that has not ended.
 #[derive(Default)]
-struct Open<'a>(Vec<&'a Entry>);
+struct Open<'a> {
+    lines: Vec<&'a Entry>,
+    /// Another process writes since.
+    is_cut: bool,
+}
 
 impl<'a> Open<'a> {
-    /// Whether a line belongs to another task: each has one pass and one commit.
+    /// Whether a line belongs to another task: each has one process, one pass and one commit.
     fn is_of_another(&self, entry: &Entry) -> bool {
-        self.0
-            .last()
-            .is_some_and(|last| (last.pass, &last.commit) != (entry.pass, &entry.commit))
+        let last = self.lines.last();
+        self.is_cut
+            || last.is_some_and(|last| (last.pass, &last.commit) != (entry.pass, &entry.commit))
     }
 
     /// Whether a line begins another task: these lines were cut off before.
     fn is_followed_by(&self, entry: &Entry) -> bool {
         let begins = entry.phase == Phase::Intent;
-        let cut = self.0.last().is_some_and(|last| {
+        let cut = self.lines.last().is_some_and(|last| {
             last.phase == Phase::Intent || last.detail.get("cancelled").is_some()
         });
         self.is_of_another(entry) || (begins && cut)
     }
 
     fn steps(&self) -> Vec<String> {
-        let mut steps: Vec<String> = self.0.iter().map(|entry| entry.step.clone()).collect();
+        let mut steps: Vec<String> = self.lines.iter().map(|entry| entry.step.clone()).collect();
         steps.dedup();
         steps
     }
 
     fn began(&self) -> Option<Timestamp> {
-        self.0.first().map(|entry| entry.time)
+        self.lines.first().map(|entry| entry.time)
     }
 
     fn end(
@@ -200,7 +209,7 @@ impl<'a> Open<'a> {
     }
 
     fn left(self, id: &ExchangeId, released: &BTreeMap<&ExchangeId, String>) -> Option<Deed> {
-        let last = self.0.last()?;
+        let last = self.lines.last()?;
         let began = self.began()?;
         let cancelled = last.detail.get("cancelled").is_some();
         let before = released.get(id).cloned();
@@ -227,7 +236,7 @@ impl<'a> Open<'a> {
 
     /// What the effects that were done released.
     fn release<'b>(&self, id: &'b ExchangeId, released: &mut BTreeMap<&'b ExchangeId, String>) {
-        for entry in &self.0 {
+        for entry in &self.lines {
             let helm = matches!(entry.step.as_str(), "helm_install" | "helm_upgrade");
             if helm
                 && entry.phase == Phase::Done
@@ -240,7 +249,7 @@ impl<'a> Open<'a> {
 
     /// The action its effects belong to, where no end names it.
     fn guess(&self) -> Option<String> {
-        let steps = self.0.iter().map(|entry| entry.step.as_str());
+        let steps = self.lines.iter().map(|entry| entry.step.as_str());
         let action = steps.filter_map(|step| match step {
             "helm_install" => Some("install"),
             "helm_upgrade" | "helm_rollback" => Some("upgrade"),

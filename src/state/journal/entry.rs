@@ -48,6 +48,9 @@ pub struct Entry {
     /// Which command wrote it, and as whom: `run as natsx-sync`. None in lines of versions that did not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
+    /// It is the first of its process: what others began and did not end, nobody goes on with.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub begins: bool,
     /// The pass that asked for it.
     pub pass: u64,
     /// The commit acted for.

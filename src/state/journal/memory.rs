@@ -245,6 +245,7 @@ mod tests {
             time: Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes),
             pass: 1,
             actor: None,
+            begins: false,
             commit: None,
             id: None,
             step: step.to_owned(),

@@ -260,6 +260,40 @@ fn what_was_interrupted_stays_told_beside_what_finished_it() {
     );
 }
 
+/// Each process counts its own passes, so that the first one of the next has the number and the commit of the one that was
+/// killed.
+#[test]
+fn what_the_next_process_does_takes_no_longer_for_the_pause_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let pause = Duration::from_millis(300);
+    let write = |step: &str| {
+        let journal = Journal::open(folder.path(), "run as nats").unwrap();
+        for phase in [Phase::Intent, Phase::Done] {
+            let detail = json!({"digest": "one", "file": "exchanges/a.yaml"});
+            journal.append(line("a", step, phase, detail)).unwrap();
+        }
+        journal
+    };
+    write("helm_install");
+    std::thread::sleep(pause);
+    let journal = write("register");
+    let registered = json!({"action": "register", "reason": "RecordMissing"});
+    let end = line("a", "finished", Phase::Done, registered);
+    journal.append(end).unwrap();
+    let deeds = deeds(&Journal::entries(folder.path()).unwrap());
+    let told: Vec<_> = deeds
+        .iter()
+        .map(|deed| (deed.action.as_deref().unwrap(), deed.result))
+        .collect();
+    assert_eq!(told, [("install", "interrupted"), ("register", "done")]);
+    assert_eq!(deeds[1].steps, ["register"]);
+    assert!(
+        deeds[1].seconds < pause.as_secs_f64(),
+        "{}",
+        deeds[1].seconds
+    );
+}
+
 /// It was begun and held back in the middle: no end is written, and yet somebody asks why nothing came of it.
 #[test]
 fn what_was_held_back_after_it_had_begun_says_why() {
