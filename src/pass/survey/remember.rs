@@ -51,7 +51,8 @@ impl Survey {
     }
 
     /// The same, of whatever revision it is. What another commit than the head declares may still be gone at the head: no
-    /// removal that is held and no approval is let go for it.
+    /// removal that is held and no approval is let go for it. The head is looked up anew: `reconcile --commit` moves it
+    /// during a look, and so does whoever commits to a repository that is read in place.
     pub fn remember_of_head(
         &self,
         equipment: &Equipment,
