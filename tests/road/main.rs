@@ -42,6 +42,7 @@ mod remote;
 mod replaced;
 mod rights;
 mod saved;
+mod slow;
 mod stored;
 mod strangers;
 #[path = "../programs/stream.rs"]
@@ -50,5 +51,6 @@ mod terminating;
 #[cfg(feature = "otel")]
 mod traces;
 mod trial;
+mod unseen;
 mod world;
 mod writers;

@@ -5,6 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -15,10 +16,23 @@ use super::World;
 pub(crate) enum Mood {
     /// The API server answers it.
     Passes,
+    /// So does it, but each piece of what it says comes so much later.
+    Late(Duration),
     /// It is answered 503.
     Refuses,
     /// It is read, and that is all.
     Hangs,
+}
+
+impl Mood {
+    /// Of what the API server says; none where it is not asked.
+    fn lateness(self) -> Option<Duration> {
+        match self {
+            Self::Passes => Some(Duration::ZERO),
+            Self::Late(by) => Some(by),
+            Self::Refuses | Self::Hangs => None,
+        }
+    }
 }
 
 /// Ended when dropped. `kubectl proxy` speaks to the real API server, so that we need no certificates to listen in.
@@ -59,7 +73,7 @@ impl World {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let shared = Arc::clone(&seen);
-                std::thread::spawn(move || serve(stream, &shared).ok());
+                std::thread::spawn(move || serve(stream, shared).ok());
             }
         });
         let text = std::fs::read_to_string(self.cluster(cluster).kubeconfig()).unwrap();
@@ -77,10 +91,13 @@ impl World {
 }
 
 impl Front {
-    /// From now on, for connections that are open as well.
+    /// From now on, for connections that are open as well; those that go on being served stay open.
     pub(crate) fn set(&self, mood: Mood) {
         let mut shared = self.shared.lock().unwrap();
-        shared.mood = mood;
+        let before = std::mem::replace(&mut shared.mood, mood);
+        if before.lateness().is_some() && mood.lateness().is_some() {
+            return;
+        }
         for stream in shared.open.drain(..) {
             stream.shutdown(Shutdown::Both).ok();
         }
@@ -95,23 +112,14 @@ impl Drop for Front {
     }
 }
 
-fn serve(mut stream: TcpStream, shared: &Mutex<Shared>) -> std::io::Result<()> {
+fn serve(mut stream: TcpStream, shared: Arc<Mutex<Shared>>) -> std::io::Result<()> {
     let (mood, behind) = {
         let mut shared = shared.lock().unwrap();
         shared.open.push(stream.try_clone()?);
         (shared.mood, shared.behind)
     };
     match mood {
-        Mood::Passes => {
-            let mut there = TcpStream::connect(behind)?;
-            let (mut back, mut from) = (stream.try_clone()?, there.try_clone()?);
-            std::thread::spawn(move || {
-                std::io::copy(&mut from, &mut back).ok();
-                back.shutdown(Shutdown::Both).ok();
-            });
-            std::io::copy(&mut stream, &mut there)?;
-            there.shutdown(Shutdown::Both)
-        }
+        Mood::Passes | Mood::Late(_) => pass_on(stream, behind, shared),
         Mood::Refuses => {
             let _asked = stream.read(&mut [0_u8; 16 * 1024])?;
             let body = json!({
@@ -132,4 +140,26 @@ fn serve(mut stream: TcpStream, shared: &Mutex<Shared>) -> std::io::Result<()> {
             }
         },
     }
+}
+
+fn pass_on(
+    mut stream: TcpStream,
+    behind: SocketAddr,
+    shared: Arc<Mutex<Shared>>,
+) -> std::io::Result<()> {
+    let mut there = TcpStream::connect(behind)?;
+    let (mut back, mut from) = (stream.try_clone()?, there.try_clone()?);
+    std::thread::spawn(move || {
+        let mut piece = vec![0; 64 * 1024];
+        while let Ok(length @ 1..) = from.read(&mut piece) {
+            let late = shared.lock().unwrap().mood.lateness();
+            std::thread::sleep(late.unwrap_or_default());
+            if back.write_all(&piece[..length]).is_err() {
+                break;
+            }
+        }
+        back.shutdown(Shutdown::Both).ok();
+    });
+    std::io::copy(&mut stream, &mut there)?;
+    there.shutdown(Shutdown::Both)
 }
