@@ -9,6 +9,7 @@ mod meant;
 mod pace;
 mod passes;
 mod record;
+mod pulse;
 mod reload;
 mod requests;
 mod service;

@@ -59,7 +59,7 @@ impl Service {
         Self::over(way)
     }
 
-    fn over(way: SyncSender<Word>) -> Self {
+    pub(super) fn over(way: SyncSender<Word>) -> Self {
         Self {
             way,
             stood: String::new(),

@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::Session;
-use super::service::Word;
 use super::watch::{Daemon, Options};
 use crate::events::{Origin, Teller};
 use crate::pass::{Equipment, PassError, Survey};
@@ -73,11 +72,9 @@ impl Daemon<'_> {
     }
 
     /// The loop came round.
-    pub(super) fn beat(&self) {
-        self.options
-            .board
-            .show(|seen| seen.beat = std::time::Instant::now());
-        self.service.tell(Word::Alive);
+    pub(super) fn beat(&mut self) {
+        let pass = self.pass.as_ref().map(|_| self.began.elapsed());
+        self.pulse.beat(pass, &self.options.board, &self.service);
     }
 
     /// Shows that nothing may follow from a pass.

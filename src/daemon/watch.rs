@@ -19,6 +19,7 @@ use super::holds::Holds;
 use super::ledger::Answer;
 use super::pace::{Pace, SOON};
 use super::record::Stated;
+use super::pulse::Pulse;
 use super::requests::Again;
 use super::service::{Service, Word};
 use super::shown::Shown;
@@ -83,6 +84,7 @@ pub(super) struct Daemon<'a> {
     pub(super) outdated: BTreeSet<ExchangeId>,
     pub(super) holds: Holds,
     pub(super) service: Service,
+    pub(super) pulse: Pulse,
     pub(super) reload_asked: bool,
     pub(super) status_due: Option<Instant>,
     /// The last status.
@@ -166,6 +168,7 @@ pub async fn run(
         owner,
         shown: Shown::default(),
         outdated: BTreeSet::new(),
+        pulse: Pulse::default(),
         holds: Holds::new(),
         service: Service::new(),
         reload_asked: false,
