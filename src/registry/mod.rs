@@ -15,6 +15,7 @@ mod lock;
 mod row;
 pub mod server;
 pub mod store;
+mod trusting;
 mod wire;
 mod write;
 

@@ -1,11 +1,11 @@
 //! One request and what its answer proves.
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_TYPE, ETAG, IF_MATCH};
-use reqwest::{Certificate, Client, Method, Response, StatusCode, redirect, retry};
+use reqwest::{Method, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -13,6 +13,7 @@ use url::Url;
 
 use super::error::LIST;
 use super::row::{self, Rows};
+use super::trusting::Trusting;
 use super::{Pace, RegistryAccess, RegistryError};
 use crate::address::is_loopback;
 use crate::id::SystemId;
@@ -49,7 +50,7 @@ pub(super) enum Answer {
 }
 
 pub(super) struct Wire {
-    http: Client,
+    http: Trusting,
     base: Url,
     host: String,
     token_file: Option<PathBuf>,
@@ -131,25 +132,7 @@ impl Wire {
                 None,
             ));
         }
-        let mut builder = Client::builder()
-            .connect_timeout(pace.connect)
-            .timeout(pace.total)
-            // A redirect followed would repeat the write elsewhere.
-            .redirect(redirect::Policy::none())
-            // The original closes after each answer; a reused connection fails at random.
-            .pool_max_idle_per_host(0)
-            // Repeating is decided above, where a query can be put between.
-            .retry(retry::never())
-            .user_agent(concat!("natsx-sync/", env!("CARGO_PKG_VERSION")));
-        if local {
-            builder = builder.no_proxy();
-        }
-        if let Some(path) = &access.ca_file {
-            builder = builder.tls_certs_merge(certificates(path)?);
-        }
-        let http = builder
-            .build()
-            .map_err(|error| unusable("no client for the registry", Some(Box::new(error))))?;
+        let http = Trusting::new(*pace, local, access.ca_file.clone())?;
         Ok(Self {
             http,
             base,
@@ -164,7 +147,8 @@ impl Wire {
         let token = self.token().await?;
         // The semaphore is never closed; without a slot the request would merely go out unbounded.
         let slot = self.slots.acquire().await.ok();
-        let mut http = self.http.request(request.method(), self.url(request)?);
+        let client = self.http.client()?;
+        let mut http = client.request(request.method(), self.url(request)?);
         if let Some(token) = &token {
             http = http.bearer_auth(token.expose_secret());
         }
@@ -180,7 +164,12 @@ impl Wire {
             request: request.name(),
             source: error.without_url(),
         };
-        let response = http.send().await.map_err(no_answer)?;
+        let response = http.send().await.map_err(|error| {
+            if error.is_connect() {
+                self.http.forget();
+            }
+            no_answer(error)
+        })?;
         let status = response.status();
         let (is_json, tag) = (is_json(&response), tag_of(&response));
         let body = read_bounded(response).await.map_err(no_answer)?;
@@ -258,17 +247,11 @@ impl Wire {
     }
 }
 
-fn unusable(text: &str, source: Option<Box<dyn Error + Send + Sync>>) -> RegistryError {
+pub(super) fn unusable(text: &str, source: Option<Box<dyn Error + Send + Sync>>) -> RegistryError {
     RegistryError::Access {
         text: text.to_owned(),
         source,
     }
-}
-
-fn certificates(path: &Path) -> Result<Vec<Certificate>, RegistryError> {
-    let text = format!("the registry's ca_file {} is not usable", path.display());
-    let pem = std::fs::read(path).map_err(|error| unusable(&text, Some(Box::new(error))))?;
-    Certificate::from_pem_bundle(&pem).map_err(|error| unusable(&text, Some(Box::new(error))))
 }
 
 fn is_json(response: &Response) -> bool {

@@ -8,6 +8,7 @@
 
 mod claims;
 mod client;
+mod secured;
 mod server;
 mod traps;
 mod twin;
