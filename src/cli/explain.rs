@@ -95,7 +95,7 @@ fn declared(
         Ok::<_, PassError>((repository, Arc::unwrap_or_clone(read.desired)))
     };
     let meant = |repository: &Repository| match &path {
-        Some(path) => in_source(path, repository.source.folder()),
+        Some(path) => in_source(path, repository.source.folder().as_deref()),
         None => Ok(subject.to_owned()),
     };
     let here = read(

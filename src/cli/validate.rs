@@ -35,7 +35,10 @@ pub(super) fn run(common: &Common, args: &Args, output: &Output) -> Done {
         .source
         .read(&super::plan::revision(common, Revision::Files))?;
     let folder = repository.source.folder();
-    let paths = args.paths.iter().map(|path| in_source(path, folder));
+    let paths = args
+        .paths
+        .iter()
+        .map(|path| in_source(path, folder.as_deref()));
     let paths: Vec<String> = paths.collect::<Result<_, _>>()?;
     known(&paths, &checkout)?;
     let read = repository.resolve(&checkout, &offline_context(&settings))?;

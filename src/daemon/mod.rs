@@ -2,14 +2,15 @@
 
 mod changes;
 mod drift;
+mod files;
 mod health;
 mod holds;
 mod ledger;
 mod meant;
 mod pace;
 mod passes;
-mod record;
 mod pulse;
+mod record;
 mod reload;
 mod requests;
 mod service;

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::changes::{Stir, Watches};
 use super::drift::Comparing;
+use super::files::FileEvents;
 use super::health::Known;
 use super::holds::Holds;
 use super::ledger::Answer;
@@ -35,9 +36,8 @@ use crate::listen::Board;
 use crate::observe::{Drifts, Patience};
 use crate::pass::{Equipment, PassError, Survey};
 use crate::plan::action::PlannedExchange;
-use crate::source::{Revision, SourceError, Watch};
+use crate::source::Revision;
 use crate::state::State;
-use crate::status::Trouble;
 
 /// How often the loop comes round when nothing happens.
 const BEAT: Duration = Duration::from_secs(1);
@@ -134,15 +134,12 @@ pub async fn run(
     let (stated, mut told_record) = mpsc::unbounded_channel();
     let (told_change, mut changed) = mpsc::unbounded_channel();
     let (told_drift, mut drifted) = mpsc::unbounded_channel();
-    let activation = Arc::new(Notify::new());
     let patience = Arc::new(Patience::default());
     let answers_again = patience.answered();
     equipment.patience = Some(patience);
     let drifts = Arc::new(Drifts::default());
     equipment.drifts = Some(Arc::clone(&drifts));
-    // Without file events the interval is all there is, and that is enough.
-    let watch = equipment.repository.source.watch(&activation);
-    let mut watch = watch.map_err(|error| unwatched(&error)).ok();
+    let mut files = FileEvents::of(&equipment.repository.source);
     let pushed = Arc::clone(&options.pushed);
     // One that is damaged is written anew.
     let before = equipment.state.read_status().unwrap_or_default();
@@ -200,10 +197,8 @@ pub async fn run(
             () = due(daemon.status_due) => daemon.write_status(),
             () = daemon.teller.news() => daemon.status_changed(),
             _ = hangup.recv() => daemon.ask_reload(),
-            () = activation.notified() => {
-                if let Some(Err(error)) = watch.as_mut().map(Watch::renew) {
-                    unwatched(&error);
-                }
+            () = files.come() => {
+                files.renew(&daemon.equipment.repository.source);
                 daemon.look();
             }
             () = pushed.notified() => daemon.look(),
@@ -230,14 +225,6 @@ fn listen(state: &State) -> (Option<Control>, mpsc::Receiver<Asked>) {
             (None, mpsc::channel(1).1)
         }
     }
-}
-
-fn unwatched(error: &SourceError) {
-    let trouble = Trouble::of(error.reason(), error);
-    tracing::warn!(
-        text = trouble.text,
-        "changes of the repository are seen at the next interval only"
-    );
 }
 
 /// The end of the pass under way; never, when there is none.

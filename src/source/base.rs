@@ -82,7 +82,14 @@ impl Source {
     pub fn read_base(&self, base: &CommitId, head: &Checkout) -> Result<Checkout, SourceError> {
         let (repository, id) = self.named(base.as_str())?;
         let (limits, known) = (self.options.limits, Known::of(&head.files));
-        let files = tree::read(&repository, id, &self.layout, &self.shown, limits, &known)?;
+        let files = tree::read(
+            &repository,
+            id,
+            &self.here().layout,
+            &self.shown,
+            limits,
+            &known,
+        )?;
         if let Some(path) = &files.lost {
             return Err(SourceError::Incomplete {
                 repository: self.shown.clone(),

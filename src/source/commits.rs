@@ -22,7 +22,8 @@ impl Source {
     /// That a repository of this host does not have the branch of the settings. Its files are read all the same; who reads
     /// commits fails.
     pub fn branch_missing(&self) -> Option<SourceError> {
-        let Place::Repository { git, .. } = &self.place else {
+        let here = self.here();
+        let Place::Repository { git, .. } = &here.place else {
             return None;
         };
         let branch = self.options.branch.as_deref()?;
@@ -34,14 +35,15 @@ impl Source {
     /// The history up to `head`.
     pub fn history(&self, head: &CommitId) -> Result<History, SourceError> {
         let (repository, id) = self.named(head.as_str())?;
-        let (layout, limits) = (self.layout.clone(), self.options.limits);
+        let (layout, limits) = (self.here().layout.clone(), self.options.limits);
         Ok(History::new(repository, id, layout, limits))
     }
 
     /// The repository to read the head from, and the head: the mirror's once there was a fetch.
     pub(super) fn followed(&self) -> Result<(Repository, Oid, Option<HeadMove>), SourceError> {
-        if let Some(mirror) = &self.mirror
-            && (mirror.path().exists() || matches!(self.place, Place::Remote(_)))
+        let here = self.here();
+        if let Some(mirror) = &here.mirror
+            && (mirror.path().exists() || matches!(here.place, Place::Remote(_)))
         {
             let repository = mirror.open()?;
             if let Some(last) = Mirror::last(&repository) {
@@ -61,16 +63,17 @@ impl Source {
     /// The commit a revision names, and the repository that has it: the mirror first, whose history was compared. What a
     /// name stands for in a repository of this host is for that to say: its head may not have been fetched yet.
     pub(super) fn named(&self, revision: &str) -> Result<(Repository, Oid), SourceError> {
+        let here = self.here();
         let mut revision = revision.to_owned();
         if !is_id(&revision)
-            && let Place::Repository { git, .. } = &self.place
+            && let Place::Repository { git, .. } = &here.place
             && let Ok(local) = self.open_local(git)
             && let Ok(commit) = self.resolve(&local, &revision)
         {
             revision = commit.to_string();
         }
         let revision = revision.as_str();
-        if let Some(mirror) = &self.mirror
+        if let Some(mirror) = &here.mirror
             && let Ok(repository) = mirror.open()
         {
             let branch = self.options.branch.as_deref() == Some(revision);
@@ -79,7 +82,7 @@ impl Source {
                 return Ok((repository, commit));
             }
         }
-        if matches!(self.place, Place::Remote(_)) {
+        if matches!(here.place, Place::Remote(_)) {
             return Err(self.no_revision(revision));
         }
         let repository = self.local()?;
@@ -88,7 +91,7 @@ impl Source {
     }
 
     fn local(&self) -> Result<Repository, SourceError> {
-        match &self.place {
+        match &self.here().place {
             Place::Repository { git, .. } => self.open_local(git),
             Place::Folder(_) => Err(SourceError::NoHistory {
                 path: self.shown.clone(),

@@ -131,6 +131,20 @@ pub enum SourceError {
         /// The branch's head.
         head: String,
     },
+    /// A link on the way to it was turned to something of another kind.
+    #[error(
+        "{path} leads to {root} now, which is {kind}, and led to {before}: turn the link back, or restart natsx-sync where that is meant"
+    )]
+    Turned {
+        /// The path of the settings.
+        path: String,
+        /// Where it leads to.
+        root: PathBuf,
+        /// What is there.
+        kind: String,
+        /// What was there.
+        before: String,
+    },
     /// The fetch failed.
     #[error("cannot fetch {repository}: {text}")]
     Fetch {
@@ -167,6 +181,7 @@ impl SourceError {
             | Self::NoRevision { .. }
             | Self::NoHistory { .. }
             | Self::NotOnBranch { .. }
+            | Self::Turned { .. }
             | Self::Fetch { .. }
             | Self::Watch { .. } => Reason::SourceUnreadable,
         }

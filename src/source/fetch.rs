@@ -27,14 +27,16 @@ impl Source {
 
     /// As [`fetch`](Self::fetch), ended by `cancel`.
     pub async fn fetch_until(&self, cancel: &CancellationToken) -> Result<(), SourceError> {
-        let Some(mirror) = &self.mirror else {
+        let _turn = self.turn.lock().await;
+        self.follow_links().await?;
+        let at = self.here();
+        let Some(mirror) = &at.mirror else {
             return Ok(());
         };
-        let _turn = self.turn.lock().await;
         let _lock = self.lock_mirror().await?;
         let here = Arc::clone(mirror);
         self.aside(move || here.prepare()).await?;
-        match &self.place {
+        match &at.place {
             Place::Remote(remote) => self.fetch_remote(remote, cancel).await?,
             Place::Repository { .. } => self.fetch_local().await?,
             Place::Folder(_) => return Ok(()),
@@ -46,7 +48,7 @@ impl Source {
     /// Follows the branch to `commit`'s line although it went back: what `reconcile --commit` says.
     pub fn accept(&self, commit: &CommitId) -> Result<CommitId, SourceError> {
         let id = super::history::oid(commit).ok_or_else(|| self.no_revision(commit.as_str()))?;
-        match &self.mirror {
+        match &self.here().mirror {
             Some(mirror) => self.commit_id(mirror.accept(&mirror.open()?, id)?),
             None => Ok(commit.clone()),
         }
@@ -57,7 +59,8 @@ impl Source {
         remote: &Remote,
         cancel: &CancellationToken,
     ) -> Result<(), SourceError> {
-        let Some(mirror) = &self.mirror else {
+        let here = self.here();
+        let Some(mirror) = &here.mirror else {
             return Ok(());
         };
         let first = remote.fetch(mirror.path(), FETCHED, cancel).await;
@@ -74,7 +77,8 @@ impl Source {
     }
 
     async fn fetch_local(&self) -> Result<(), SourceError> {
-        let (Place::Repository { git, .. }, Some(mirror)) = (&self.place, &self.mirror) else {
+        let here = self.here();
+        let (Place::Repository { git, .. }, Some(mirror)) = (&here.place, &here.mirror) else {
             return Ok(());
         };
         let (git, branch, shown) = (git.clone(), self.options.branch.clone(), self.shown.clone());
@@ -98,7 +102,8 @@ impl Source {
     }
 
     async fn copy_local(&self, git: &Path, head: Oid) -> Result<(), SourceError> {
-        let Some(mirror) = &self.mirror else {
+        let here = self.here();
+        let Some(mirror) = &here.mirror else {
             return Ok(());
         };
         let (git, mirror, shown) = (git.to_owned(), Arc::clone(mirror), self.shown.clone());
@@ -115,7 +120,7 @@ impl Source {
     }
 
     /// Runs what blocks where it may.
-    async fn aside<T: Send + 'static>(
+    pub(super) async fn aside<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, SourceError> + Send + 'static,
     ) -> Result<T, SourceError> {
@@ -129,7 +134,8 @@ impl Source {
 
     /// Keeps other processes with the same state folder out of the mirror.
     async fn lock_mirror(&self) -> Result<Option<File>, SourceError> {
-        let Some(state) = &self.state else {
+        let here = self.here();
+        let Some(state) = &here.state else {
             return Ok(None);
         };
         let path = state.join("mirror.lock");

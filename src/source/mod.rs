@@ -10,6 +10,7 @@ mod fetch;
 mod folder;
 mod gather;
 mod git_settings;
+mod here;
 mod history;
 mod leftovers;
 mod library;
@@ -24,6 +25,7 @@ mod remote;
 mod steps;
 mod tree;
 mod watch;
+mod watched;
 mod work_tree;
 
 pub use attribution::Identifies;

@@ -1,14 +1,13 @@
 //! A source: opened once, read again and again.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tempfile::TempDir;
 
 use super::error::SourceError;
-use super::mirror::Mirror;
+use super::here::Here;
 use super::options::{Layout, Location, SourceOptions};
-use super::place::{Found, look};
 use super::remote::Remote;
 
 /// A git repository or a plain folder with exchange files. It holds no open repository, so it can be shared
@@ -16,12 +15,8 @@ use super::remote::Remote;
 #[derive(Debug)]
 pub struct Source {
     pub(super) options: SourceOptions,
-    pub(super) layout: Layout,
-    pub(super) place: Place,
     pub(super) shown: String,
-    pub(super) mirror: Option<Arc<Mirror>>,
-    /// Where the mirror is.
-    pub(super) state: Option<PathBuf>,
+    here: RwLock<Arc<Here>>,
     /// One fetch at a time.
     pub(super) turn: tokio::sync::Mutex<()>,
     #[expect(dead_code, reason = "removed with the source")]
@@ -55,28 +50,8 @@ impl Source {
 
     fn open_path(options: SourceOptions, path: &Path) -> Result<Self, SourceError> {
         let shown = path.display().to_string();
-        let root = path.canonicalize().map_err(|source| SourceError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        let Found {
-            place,
-            prefix,
-            whole,
-        } = look(&root, &shown)?;
-        let layout = Layout::new(prefix, &options.folder)?;
-        let state = options.state.clone().filter(|_| whole);
-        let mirror = state.as_ref().map(|state| Mirror::new(state, &shown));
-        Ok(Self {
-            mirror: mirror.map(Arc::new),
-            options,
-            layout,
-            place,
-            shown,
-            state,
-            turn: tokio::sync::Mutex::default(),
-            temporary: None,
-        })
+        let here = Here::at(path, &options, &shown)?;
+        Ok(Self::with(options, shown, here, None))
     }
 
     fn open_url(options: SourceOptions, url: &url::Url) -> Result<Self, SourceError> {
@@ -92,33 +67,57 @@ impl Source {
         };
         let remote = Remote::new(url, &options, &state)?;
         let shown = remote.shown();
-        Ok(Self {
-            mirror: Some(Arc::new(Mirror::new(&state, &shown))),
+        let here = Here::elsewhere(remote, layout, state, &shown);
+        Ok(Self::with(options, shown, here, temporary))
+    }
+
+    fn with(options: SourceOptions, shown: String, here: Here, temporary: Option<TempDir>) -> Self {
+        Self {
             options,
-            layout,
-            place: Place::Remote(Box::new(remote)),
             shown,
-            state: Some(state),
+            here: RwLock::new(Arc::new(here)),
             turn: tokio::sync::Mutex::default(),
             temporary,
-        })
+        }
+    }
+
+    /// What is there, as it was opened last.
+    pub(super) fn here(&self) -> Arc<Here> {
+        let here = self.here.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&here)
+    }
+
+    /// Opens what the path leads to now, where a link on it was turned to something else: from here on that is read, fetched
+    /// and watched.
+    pub(super) async fn follow_links(&self) -> Result<(), SourceError> {
+        let Location::Path(path) = self.options.location.clone() else {
+            return Ok(());
+        };
+        let (here, options, shown) = (self.here(), self.options.clone(), self.shown.clone());
+        let turned = self.aside(move || here.turned(&path, &options, &shown));
+        if let Some(turned) = turned.await? {
+            let root = turned.root.as_deref().unwrap_or(Path::new("")).display();
+            tracing::info!(repository = self.shown, %root, "it leads elsewhere now, and is followed there");
+            *self.here.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(turned);
+        }
+        Ok(())
     }
 
     /// Whether it has commits; removals from a plain folder are proved by the journal.
     pub fn is_git(&self) -> bool {
-        !matches!(self.place, Place::Folder(_))
+        !matches!(self.here().place, Place::Folder(_))
     }
 
     /// Whether it is fetched from elsewhere, so that what is there now may be here only later.
     pub fn is_remote(&self) -> bool {
-        matches!(self.place, Place::Remote(_))
+        matches!(self.here().place, Place::Remote(_))
     }
 
     /// The folder its files are in on this host, if they are.
-    pub fn folder(&self) -> Option<&Path> {
-        match &self.place {
-            Place::Folder(folder) => Some(folder),
-            Place::Repository { work, .. } => work.as_deref(),
+    pub fn folder(&self) -> Option<PathBuf> {
+        match &self.here().place {
+            Place::Folder(folder) => Some(folder.clone()),
+            Place::Repository { work, .. } => work.clone(),
             Place::Remote(_) => None,
         }
     }

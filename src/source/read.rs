@@ -33,7 +33,7 @@ impl Source {
         if let Some(found) = self.find(revision)? {
             return self.read_commit(&found);
         }
-        match &self.place {
+        match &self.here().place {
             Place::Folder(root) => self.read_folder(root),
             Place::Repository {
                 git,
@@ -47,7 +47,7 @@ impl Source {
 
     /// The commit a revision means; none where files are read as they stand.
     pub fn find(&self, revision: &Revision) -> Result<Option<Found>, SourceError> {
-        let (repository, commit, moved) = match (&self.place, revision) {
+        let (repository, commit, moved) = match (&self.here().place, revision) {
             (Place::Folder(_), Revision::Named(_)) => {
                 return Err(SourceError::NoHistory {
                     path: self.shown.clone(),
@@ -103,9 +103,10 @@ impl Source {
     }
 
     fn read_folder(&self, root: &Path) -> Result<Checkout, SourceError> {
-        let files = folder::read(root, &self.layout, &self.shown, self.options.limits)?;
+        let here = self.here();
+        let files = folder::read(root, &here.layout, &self.shown, self.options.limits)?;
         if !files.folder {
-            return Err(missing::error(&OnDisk(root), &self.layout, &self.shown));
+            return Err(missing::error(&OnDisk(root), &here.layout, &self.shown));
         }
         Ok(self.checkout(files))
     }
@@ -132,11 +133,11 @@ impl Source {
                 .ok()
                 != Some(head)
         });
-        let limits = self.options.limits;
+        let (here, limits) = (self.here(), self.options.limits);
         let (files, differ) =
-            work_tree::read(repository, head, root, &self.layout, &self.shown, limits)?;
+            work_tree::read(repository, head, root, &here.layout, &self.shown, limits)?;
         if !files.folder && !self.was_there(repository, head)? {
-            return Err(missing::error(&OnDisk(root), &self.layout, &self.shown));
+            return Err(missing::error(&OnDisk(root), &here.layout, &self.shown));
         }
         Ok(Checkout {
             commit: Some(self.commit_id(head)?),
@@ -151,23 +152,17 @@ impl Source {
     pub fn read_commit(&self, found: &Found) -> Result<Checkout, SourceError> {
         let repository = &found.repository;
         let commit = self.resolve(repository, found.commit.as_str())?;
-        let limits = self.options.limits;
+        let (here, limits) = (self.here(), self.options.limits);
         let known = Known::default();
-        let files = tree::read(
-            repository,
-            commit,
-            &self.layout,
-            &self.shown,
-            limits,
-            &known,
-        )?;
+        let layout = &here.layout;
+        let files = tree::read(repository, commit, layout, &self.shown, limits, &known)?;
         if !files.folder && !self.was_there(repository, commit)? {
             let listing = InTree {
                 repository,
                 commit,
-                layout: &self.layout,
+                layout,
             };
-            return Err(missing::error(&listing, &self.layout, &self.shown));
+            return Err(missing::error(&listing, layout, &self.shown));
         }
         Ok(Checkout {
             moved: found.moved.clone(),
@@ -192,7 +187,7 @@ impl Source {
     fn was_there(&self, repository: &Repository, commit: Oid) -> Result<bool, SourceError> {
         missing::was_there(
             repository,
-            &self.layout,
+            &self.here().layout,
             commit,
             self.options.limits.history,
         )
@@ -208,7 +203,7 @@ impl Source {
             shallow: false,
             files: gathered.files,
             unreadable: gathered.unreadable,
-            folder: self.layout.folder.clone(),
+            folder: self.here().layout.folder.clone(),
             moved: None,
         }
     }

@@ -2,10 +2,10 @@
 //! beside it finds what events miss.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use notify::{PollWatcher, RecommendedWatcher, RecursiveMode};
+use notify::{PollWatcher, RecommendedWatcher};
 use notify_debouncer_full::{
     DebounceEventHandler, DebounceEventResult, Debouncer, NoCache, RecommendedCache, new_debouncer,
     new_debouncer_opt,
@@ -13,8 +13,8 @@ use notify_debouncer_full::{
 use tokio::sync::Notify;
 
 use super::error::SourceError;
-use super::library::open_exactly;
 use super::open::{Place, Source};
+use super::watched::{Matter, Spot, Spots};
 
 /// Changes of files within this time are one activation: an editor writes in several steps. As often is it looked whether
 /// the time is over: left to itself, the library looks four times as often, all day long.
@@ -28,7 +28,8 @@ const POLL: Duration = Duration::from_secs(15);
 #[derive(Debug)]
 pub struct Watch {
     watcher: Watcher,
-    paths: Vec<(PathBuf, RecursiveMode)>,
+    spots: Spots,
+    matter: Arc<Mutex<Matter>>,
 }
 
 #[derive(Debug)]
@@ -39,111 +40,125 @@ enum Watcher {
 }
 
 impl Source {
-    /// Wakes `activation` after files of the folder, or refs of the local repository, changed. For a URL it never
-    /// does: there the timer tells.
+    /// Wakes `activation` after files of the folder, or refs of the local repository, changed, or either is another one. For
+    /// a URL it never does: there the timer tells.
     pub fn watch(&self, activation: &Arc<Notify>) -> Result<Watch, SourceError> {
-        let (paths, settle) = match &self.place {
-            Place::Remote(_) => (Vec::new(), FILES_SETTLE),
-            Place::Folder(root) => (folder_paths(root), FILES_SETTLE),
-            Place::Repository { git, .. } => (repository_paths(git), REFS_SETTLE),
+        let (spots, matter) = self.watched();
+        let settle = match &self.here().place {
+            Place::Remote(_) | Place::Folder(_) => FILES_SETTLE,
+            Place::Repository { .. } => REFS_SETTLE,
         };
-        // What happens beside a folder is none of its changes.
-        let within = match &self.place {
-            Place::Folder(root) => Some(root.clone()),
-            Place::Remote(_) | Place::Repository { .. } => None,
+        let matter = Arc::new(Mutex::new(matter));
+        let wake = || wake(Arc::clone(&matter), Arc::clone(activation));
+        let watcher = if spots.is_empty() {
+            Watcher::Nothing
+        } else {
+            Watcher::start(&spots, settle, wake)?
         };
-        Watch::start(paths, settle, || {
-            wake(within.clone(), Arc::clone(activation))
+        Ok(Watch {
+            watcher,
+            spots,
+            matter,
         })
     }
 }
 
 impl Watch {
+    /// Watches what is there now: what was replaced took its watch with it, and what was unmounted lost it without a word.
+    /// To be called after each activation and each pass.
+    pub fn renew(&mut self, source: &Source) -> Result<(), SourceError> {
+        let (spots, matter) = source.watched();
+        *self.matter.lock().unwrap_or_else(PoisonError::into_inner) = matter;
+        let before = std::mem::replace(&mut self.spots, spots);
+        for spot in before.iter().filter(|spot| !self.spots.contains(spot)) {
+            self.watcher.leave(&spot.path);
+        }
+        self.watcher.take(&self.spots)
+    }
+}
+
+impl Watcher {
     fn start<W: DebounceEventHandler>(
-        paths: Vec<(PathBuf, RecursiveMode)>,
+        spots: &Spots,
         settle: Duration,
         wake: impl Fn() -> W,
     ) -> Result<Self, SourceError> {
-        if paths.is_empty() {
-            return Ok(Self {
-                watcher: Watcher::Nothing,
-                paths,
-            });
-        }
-        match Self::with_events(paths.clone(), settle, wake()) {
-            Ok(watch) => Ok(watch),
+        match Self::with_events(spots, settle, wake()) {
+            Ok(watcher) => Ok(watcher),
             Err(error) => {
                 tracing::warn!(%error, "no file events; files are polled instead");
-                Self::with_polls(paths, settle, wake())
+                Self::with_polls(spots, settle, wake())
             }
         }
     }
 
     fn with_events(
-        paths: Vec<(PathBuf, RecursiveMode)>,
+        spots: &Spots,
         settle: Duration,
         wake: impl DebounceEventHandler,
     ) -> Result<Self, SourceError> {
-        let debouncer = new_debouncer(settle, Some(settle), wake).map_err(wrong(&paths))?;
-        let mut watch = Self {
-            watcher: Watcher::Events(debouncer),
-            paths,
-        };
-        watch.renew()?;
-        Ok(watch)
+        let debouncer = new_debouncer(settle, Some(settle), wake).map_err(wrong(spots))?;
+        let mut watcher = Self::Events(debouncer);
+        watcher.take(spots)?;
+        Ok(watcher)
     }
 
     fn with_polls(
-        paths: Vec<(PathBuf, RecursiveMode)>,
+        spots: &Spots,
         settle: Duration,
         wake: impl DebounceEventHandler,
     ) -> Result<Self, SourceError> {
         let config = notify::Config::default().with_poll_interval(POLL);
         let debouncer = new_debouncer_opt(settle, Some(settle), wake, NoCache::new(), config)
-            .map_err(wrong(&paths))?;
-        let mut watch = Self {
-            watcher: Watcher::Polls(debouncer),
-            paths,
-        };
-        watch.renew()?;
-        Ok(watch)
+            .map_err(wrong(spots))?;
+        let mut watcher = Self::Polls(debouncer);
+        watcher.take(spots)?;
+        Ok(watcher)
     }
 
-    /// Watches again what was replaced: a folder that is swapped for another takes its watch with it. To be called after
-    /// each activation.
-    pub fn renew(&mut self) -> Result<(), SourceError> {
-        let paths = self.paths.iter().filter(|(path, _)| path.exists());
-        for (path, mode) in paths {
-            let done = match &mut self.watcher {
-                Watcher::Nothing => Ok(()),
-                Watcher::Events(debouncer) => debouncer.watch(path, *mode),
-                Watcher::Polls(debouncer) => debouncer.watch(path, *mode),
+    /// Watches those that are there. What is watched already stays so.
+    fn take(&mut self, spots: &Spots) -> Result<(), SourceError> {
+        for Spot { path, mode, beside } in spots.iter().filter(|spot| spot.path.exists()) {
+            let done = match self {
+                Self::Nothing => Ok(()),
+                Self::Events(debouncer) => debouncer.watch(path, *mode),
+                Self::Polls(debouncer) => debouncer.watch(path, *mode),
             };
-            done.map_err(|source| SourceError::Watch {
-                path: path.clone(),
-                source,
-            })?;
+            if let Err(source) = done
+                && !beside
+            {
+                let path = path.clone();
+                return Err(SourceError::Watch { path, source });
+            }
         }
         Ok(())
     }
+
+    /// Watches it no longer. What is gone was not watched any more.
+    fn leave(&mut self, path: &Path) {
+        match self {
+            Self::Nothing => {}
+            Self::Events(debouncer) => drop(debouncer.unwatch(path)),
+            Self::Polls(debouncer) => drop(debouncer.unwatch(path)),
+        }
+    }
 }
 
-/// `within`: where changes matter; all, when it is not told.
 fn wake(
-    within: Option<PathBuf>,
+    matter: Arc<Mutex<Matter>>,
     activation: Arc<Notify>,
 ) -> impl FnMut(DebounceEventResult) + Send + 'static {
-    let matters = move |path: &PathBuf| match &within {
-        Some(within) => path.starts_with(within),
-        None => true,
-    };
     move |result| {
         // Our own reading must not wake us, nor what goes on beside; a lost event or an error must.
         let worth = match result {
-            Ok(events) => events.iter().any(|event| {
-                let ours = event.paths.is_empty() || event.paths.iter().any(&matters);
-                event.need_rescan() || (ours && !event.kind.is_access())
-            }),
+            Ok(events) => {
+                let matter = matter.lock().unwrap_or_else(PoisonError::into_inner);
+                events.iter().any(|event| {
+                    let has = |path: &PathBuf| matter.has(path);
+                    let ours = event.paths.is_empty() || event.paths.iter().any(has);
+                    event.need_rescan() || (ours && !event.kind.is_access())
+                })
+            }
             Err(_) => true,
         };
         if worth {
@@ -152,33 +167,8 @@ fn wake(
     }
 }
 
-/// The folder, and its parent because a folder that is replaced takes its watch with it.
-fn folder_paths(root: &Path) -> Vec<(PathBuf, RecursiveMode)> {
-    let mut paths = vec![(root.to_owned(), RecursiveMode::Recursive)];
-    if let Some(parent) = root.parent() {
-        paths.push((parent.to_owned(), RecursiveMode::NonRecursive));
-    }
-    paths
-}
-
-/// Head and refs; objects say nothing.
-fn repository_paths(git: &Path) -> Vec<(PathBuf, RecursiveMode)> {
-    let common = open_exactly(git).map_or_else(
-        |_| git.to_owned(),
-        |repository| repository.commondir().to_owned(),
-    );
-    let mut paths = vec![
-        (common.join("refs"), RecursiveMode::Recursive),
-        (common.clone(), RecursiveMode::NonRecursive),
-    ];
-    if common != git {
-        paths.push((git.to_owned(), RecursiveMode::NonRecursive));
-    }
-    paths
-}
-
-fn wrong(paths: &[(PathBuf, RecursiveMode)]) -> impl Fn(notify::Error) -> SourceError {
-    let path = paths.first().map(|(path, _)| path.clone());
+fn wrong(spots: &Spots) -> impl Fn(notify::Error) -> SourceError {
+    let path = spots.first().map(|spot| spot.path.clone());
     move |source| SourceError::Watch {
         path: path.clone().unwrap_or_default(),
         source,

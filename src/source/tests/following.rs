@@ -200,7 +200,7 @@ async fn changes_wake_and_reading_does_not() {
     fs::rename(&root, plain.path().join("old")).unwrap();
     write(&root, "exchanges/a.yaml", "new");
     assert!(woken(10).await);
-    watch.renew().unwrap();
+    watch.renew(&source).unwrap();
     while woken(1).await {}
     write(&root, "exchanges/c.yaml", "c");
     assert!(woken(10).await);

@@ -6,3 +6,4 @@ mod fetching;
 mod fixture;
 mod following;
 mod reading;
+mod turning;
