@@ -205,7 +205,10 @@ pub async fn run(
             () = answers_again.notified() => daemon.activate(SOON),
             Some(asked) = requests.recv() => daemon.take_request(asked),
             _ = beat.tick() => daemon.come_round(),
-            result = finished(&mut daemon.pass) => daemon.take_pass(result),
+            result = finished(&mut daemon.pass) => {
+                daemon.take_pass(result);
+                files.renew(&daemon.equipment.repository.source);
+            }
             () = tokio::time::sleep_until(daemon.next), if daemon.pass.is_none() => daemon.begin_pass().await,
         }
     }

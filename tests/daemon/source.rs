@@ -3,7 +3,10 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
+use std::process::Command;
 use std::time::Duration;
+
+use git2::Repository;
 
 use crate::host::{Host, commit, made};
 
@@ -52,6 +55,35 @@ fn a_branch_that_went_back_is_told_and_followed_when_somebody_says_so() {
     assert_eq!(asked.status.code(), Some(0));
     let status = host.until_status("followed", |status| status["commit"] == first);
     assert_eq!(status["attention"], serde_json::json!([]));
+    assert_eq!(host.stop(), 0);
+}
+
+/// Everything that was watched went away, and no event told of it.
+#[test]
+fn a_repository_that_came_back_is_watched_from_the_next_pass_on() {
+    let mut host = Host::new();
+    let there = host.path("above/below/repository");
+    fs::create_dir_all(host.path("above/below")).unwrap();
+    fs::rename(host.path("repository"), &there).unwrap();
+    commit(&made(&there));
+    host.settings(&["one"], "");
+    let settings = fs::read_to_string(host.path("config.yaml")).unwrap();
+    let before = host.path("repository").display().to_string();
+    let settings = settings.replace(&before, &there.display().to_string());
+    fs::write(host.path("config.yaml"), settings).unwrap();
+    host.start();
+    fs::rename(host.path("above"), host.path("old")).unwrap();
+    let copied = Command::new("cp")
+        .arg("-a")
+        .args([host.path("old"), host.path("above")])
+        .status();
+    assert!(copied.unwrap().success());
+    let asked = host.command(&["reconcile"]).output().unwrap();
+    assert_eq!(asked.status.code(), Some(0));
+    let repository = Repository::open(&there).unwrap();
+    fs::write(there.join("exchanges/README.md"), "more").unwrap();
+    let second = commit(&repository);
+    host.until_status("seen", |status| status["commit"] == second);
     assert_eq!(host.stop(), 0);
 }
 
