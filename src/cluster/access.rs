@@ -143,9 +143,15 @@ impl Cluster {
         self.inner.namespaces.as_ref()
     }
 
-    /// When the certificate of a credential program runs out; connect anew before. Tokens are renewed as they are used.
+    /// When the certificate of a credential program is to be renewed: connect anew. Tokens are renewed as they are used.
     pub fn valid_until(&self) -> Option<jiff::Timestamp> {
         *self.inner.client.valid_until()
+    }
+
+    /// The API server does not accept what the credential program gave: it is asked again. Whether there is one.
+    pub(super) fn doubt_credentials(&self) -> bool {
+        self.inner.exec.forget();
+        self.inner.auth.exec.is_some()
     }
 
     /// Whether the kubeconfig, or a certificate or key that it names, was written anew or removed since.

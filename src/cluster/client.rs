@@ -75,13 +75,15 @@ pub(super) async fn client(mut config: Config, cache: &Arc<ExecCache>) -> Result
         .await
         .map_err(Unbuilt::Credentials)?;
     let mut until = None;
+    let end = credential.end();
     if let (Some(certificate), Some(key)) = (
         credential.client_certificate_data,
         credential.client_key_data,
     ) {
         auth.client_certificate_data = Some(STANDARD.encode(certificate));
         auth.client_key_data = Some(STANDARD.encode(key.expose_secret()).into());
-        until = credential.expiration_timestamp;
+        // Here it stays until this client is given up, whatever the program would say by then.
+        until = Some(end);
     }
     let cache = Arc::clone(cache);
     let log_in = AsyncFilterLayer::new(move |request: Request<Body>| {

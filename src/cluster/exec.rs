@@ -14,6 +14,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::validity;
 use crate::command::Command;
 use crate::diagnostic::chain;
 
@@ -62,6 +63,30 @@ impl ExecCache {
         let credential = run(exec).await?;
         *last = Some((Instant::now(), credential.clone()));
         Ok(credential)
+    }
+
+    /// The last one was not accepted: the next is a fresh one. Where the program runs just now, it will be.
+    pub(super) fn forget(&self) {
+        if let Ok(mut last) = self.last.try_lock() {
+            last.take();
+        }
+    }
+}
+
+impl Credential {
+    /// When to ask for another one, at the latest, where it is a certificate.
+    pub(super) fn end(&self) -> Timestamp {
+        let certificate = self.client_certificate_data.as_deref();
+        let end = self
+            .expiration_timestamp
+            .or_else(|| validity::end(certificate?));
+        let before = |end: Timestamp| end.saturating_sub(MARGIN).unwrap_or(end);
+        let unbounded = || {
+            Timestamp::now()
+                .saturating_add(UNBOUNDED)
+                .unwrap_or(Timestamp::MAX)
+        };
+        end.map_or_else(unbounded, before)
     }
 }
 

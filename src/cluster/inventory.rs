@@ -27,6 +27,8 @@ struct Entry {
     trusted: bool,
     /// What is wrong with the kubeconfig that was written or removed since.
     refused: Option<Unreadable>,
+    /// What its credential program gave was not accepted: it is asked again, once before each pass.
+    expired: bool,
 }
 
 impl Inventory {
@@ -48,14 +50,17 @@ impl Inventory {
             .unwrap_or_else(PoisonError::into_inner) = fresh;
     }
 
-    /// Connects again to clusters that could not be, to those whose credentials have run out, and to those whose kubeconfig
-    /// was written anew. What a removed one has opened is kept.
+    /// Connects again to clusters that could not be, to those whose credentials have run out or were not accepted, and to
+    /// those whose kubeconfig was written anew. What a removed one has opened is kept.
     pub async fn renew(&self, all: Vec<ClusterAccess>) {
         let now = jiff::Timestamp::now();
         let (mut stale, mut outdated, mut in_force) = (Vec::new(), Vec::new(), Vec::new());
         for access in all {
             match self.get(&access.id) {
-                Some(Ok(cluster)) if cluster.valid_until().is_none_or(|until| until > now) => {
+                Some(Ok(cluster))
+                    if cluster.valid_until().is_none_or(|until| until > now)
+                        && !self.is_expired(&access.id) =>
+                {
                     match cluster.news() {
                         News::Changed => outdated.push(access),
                         News::None => in_force.push(access.id),
@@ -101,6 +106,11 @@ impl Inventory {
             .unwrap_or_else(PoisonError::into_inner)
             .get(id)
             .map(|entry| entry.connected.clone())
+    }
+
+    fn is_expired(&self, id: &ClusterId) -> bool {
+        let clusters = self.clusters.read().unwrap_or_else(PoisonError::into_inner);
+        clusters.get(id).is_some_and(|entry| entry.expired)
     }
 
     /// One that effects may work on: a new connection may lead anywhere until somebody has looked.
@@ -150,6 +160,14 @@ impl Inventory {
                     reason: Reason::ClusterForbidden | Reason::ClusterReplaced,
                     ..
                 }) => entry.trusted = false,
+                // A program may give another credential, whatever it said of when this one ends.
+                Err(Unreadable {
+                    reason: Reason::ClusterUnauthorized,
+                    ..
+                }) => {
+                    let connected = entry.connected.as_ref();
+                    entry.expired = connected.is_ok_and(Cluster::doubt_credentials);
+                }
                 // Silence says nothing of it.
                 Err(_) => {}
             }
@@ -194,6 +212,7 @@ async fn connect(all: Vec<ClusterAccess>) -> BTreeMap<ClusterId, Entry> {
             connected,
             trusted: false,
             refused: None,
+            expired: false,
         };
         (access.id, entry)
     });

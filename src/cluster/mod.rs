@@ -25,6 +25,7 @@ mod stamp;
 mod stored;
 mod terminating;
 mod told;
+mod validity;
 mod view;
 mod warnings;
 mod write;

@@ -131,7 +131,7 @@ async fn helm_gets_the_answer_of_the_credential_program_and_not_the_program() {
     assert_eq!(server_url.trim_end_matches('/'), server.uri());
 }
 
-fn program(script: &str) -> Value {
+pub(super) fn program(script: &str) -> Value {
     json!({"exec": {
         "apiVersion": "client.authentication.k8s.io/v1", "command": "sh",
         "args": ["-c", script], "interactiveMode": "Never",
@@ -169,6 +169,37 @@ async fn a_token_that_runs_out_is_renewed_and_one_that_cannot_be_is_told() {
     let error = cluster.fail(&api(&cluster).list(&none).await.unwrap_err());
     assert!(matches!(error, ClusterError::Credentials { .. }), "{error}");
     assert!(!format!("{error:?}").contains("half-a-secret"), "{error}");
+}
+
+/// A certificate and its key, as a credential program gives them.
+pub(super) fn certificate(until: (i32, u8, u8)) -> Value {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(["east".to_owned()]).unwrap();
+    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    params.not_after = rcgen::date_time_ymd(until.0, until.1, until.2);
+    let certificate = params.self_signed(&key).unwrap();
+    json!({"clientCertificateData": certificate.pem(), "clientKeyData": key.serialize_pem()})
+}
+
+#[tokio::test]
+async fn a_certificate_of_a_credential_program_is_used_no_longer_than_either_says() {
+    let answer = NamedTempFile::new().unwrap();
+    let file = kubeconfig(
+        "http://127.0.0.1:9",
+        &program(&format!("cat {}", answer.path().display())),
+    );
+    let mut status = certificate((2051, 2, 3));
+    for (told, end) in [
+        (None, "2051-02-02T23:58:00Z"),
+        (Some("2050-02-03T00:00:00Z"), "2050-02-02T23:58:00Z"),
+    ] {
+        if let Some(told) = told {
+            status["expirationTimestamp"] = json!(told);
+        }
+        std::fs::write(answer.path(), json!({"status": status}).to_string()).unwrap();
+        let cluster = Cluster::connect(&access(&file)).await.unwrap();
+        assert_eq!(cluster.valid_until(), Some(end.parse().unwrap()));
+    }
 }
 
 #[tokio::test(start_paused = true)]

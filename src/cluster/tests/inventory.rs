@@ -9,6 +9,7 @@ use tempfile::NamedTempFile;
 use wiremock::matchers::{header, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+use super::access::{certificate, program};
 use super::{access, kubeconfig, list, write};
 use crate::cluster::{Cluster, ClusterAccess, Inventory, ViewWants};
 use crate::observe::observed::{ClusterView, Unreadable};
@@ -39,9 +40,8 @@ fn look(inventory: &Inventory, access: &ClusterAccess, view: Result<ClusterView,
     inventory.trust(&BTreeMap::from([(access.id.clone(), view.map(Arc::new))]));
 }
 
-/// A token that is accepted from now on stands in the file, and no longer the one that was.
-#[tokio::test]
-async fn a_kubeconfig_that_was_written_anew_is_read_again() {
+/// An API server that lets the token `new` in.
+async fn renewed() -> MockServer {
     let server = MockServer::start().await;
     Mock::given(header("authorization", "Bearer new"))
         .and(path("/api/v1/namespaces/kube-system"))
@@ -59,6 +59,13 @@ async fn a_kubeconfig_that_was_written_anew_is_read_again() {
         .respond_with(ResponseTemplate::new(401))
         .mount(&server)
         .await;
+    server
+}
+
+/// A token that is accepted from now on stands in the file, and no longer the one that was.
+#[tokio::test]
+async fn a_kubeconfig_that_was_written_anew_is_read_again() {
+    let server = renewed().await;
     let file = kubeconfig(&server.uri(), &json!({"token": "old"}));
     let (inventory, access) = inventory(&file).await;
     let old = cluster(&inventory, &access);
@@ -74,6 +81,78 @@ async fn a_kubeconfig_that_was_written_anew_is_read_again() {
     let new = cluster(&inventory, &access);
     assert!(new.view(&ViewWants::default()).await.is_ok());
     assert!(!is_trusted(&inventory, &access), "it may lead anywhere");
+    inventory.renew(vec![access.clone()]).await;
+    assert!(cluster(&inventory, &access).is_same(&new));
+}
+
+/// However long it is said to last.
+#[tokio::test]
+async fn a_credential_that_is_not_accepted_is_asked_for_again_once_a_pass() {
+    let server = renewed().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (answer, runs) = (folder.path().join("answer"), folder.path().join("runs"));
+    let say = |token: &str| {
+        let status = json!({"token": token, "expirationTimestamp": "2099-01-01T00:00:00Z"});
+        fs::write(&answer, json!({"status": status}).to_string()).unwrap();
+    };
+    let runs_of = || fs::read_to_string(&runs).unwrap().len();
+    let script = format!("printf x >>{}; cat {}", runs.display(), answer.display());
+    let file = kubeconfig(&server.uri(), &program(&script));
+    say("old");
+    let (inventory, access) = inventory(&file).await;
+    let pass = async |runs: usize, ok: bool| {
+        inventory.renew(vec![access.clone()]).await;
+        let view = cluster(&inventory, &access)
+            .view(&ViewWants::default())
+            .await;
+        assert_eq!(view.is_ok(), ok, "{view:?}");
+        let view = view.map(|_| ClusterView::default());
+        look(&inventory, &access, view);
+        assert_eq!(runs_of(), runs);
+    };
+    pass(1, false).await;
+    pass(2, false).await;
+    say("new");
+    let old = cluster(&inventory, &access);
+    assert!(
+        old.view(&ViewWants::default()).await.is_ok(),
+        "not before the next pass only"
+    );
+    pass(4, true).await;
+    let new = cluster(&inventory, &access);
+    assert!(!new.is_same(&old), "its certificate could be another");
+    pass(4, true).await;
+    assert!(cluster(&inventory, &access).is_same(&new));
+}
+
+/// Nothing else would come of reading the same file again.
+#[tokio::test]
+async fn a_token_of_the_file_that_is_not_accepted_costs_no_connection() {
+    let file = kubeconfig(NOWHERE, &json!({"token": "old"}));
+    let (inventory, access) = inventory(&file).await;
+    let old = cluster(&inventory, &access);
+    let (reason, text) = (Reason::ClusterUnauthorized, "why".to_owned());
+    look(&inventory, &access, Err(Unreadable { reason, text }));
+    inventory.renew(vec![access.clone()]).await;
+    assert!(cluster(&inventory, &access).is_same(&old));
+}
+
+#[tokio::test]
+async fn a_certificate_that_has_run_out_is_renewed() {
+    let answer = NamedTempFile::new().unwrap();
+    let say = |year| {
+        let status = certificate((year, 2, 3));
+        fs::write(answer.path(), json!({"status": status}).to_string()).unwrap();
+    };
+    let script = format!("cat {}", answer.path().display());
+    let file = kubeconfig(NOWHERE, &program(&script));
+    say(2021);
+    let (inventory, access) = inventory(&file).await;
+    let old = cluster(&inventory, &access);
+    say(2099);
+    inventory.renew(vec![access.clone()]).await;
+    let new = cluster(&inventory, &access);
+    assert!(!new.is_same(&old));
     inventory.renew(vec![access.clone()]).await;
     assert!(cluster(&inventory, &access).is_same(&new));
 }
