@@ -31,6 +31,8 @@ pub(super) struct Slot {
 
 #[derive(Debug, Default)]
 struct State {
+    /// Over which connection all this was found out.
+    over: Option<Cluster>,
     ours: Option<Ours>,
     /// A Lease of somebody else, and since when it has not changed.
     others: Option<(Seen, Moment)>,
@@ -82,6 +84,7 @@ impl Slot {
         // Before the state is looked at, so that nobody lets go of the lease in between.
         self.users().insert(id.clone());
         let mut state = self.state.lock().await;
+        state.go_over(cluster);
         let forbidden = state.forbidden;
         if forbidden.is_some_and(|since| since.0.elapsed() < FORBIDDEN) {
             return Ok(());
@@ -247,6 +250,15 @@ impl Slot {
 }
 
 impl State {
+    /// What was found out over another connection says nothing here: it may lead to another cluster, or be let in no longer.
+    /// In the same cluster the lease is ours to take again, and is renewed over this connection from then on.
+    fn go_over(&mut self, cluster: &Cluster) {
+        if !self.over.as_ref().is_some_and(|over| over.is_same(cluster)) {
+            self.over = Some(cluster.clone());
+            (self.ours, self.refused, self.forbidden) = (None, None, None);
+        }
+    }
+
     fn is_ours_for(&self, time: Duration) -> bool {
         let ours = self.ours.as_ref();
         ours.is_some_and(|ours| ours.renewed.most_elapsed() < time)

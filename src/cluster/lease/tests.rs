@@ -225,6 +225,57 @@ async fn who_cannot_renew_starts_nothing_more() {
     assert!(mine.is_ok() != theirs.is_ok(), "{mine:?} {theirs:?}");
 }
 
+/// The settings lead to another cluster, and somebody has approved of that.
+#[tokio::test]
+async fn the_lease_of_one_cluster_admits_to_no_other() {
+    let ((old, first), (new, second)) = (Api::start().await, Api::start().await);
+    let host = host("here");
+    let before = connect(&first, &[]).await;
+    host.admit(&before, &exchange("a")).await.unwrap();
+    let after = connect(&second, &[]).await;
+    let other = Leases::paced(&Instance::default(), "other".to_owned(), SHORT);
+    other.admit(&after, &exchange("a")).await.unwrap();
+    let refused = host.admit(&after, &exchange("b")).await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::LeaseHeld);
+    other.close().await;
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    host.admit(&after, &exchange("b")).await.unwrap();
+    assert_eq!(new.spec()["holderIdentity"], "here");
+    let writes = (old.writes(), new.writes());
+    tokio::time::sleep(SHORT.renew * 3).await;
+    assert_eq!(old.writes(), writes.0, "nothing is done there any more");
+    assert!(new.writes() > writes.1, "it is kept");
+    // What may not be done in one may be done in the other.
+    old.fail_writes(403);
+    host.admit(&before, &exchange("a")).await.unwrap();
+    new.lease.lock().unwrap().take();
+    host.admit(&after, &exchange("b")).await.unwrap();
+    assert_eq!(new.spec()["holderIdentity"], "here");
+}
+
+#[tokio::test]
+async fn a_lease_is_renewed_over_the_connection_there_is() {
+    let (api, first) = Api::start().await;
+    let second = MockServer::start().await;
+    Mock::given(path_regex("/leases"))
+        .respond_with(api.clone())
+        .mount(&second)
+        .await;
+    let host = host("here");
+    let a = exchange("a");
+    host.admit(&connect(&first, &[]).await, &a).await.unwrap();
+    // As with a token that is accepted no longer.
+    first.reset().await;
+    let cluster = connect(&second, &[]).await;
+    let began = std::time::Instant::now();
+    while began.elapsed() < SHORT.duration * 2 {
+        host.admit(&cluster, &a).await.unwrap();
+        tokio::time::sleep(SHORT.renew / 4).await;
+    }
+    assert!(api.writes() > 4, "{}", api.writes());
+    assert_eq!(api.spec()["leaseTransitions"], 0);
+}
+
 #[tokio::test]
 async fn without_the_right_to_leases_the_work_goes_on() {
     let (api, server) = Api::start().await;
