@@ -68,6 +68,8 @@ struct Writer {
     file: File,
     number: u32,
     length: u64,
+    /// Behind that is what could neither be written whole nor cut.
+    torn: bool,
     end: End,
 }
 
@@ -124,6 +126,7 @@ impl Journal {
             file: file::append_to(&file::path(folder, number))?,
             number,
             length,
+            torn: false,
             end,
         };
         Ok(Self {
@@ -141,6 +144,7 @@ impl Journal {
     /// Writes lines and waits until all of them are on the disk; the number of the last.
     pub fn append_all(&self, lines: Vec<Line>) -> Result<u64, JournalError> {
         let mut writer = self.writer();
+        writer.cut()?;
         if writer.length >= writer.begun.saturating_add(writer.longest) {
             writer.turn_over(&self.known())?;
             file::sweep(&writer.folder, KEPT)?;
@@ -279,6 +283,19 @@ impl Writer {
         Ok(())
     }
 
+    /// A half line would make everything behind it unreadable: nothing is written before it is gone.
+    fn cut(&mut self) -> Result<(), JournalError> {
+        if self.torn {
+            let cut = self.file.set_len(self.length);
+            cut.map_err(|source| JournalError::File {
+                path: file::path(&self.folder, self.number),
+                source,
+            })?;
+            self.torn = false;
+        }
+        Ok(())
+    }
+
     /// All of them, or none.
     fn write(&mut self, lines: Vec<Line>) -> Result<Vec<Entry>, JournalError> {
         let path = file::path(&self.folder, self.number);
@@ -288,8 +305,8 @@ impl Writer {
             .write_all(&text)
             .and_then(|()| self.file.sync_data());
         if let Err(source) = written {
-            // A half line would make everything behind it unreadable.
-            self.file.set_len(self.length).ok();
+            self.torn = true;
+            self.cut().ok();
             return Err(JournalError::File { path, source });
         }
         self.length += text.len() as u64;

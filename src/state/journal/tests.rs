@@ -423,6 +423,28 @@ fn a_new_file_that_cannot_be_made_leaves_the_old_one_in_use() {
     assert!(lines.lines().next().unwrap().contains(r#""step":"state""#));
 }
 
+/// As on a disk that fails for a while.
+#[test]
+fn a_half_line_that_cannot_be_cut_at_once_is_cut_before_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path(), "test").unwrap();
+    let register = || line("a", "register", Phase::Done, Value::Null);
+    journal.append(register()).unwrap();
+    let path = file::path(folder.path(), 1);
+    let refusing = File::open(&path).unwrap();
+    let working = std::mem::replace(&mut journal.writer().file, refusing);
+    assert!(journal.append(register()).is_err());
+    let mut half = file::append_to(&path).unwrap();
+    half.write_all(br#"{"seq":3,"prev":"#).unwrap();
+    assert!(journal.append(register()).is_err());
+    journal.writer().file = working;
+    journal.append(register()).unwrap();
+    journal.append(register()).unwrap();
+    drop(journal);
+    assert_eq!(Journal::entries(folder.path()).unwrap().len(), 4);
+    Journal::open(folder.path(), "test").unwrap();
+}
+
 #[test]
 fn a_reader_goes_on_from_file_to_file_and_counts_what_was_swept_away() {
     let folder = tempfile::tempdir().unwrap();
