@@ -3,32 +3,29 @@
 use std::fs;
 use std::path::Path;
 
-/// Each fetch adds a pack and nothing is collected in the background, so beyond this reading gets slow.
-const PACKS: usize = 200;
-
-/// Whether a mirror has locks that nobody holds any more, or too many packs. Only asked while no fetch runs.
-pub(super) fn hinder(mirror: &Path) -> bool {
-    let mut packs = 0;
-    locked(mirror, &mut packs, 4) || packs > PACKS
+/// Removes locks that nobody holds any more and packs that were never whole; how many packs are left. Only to be asked while
+/// no fetch runs. What cannot be removed is left to git, which says what it is in the way of.
+pub(super) fn sweep(mirror: &Path) -> usize {
+    sweep_within(mirror, 4)
 }
 
-fn locked(folder: &Path, packs: &mut usize, depth: usize) -> bool {
+fn sweep_within(folder: &Path, depth: usize) -> usize {
     let Ok(entries) = fs::read_dir(folder) else {
-        return false;
+        return 0;
     };
+    let mut packs = 0;
     for entry in entries.flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if name.ends_with(".lock") || name.starts_with("tmp_pack") {
-            return true;
-        }
-        if name.ends_with(".pack") {
-            *packs += 1;
-        }
-        let inner = entry.file_type().is_ok_and(|kind| kind.is_dir()) && name.len() > 2;
-        if inner && depth > 0 && locked(&entry.path(), packs, depth - 1) {
-            return true;
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        // Folders of two letters are those of single objects, of which there may be many.
+        if is_folder && depth > 0 && name.len() > 2 {
+            packs += sweep_within(&entry.path(), depth - 1);
+        } else if !is_folder && (name.ends_with(".lock") || name.starts_with("tmp_pack")) {
+            fs::remove_file(entry.path()).ok();
+        } else if name.ends_with(".pack") {
+            packs += 1;
         }
     }
-    false
+    packs
 }

@@ -1,11 +1,14 @@
 //! The bare mirror below the state folder: which commit was fetched, which one is followed, and how the branch moved.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use git2::{ErrorCode, Oid, PackBuilder, Repository};
 
 use super::error::SourceError;
+use super::leftovers;
 use super::library::{failed, init_bare, open_exactly};
+use crate::diagnostic::chain;
 
 /// Where the branch was at the last fetch.
 pub(super) const FETCHED: &str = "refs/natsx/fetched";
@@ -13,6 +16,11 @@ pub(super) const FETCHED: &str = "refs/natsx/fetched";
 const LAST: &str = "refs/natsx/last";
 /// The commit followed before the history was rewritten.
 const BEFORE: &str = "refs/natsx/before";
+
+/// Each fetch adds a pack and nothing is collected in the background, so beyond this reading gets slow.
+const PACKS: usize = 200;
+/// Beyond this nothing is read any more before there is room to put them together.
+const MOST_PACKS: usize = PACKS * 2;
 
 /// How the branch moved other than forward.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +36,8 @@ pub(super) enum Moved {
 pub(super) struct Mirror {
     path: PathBuf,
     shown: String,
+    /// How many packs there were when they could not be put together; 0 when they could.
+    tried: AtomicUsize,
 }
 
 impl Mirror {
@@ -35,6 +45,7 @@ impl Mirror {
         Self {
             path: state.join("mirror.git"),
             shown: shown.to_owned(),
+            tried: AtomicUsize::new(0),
         }
     }
 
@@ -56,9 +67,43 @@ impl Mirror {
         self.recover()?;
         if !self.path.exists() {
             init_bare(&self.path).map_err(failed(&self.shown, "make its mirror"))?;
-        } else if super::leftovers::hinder(&self.path) {
-            self.rebuild()?;
+            return Ok(());
         }
+        let packs = leftovers::sweep(&self.path);
+        self.put_together(packs, || self.rebuild())
+    }
+
+    /// Makes one pack of too many. Where that fails, as without room for a second copy, the old mirror only gets slower, and
+    /// goes on for as long again: it is tried again now and then, because each try takes the room that others need.
+    pub(super) fn put_together(
+        &self,
+        packs: usize,
+        rebuild: impl FnOnce() -> Result<(), SourceError>,
+    ) -> Result<(), SourceError> {
+        let tried = self.tried.load(Ordering::Relaxed);
+        let is_due = packs > MOST_PACKS || (packs > PACKS && packs >= tried + PACKS / 10);
+        if !is_due {
+            return Ok(());
+        }
+        let failed = rebuild().err();
+        let now = if failed.is_some() { packs } else { 0 };
+        self.tried.store(now, Ordering::Relaxed);
+        let Some(error) = failed else {
+            return Ok(());
+        };
+        // It may have failed in the middle of the swap.
+        self.recover()?;
+        if packs > MOST_PACKS {
+            return Err(error);
+        }
+        let text = chain(&error);
+        tracing::warn!(
+            repository = self.shown,
+            packs,
+            most = MOST_PACKS,
+            text,
+            "the packs of the mirror could not be put together; it is used as it is, up to so many"
+        );
         Ok(())
     }
 

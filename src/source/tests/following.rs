@@ -1,10 +1,11 @@
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::super::mirror::{NotCopied, copy};
+use super::super::mirror::{Mirror, NotCopied, copy};
 use super::fixture::{Fixture, declares, id, oid, open, write};
 use crate::id::CommitId;
 use crate::observe::observed::Proof;
@@ -132,6 +133,71 @@ async fn an_interrupted_fetch_does_not_stop_the_next() {
         (third, Some(HeadMove::WentBack(second)))
     );
     assert!(source.history(&first).is_ok());
+}
+
+/// Without room for a second mirror the first one still works.
+#[tokio::test]
+async fn what_an_interrupted_fetch_left_is_removed_from_the_mirror_itself() {
+    let fixture = Fixture::new();
+    let source = mirrored(&fixture);
+    let first = fixture.commit(&[("exchanges/a.yaml", Some("a"))]);
+    assert_eq!(look(&source).await, (first, None));
+    let mirror = fixture.folder.path().join("state/mirror.git");
+    let left = [
+        "refs/natsx/fetched.lock",
+        "packed-refs.lock",
+        "objects/pack/tmp_pack_x",
+    ];
+    for name in left {
+        fs::write(mirror.join(name), "").unwrap();
+    }
+    let before = fs::metadata(&mirror).unwrap().ino();
+    let second = fixture.commit(&[("exchanges/a.yaml", Some("b"))]);
+    assert_eq!(look(&source).await, (second, None));
+    assert!(left.iter().all(|name| !mirror.join(name).exists()));
+    assert_eq!(fs::metadata(&mirror).unwrap().ino(), before);
+}
+
+#[tokio::test]
+async fn too_many_packs_are_put_together() {
+    let fixture = Fixture::new();
+    let source = mirrored(&fixture);
+    let first = fixture.commit(&[("exchanges/a.yaml", Some("a"))]);
+    assert_eq!(look(&source).await, (first.clone(), None));
+    let packs = fixture.folder.path().join("state/mirror.git/objects/pack");
+    for number in 0..250 {
+        fs::write(packs.join(format!("pack-{number}.pack")), "").unwrap();
+    }
+    assert_eq!(look(&source).await, (first, None));
+    assert!(fs::read_dir(&packs).unwrap().count() < 10);
+}
+
+/// It only gets slower.
+#[test]
+fn where_packs_cannot_be_put_together_they_are_used_for_a_good_while() {
+    let folder = tempfile::tempdir().unwrap();
+    let mirror = Mirror::new(folder.path(), "here");
+    let mut tries = Vec::new();
+    let mut put_together = |packs, has_room| {
+        let done = mirror.put_together(packs, || {
+            tries.push(packs);
+            if has_room {
+                return Ok(());
+            }
+            let path = folder.path().join("mirror.git.new");
+            let source = std::io::ErrorKind::StorageFull.into();
+            Err(SourceError::Write { path, source })
+        });
+        done.is_ok()
+    };
+    for packs in [100, 201, 202, 220, 221, 400] {
+        assert!(put_together(packs, false), "{packs}");
+    }
+    assert!(!put_together(401, false));
+    assert!(!put_together(401, false), "nor does it work by itself");
+    assert!(put_together(401, true));
+    assert!(put_together(201, false));
+    assert_eq!(tries, [201, 221, 400, 401, 401, 401, 201]);
 }
 
 /// A loss of power once cut it off; a person says where to go on, and nothing is guessed.
