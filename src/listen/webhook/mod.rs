@@ -86,7 +86,7 @@ enum Refusal {
     NotVouched(Objection),
     TooLarge,
     CutOff,
-    NoSecret,
+    NoSecret(SecretError),
     Repeated,
 }
 
@@ -139,15 +139,13 @@ impl Hook {
         body: Body,
     ) -> Result<Vec<String>, Refusal> {
         let full = self.in_vain.room(peer, Instant::now()).err();
-        let secrets = self.secrets.read().await.map_err(|error| {
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            tracing::error!(%error, cause, "deliveries of webhooks are refused");
-            Refusal::NoSecret
-        })?;
         let longest = if full.is_some() { SHORT } else { LONGEST };
-        let marks = match Check::begin(headers, secrets, Timestamp::now()) {
-            Ok(check) => read(check, body, longest).await,
-            Err(objection) => Err(Refusal::NotVouched(objection)),
+        let marks = match self.secrets.read().await {
+            Ok(secrets) => match Check::begin(headers, secrets, Timestamp::now()) {
+                Ok(check) => read(check, body, longest).await,
+                Err(objection) => Err(Refusal::NotVouched(objection)),
+            },
+            Err(error) => Err(Refusal::NoSecret(error)),
         };
         marks.map_err(|refusal| {
             // Each is told, in the log and to its sender, but not a flood of them.
@@ -184,7 +182,7 @@ impl Refusal {
             Self::TooMany(_) => "limited",
             Self::Repeated => "repeated",
             Self::NotVouched(_) | Self::TooLarge | Self::CutOff => "refused",
-            Self::NoSecret => "failed",
+            Self::NoSecret(_) => "failed",
         }
     }
 
@@ -210,7 +208,9 @@ impl Refusal {
                 (StatusCode::PAYLOAD_TOO_LARGE, "larger than 25 MiB\n").into_response()
             }
             Self::CutOff => (StatusCode::BAD_REQUEST, "cut off\n").into_response(),
-            Self::NoSecret => {
+            Self::NoSecret(error) => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::error!(%error, cause, "deliveries of webhooks are refused");
                 let text = "the secret cannot be read; the daemon's log says why\n";
                 (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
             }

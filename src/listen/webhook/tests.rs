@@ -58,3 +58,19 @@ async fn what_is_sent_again_uses_up_nothing_of_what_is_new() {
     let room = hook.deliveries.room(peer().ip(), Instant::now());
     assert_eq!(room, Ok(()));
 }
+
+/// Whoever reaches the port could fill the log.
+#[tokio::test]
+async fn a_secret_that_cannot_be_read_is_told_so_often_and_no_more() {
+    let (hook, file) = hook();
+    drop(file);
+    let mut told = 0;
+    for _ in 0..100 {
+        match deliver_signed(&hook, "{}", "{}").await {
+            Err(Refusal::NoSecret(_)) => told += 1,
+            Err(Refusal::TooMany(_)) => {}
+            Ok(()) | Err(_) => panic!("something else"),
+        }
+    }
+    assert!((1..=62).contains(&told), "{told}");
+}
