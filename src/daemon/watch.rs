@@ -19,8 +19,8 @@ use super::health::Known;
 use super::holds::Holds;
 use super::ledger::Answer;
 use super::pace::{Pace, SOON};
-use super::record::Stated;
 use super::pulse::Pulse;
+use super::record::Stated;
 use super::requests::Again;
 use super::service::{Service, Word};
 use super::shown::Shown;
@@ -36,8 +36,8 @@ use crate::listen::Board;
 use crate::observe::{Drifts, Patience};
 use crate::pass::{Equipment, PassError, Survey};
 use crate::plan::action::PlannedExchange;
-use crate::source::Revision;
-use crate::state::State;
+use crate::source::{Revision, Source};
+use crate::state::{State, StateError};
 
 /// How often the loop comes round when nothing happens.
 const BEAT: Duration = Duration::from_secs(1);
@@ -110,7 +110,8 @@ pub trait Owner: Sync {
     fn show(&self, survey: &Survey, news: &[&PlannedExchange]);
 }
 
-/// Runs until told to stop; `hangup` asks for the settings to be read again.
+/// Runs until told to stop, or until nothing keeps others out of the state folder any more; `hangup` asks for the settings
+/// to be read again.
 pub async fn run(
     mut equipment: Equipment,
     session: &Session,
@@ -165,9 +166,9 @@ pub async fn run(
         owner,
         shown: Shown::default(),
         outdated: BTreeSet::new(),
-        pulse: Pulse::default(),
         holds: Holds::new(),
         service: Service::new(),
+        pulse: Pulse::default(),
         reload_asked: false,
         status_due: None,
         written_at: Instant::now(),
@@ -184,10 +185,10 @@ pub async fn run(
     daemon.write_status();
     // Not after the first pass: a repository that is away at boot, or long in coming, is not a reason to be killed.
     daemon.service.tell(Word::Ready);
-    loop {
+    let ended = loop {
         tokio::select! {
-            _ = term.recv() => break,
-            _ = interrupt.recv() => break,
+            _ = term.recv() => break Ok(()),
+            _ = interrupt.recv() => break Ok(()),
             Some(progress) = told.recv() => daemon.take_progress(progress),
             Some(answer) = answered.recv() => daemon.take_health(answer),
             Some(stated) = told_record.recv() => daemon.take_stated(stated),
@@ -197,26 +198,28 @@ pub async fn run(
             () = due(daemon.status_due) => daemon.write_status(),
             () = daemon.teller.news() => daemon.status_changed(),
             _ = hangup.recv() => daemon.ask_reload(),
-            () = files.come() => {
-                files.renew(&daemon.equipment.repository.source);
-                daemon.look();
-            }
+            () = files.come() => daemon.look_again_at(&mut files),
             () = pushed.notified() => daemon.look(),
             () = answers_again.notified() => daemon.activate(SOON),
             Some(asked) = requests.recv() => daemon.take_request(asked),
             _ = beat.tick() => daemon.come_round(),
             result = finished(&mut daemon.pass) => {
                 daemon.take_pass(result);
-                files.renew(&daemon.equipment.repository.source);
+                files.renew(daemon.source());
             }
-            () = tokio::time::sleep_until(daemon.next), if daemon.pass.is_none() => daemon.begin_pass().await,
+            () = tokio::time::sleep_until(daemon.next), if daemon.pass.is_none() => match session.lock.check() {
+                Ok(()) => daemon.begin_pass().await,
+                // Whoever has it now writes the journal too: not one line more is added.
+                Err(error @ StateError::LockReplaced { .. }) => return Err(error.into()),
+                Err(error) => break Err(error.into()),
+            },
         }
-    }
+    };
     // Nobody waits for an answer that does not come.
     drop((control, requests));
     stop.cancel();
     daemon.end(told).await;
-    Ok(())
+    ended
 }
 
 /// Without the socket nobody can ask, and the interval is all there is.
@@ -266,6 +269,15 @@ impl Daemon<'_> {
         self.write_status();
         self.tell_unfinished();
         self.teller.close().await;
+    }
+
+    fn source(&self) -> &Source {
+        &self.equipment.repository.source
+    }
+
+    fn look_again_at(&mut self, files: &mut FileEvents) {
+        files.renew(self.source());
+        self.look();
     }
 
     pub(super) fn activate(&mut self, delay: Duration) {

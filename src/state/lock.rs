@@ -1,8 +1,9 @@
 //! One natsx-sync at a time works in a state folder.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read as _};
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -50,12 +51,27 @@ impl Holder {
 /// Held until dropped; the kernel lets go of it when the process dies, however it dies.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
     folder: PathBuf,
     holder: Holder,
 }
 
 impl Lock {
+    /// That it still keeps others out: whoever opens its path has to find the file that is held here.
+    pub fn check(&self) -> Result<(), StateError> {
+        let path = self.folder.join(FILE);
+        let which = |data: &Metadata| (data.dev(), data.ino());
+        let held = self.file.metadata().map_err(io("look at", &path))?;
+        match std::fs::metadata(&path) {
+            Ok(there) if which(&there) != which(&held) => Err(StateError::LockReplaced { path }),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Err(StateError::LockRemoved { path })
+            }
+            // A disk that does not answer says nothing of who works here.
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
     /// Tells others where the status is shown, and how they see what this process sees.
     pub fn announce(&self, status: SocketAddr, told: Told) -> Result<(), StateError> {
         let holder = Holder {
@@ -97,7 +113,7 @@ impl State {
             doubt: None,
         };
         let lock = Lock {
-            _file: file,
+            file,
             folder: self.folder().to_owned(),
             holder,
         };
@@ -176,6 +192,19 @@ mod tests {
         };
         assert!(!gone.lives());
         drop(lock);
+    }
+
+    #[test]
+    fn a_lock_whose_file_is_gone_keeps_nobody_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path()).unwrap();
+        let lock = state.lock(Timestamp::UNIX_EPOCH).unwrap();
+        lock.check().unwrap();
+        std::fs::remove_file(folder.path().join(FILE)).unwrap();
+        assert!(matches!(lock.check(), Err(StateError::LockRemoved { .. })));
+        let other = state.lock(Timestamp::UNIX_EPOCH).unwrap();
+        assert!(matches!(lock.check(), Err(StateError::LockReplaced { .. })));
+        other.check().unwrap();
     }
 
     #[test]

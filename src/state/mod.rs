@@ -1,5 +1,6 @@
-//! The state folder (design 4.8). Everything in it but journal, approvals, what is withheld, suspensions, registry, clusters
-//! and outbox may be deleted at any time: what is true is in git, in the clusters and in the registry.
+//! The state folder (design 4.8). Everything in it but journal, approvals, what is withheld, suspensions, registry, clusters,
+//! outbox and, while somebody works here, lock may be deleted at any time: what is true is in git, in the clusters and in the
+//! registry.
 
 pub mod approvals;
 pub mod clusters;
@@ -55,6 +56,22 @@ pub enum StateError {
         path: PathBuf,
         /// Who.
         holder: String,
+    },
+    /// The file that keeps others out is no longer there.
+    #[error(
+        "{path} was removed, and nothing keeps another natsx-sync out of this folder any more: start again, and leave that file alone"
+    )]
+    LockRemoved {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file that keeps others out is another one.
+    #[error(
+        "{path} was replaced, and another natsx-sync may work in this folder: start again, and leave that file alone"
+    )]
+    LockReplaced {
+        /// The file.
+        path: PathBuf,
     },
     /// Root would leave files that the user whose it is cannot read.
     #[error(

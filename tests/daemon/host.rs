@@ -130,6 +130,11 @@ impl Host {
     /// Stops it as a service manager does; its exit code.
     pub(crate) fn stop(&mut self) -> i32 {
         self.signal(Signal::TERM);
+        self.ended()
+    }
+
+    /// Waits until it has ended; its exit code.
+    pub(crate) fn ended(&mut self) -> i32 {
         let mut child = self.daemon.take().unwrap();
         child.wait().unwrap().code().unwrap_or(-1)
     }

@@ -87,6 +87,23 @@ fn a_repository_that_came_back_is_watched_from_the_next_pass_on() {
     assert_eq!(host.stop(), 0);
 }
 
+/// Somebody cleaned up in the state folder.
+#[test]
+fn a_daemon_that_keeps_nobody_out_any_more_ends() {
+    let mut host = Host::new();
+    commit(&made(&host.path("repository")));
+    host.settings(&["one"], "");
+    host.start();
+    fs::remove_file(host.path("state/lock")).unwrap();
+    host.command(&["reconcile"]).output().unwrap();
+    let code = host.ended();
+    let log = host.log();
+    assert!(
+        code != 0 && log.contains("state/lock was removed"),
+        "{code} {log}"
+    );
+}
+
 #[test]
 fn the_proxy_of_the_host_is_asked_for_what_is_fetched() {
     let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
