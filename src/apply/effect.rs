@@ -127,6 +127,12 @@ impl Effect {
         )
     }
 
+    /// Whether it is done for the helm that follows: what is read must still be so when that starts, and what is marked or kept
+    /// is of use only with it.
+    pub fn leads_to_helm(&self) -> bool {
+        matches!(self, Self::Fence | Self::MarkDeleting | Self::SaveManifest)
+    }
+
     /// Whether it is journalled: reads can be repeated after a crash without a trace.
     pub fn is_write(&self) -> bool {
         match self {
@@ -214,8 +220,10 @@ pub enum Reply {
     Lost(Why),
     /// A wait took longer than it may.
     TimedOut(Why),
-    /// Ended because we were told to stop.
+    /// Ended because we were told to stop, or what it leads to is not wanted any more.
     Cancelled,
+    /// To a helm: its turn came long after what it relies on was read.
+    Late,
 }
 
 /// A reason with its words.
@@ -240,9 +248,12 @@ impl Reply {
             Self::Blocked(why) | Self::Refused(why) | Self::Lost(why) | Self::TimedOut(why) => {
                 Some(why)
             }
-            Self::Done | Self::Release(_) | Self::Saved(_) | Self::NotYet(_) | Self::Cancelled => {
-                None
-            }
+            Self::Done
+            | Self::Release(_)
+            | Self::Saved(_)
+            | Self::NotYet(_)
+            | Self::Cancelled
+            | Self::Late => None,
         }
     }
 
@@ -260,7 +271,7 @@ impl Reply {
                     *text = masked_of(text, &values);
                 }
             }
-            Self::Done | Self::Release(_) | Self::Saved(_) | Self::Cancelled => {}
+            Self::Done | Self::Release(_) | Self::Saved(_) | Self::Cancelled | Self::Late => {}
         }
         self
     }

@@ -4,6 +4,7 @@ mod ending;
 mod flight;
 mod halt;
 mod readiness;
+mod recall;
 mod shared;
 mod slots;
 mod submit;

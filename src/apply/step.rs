@@ -42,6 +42,17 @@ enum Mode {
     Restoring(Why),
 }
 
+/// How far a task has come, for a plan that is newer than it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Nothing was changed.
+    Untouched,
+    /// Something was, or may have been.
+    Begun,
+    /// What was there before is put back, which is never given up.
+    PutsBack,
+}
+
 /// What comes next.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Next {
@@ -67,14 +78,30 @@ impl Task {
         }
     }
 
-    /// Whether a helm follows at once, which relies on what is read now.
-    pub fn precedes_helm(&self) -> bool {
-        self.todo.front().is_some_and(Effect::is_helm_write)
+    /// Whether this effect, which is asked for now, is part of a helm's turn.
+    pub fn takes_turn(&self, effect: &Effect) -> bool {
+        if effect.starts_helm() {
+            return true;
+        }
+        match &self.mode {
+            Mode::Straight => {
+                let mut after = self.todo.iter().skip_while(|next| next.leads_to_helm());
+                effect.leads_to_helm() && after.next().is_some_and(Effect::is_helm_write)
+            }
+            // What is found decides about the next helm.
+            Mode::Unsure(..) | Mode::Mending(_) => true,
+            Mode::Restoring(_) => false,
+        }
     }
 
-    /// Whether something was changed already.
-    pub fn has_changed(&self) -> bool {
-        self.changed
+    /// How far it has come.
+    pub fn stage(&self) -> Stage {
+        match &self.mode {
+            Mode::Mending(_) | Mode::Restoring(_) => Stage::PutsBack,
+            Mode::Unsure(..) => Stage::Begun,
+            Mode::Straight if self.changed => Stage::Begun,
+            Mode::Straight => Stage::Untouched,
+        }
     }
 
     fn ask(mut self, effect: Effect) -> (Self, Next) {
@@ -125,6 +152,7 @@ pub fn step(task: Task, reply: Option<Reply>) -> (Task, Next) {
         Reply::Release(seen) => fenced(task, seen),
         Reply::NotYet(why) => (task, Next::Again(asked, PAUSE, why)),
         Reply::Cancelled => task.end(Verdict::Cancelled),
+        Reply::Late => late(task, asked),
         Reply::Blocked(why) => match task.mode {
             Mode::Straight => task.end(Verdict::Blocked(why)),
             Mode::Unsure(..) | Mode::Mending(_) | Mode::Restoring(_) => failed(task, &asked, why),
@@ -156,6 +184,12 @@ fn done(mut task: Task, asked: &Effect) -> (Task, Next) {
             task.advance()
         }
     }
+}
+
+/// What it relies on is read once more.
+fn late(mut task: Task, asked: Effect) -> (Task, Next) {
+    task.todo.push_front(asked);
+    task.ask(Effect::Fence)
 }
 
 /// A refusal or a lost answer that ends the task, unless there is something to put back first.

@@ -7,17 +7,17 @@ use backon::{BackoffBuilder as _, ExponentialBuilder};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use tracing::field::{Empty, display};
 use tracing::{Instrument as _, Span};
 
 use super::halt::is_of_surroundings;
+use super::recall::Recall;
 use super::slots::Slot;
 use super::{Progress, QUEUED, Shared, lock};
 use crate::apply::effect::{Effect, Reply, Why};
 use crate::apply::effects::Effects;
 use crate::apply::outcome::{StepTaken, Verdict};
-use crate::apply::step::{Next, Task, step};
+use crate::apply::step::{Next, Stage, Task, step};
 use crate::apply::subject::Subject;
 use crate::packed::Packed;
 use crate::reason::Reason;
@@ -33,9 +33,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 pub(super) struct Pilot<E> {
     pub(super) shared: Arc<Shared<E>>,
     pub(super) subject: Subject,
-    pub(super) superseded: CancellationToken,
+    pub(super) recall: Recall,
+    /// How far the task has come.
+    pub(super) stage: Stage,
     pub(super) steps: Vec<StepTaken>,
-    /// Held from the reading before a helm to its end.
+    /// Held from the first reading for a helm to its end.
     pub(super) slot: Option<Slot>,
     /// The journal tells of it.
     pub(super) is_journalled: bool,
@@ -49,6 +51,16 @@ pub(super) struct Flown {
     pub(super) began: Option<Timestamp>,
     /// The journal tells of its effects.
     pub(super) is_journalled: bool,
+}
+
+/// When a helm may start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    AtOnce,
+    /// Others were before it.
+    Later,
+    /// It is not to start any more.
+    Never,
 }
 
 /// A wait that is not over.
@@ -135,38 +147,71 @@ impl<E: Effects> Pilot<E> {
         tokio::select! {
             () = tokio::time::sleep(pause) => None,
             () = self.shared.cancel.cancelled() => Some(Reply::Cancelled),
-            () = self.superseded.cancelled() => Some(Reply::Cancelled),
+            () = self.recall.ended(self.stage) => Some(Reply::Cancelled),
         }
     }
 
-    /// Performs an effect, when it is its turn. The turn of a helm begins with the fence before it: what that has seen is
+    /// Performs an effect, when it is its turn. The turn of a helm begins with the first reading for it: what that has seen is
     /// acted upon at once, however long the queue is.
     async fn queue(&mut self, task: &Task, effect: &Effect) -> Reply {
-        let fences = *effect == Effect::Fence && task.precedes_helm();
-        if !fences && !effect.starts_helm() {
+        self.stage = task.stage();
+        // Between two effects nobody listens.
+        if effect.is_write() && self.recall.ends(self.stage) {
+            return Reply::Cancelled;
+        }
+        if !task.takes_turn(effect) {
             self.slot = None;
-        } else if self.slot.is_none() {
-            let (shared, id) = (&self.shared, &self.subject.id);
-            let slot = or_tell(shared.slots.helm(&id.cluster), || {
-                shared.show(id, Some(QUEUED), None);
-            });
-            let slot = tokio::select! {
-                slot = slot => slot,
-                () = shared.cancel.cancelled() => return Reply::Cancelled,
-                // What puts a release back is not given up.
-                () = self.superseded.cancelled(), if !effect.is_helm_write() => return Reply::Cancelled,
-            };
-            shared.show(id, Some(effect.word()), None);
-            self.slot = Some(slot);
-            // Others may have failed while it queued. What was begun is finished.
-            if !effect.is_helm_write()
-                && !task.has_changed()
-                && let Some(why) = shared.halted(id)
-            {
-                return Reply::Blocked(why);
+        } else if self.slot.is_none()
+            && let Some(reply) = self.line_up(effect).await
+        {
+            return reply;
+        }
+        // Behind the helms of many clusters it may be long ago that somebody looked at what is to be destroyed.
+        if *effect == Effect::Uninstall {
+            match self.start().await {
+                Start::AtOnce => {}
+                Start::Later => return Reply::Late,
+                Start::Never => return Reply::Cancelled,
             }
         }
         self.perform(effect).await
+    }
+
+    /// Waits for a place in the queue of its cluster; an answer if it is not to have one any more.
+    async fn line_up(&mut self, effect: &Effect) -> Option<Reply> {
+        let (shared, id) = (&self.shared, &self.subject.id);
+        let slot = or_tell(shared.slots.helm(&id.cluster), || {
+            shared.show(id, Some(QUEUED), None);
+        });
+        let slot = tokio::select! {
+            // A place that is free at once is none for what was taken back before.
+            biased;
+            () = shared.cancel.cancelled() => return Some(Reply::Cancelled),
+            () = self.recall.ended(self.stage) => return Some(Reply::Cancelled),
+            slot = slot => slot,
+        };
+        shared.show(id, Some(effect.word()), None);
+        self.slot = Some(slot);
+        // Others may have failed while it queued. What was begun is finished.
+        if self.stage != Stage::Untouched {
+            return None;
+        }
+        shared.halted(id).map(Reply::Blocked)
+    }
+
+    /// Waits until fewer helms run than may, over all clusters.
+    async fn start(&mut self) -> Start {
+        let Some(slot) = &mut self.slot else {
+            return Start::AtOnce;
+        };
+        let mut start = Start::AtOnce;
+        tokio::select! {
+            biased;
+            () = self.shared.cancel.cancelled() => return Start::Never,
+            () = self.recall.ended(self.stage) => return Start::Never,
+            () = or_tell(slot.start(&self.shared.slots), || start = Start::Later) => {}
+        }
+        start
     }
 
     async fn perform(&mut self, effect: &Effect) -> Reply {
@@ -217,7 +262,7 @@ impl<E: Effects> Pilot<E> {
             | Reply::Refused(why)
             | Reply::Lost(why)
             | Reply::TimedOut(why) => (Phase::Failed, json!(why)),
-            Reply::Cancelled => (Phase::Failed, json!({"cancelled": true})),
+            Reply::Cancelled | Reply::Late => (Phase::Failed, json!({"cancelled": true})),
         };
         match self.write(effect, phase, detail).await {
             Ok(()) => reply,
@@ -256,6 +301,9 @@ impl<E: Effects> Pilot<E> {
     }
 
     async fn once(&mut self, effect: &Effect) -> Reply {
+        if effect.starts_helm() && self.start().await == Start::Never {
+            return Reply::Cancelled;
+        }
         let shared = &self.shared;
         let desired = self.subject.desired.as_deref();
         let work = async {
@@ -270,10 +318,6 @@ impl<E: Effects> Pilot<E> {
         let Some(slot) = self.slot.as_mut().filter(|_| effect.starts_helm()) else {
             return work.await;
         };
-        tokio::select! {
-            () = slot.start(&shared.slots) => {}
-            () = shared.cancel.cancelled() => return Reply::Cancelled,
-        }
         let began = Instant::now();
         let mut work = std::pin::pin!(work);
         let reply = match tokio::time::timeout(COMPUTES, &mut work).await {

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::halt::Halt;
 use super::readiness::Readiness;
+use super::recall::Recall;
 use super::slots::Slots;
 use super::{InFlight, Limits, Progress};
 use crate::apply::effect::Why;
@@ -37,8 +38,8 @@ pub(super) struct Shared<E> {
 #[derive(Debug)]
 pub(super) struct Flight {
     pub(super) shown: InFlight,
-    /// Ends a wait, and nothing else, because a newer plan wants something else.
-    pub(super) superseded: CancellationToken,
+    /// For a newer plan.
+    pub(super) recall: Recall,
     pub(super) abort: Option<tokio::task::AbortHandle>,
 }
 

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 use tracing::field::Empty;
 
+use super::recall::Recall;
 use super::shared::{Flight, lock};
 use super::{InFlight, Lanes, QUEUED, supervise};
 use crate::apply::effect::Why;
@@ -51,7 +51,8 @@ pub struct Submitted {
 
 impl<E: Effects> Lanes<E> {
     /// Hands a plan over and waits for nothing; what it begins is traced within the current span, and told when it ends. An
-    /// exchange in flight is left alone unless it waits, for its turn or for health, on the way to what is no longer wanted.
+    /// exchange in flight is left alone unless it is on the way to what is no longer wanted: then its next effect is not begun, and a
+    /// wait, for its turn or for health, is over.
     pub fn submit(&self, plan: &Plan, desired: &Desired, pass: u64, retry: Retry<'_>) -> Submitted {
         // What ended meanwhile is counted before it is no longer in flight.
         let is_idle = lock(&self.shared.flights).is_empty();
@@ -147,8 +148,8 @@ impl<E: Effects> Lanes<E> {
         holds.then_some(Verdict::Failed(refused.why))
     }
 
-    /// Ends the waits of flights that lead to something else than is wanted: changed, taken back or removed since. What a broken
-    /// file wants nobody knows.
+    /// Ends the flights that lead to something else than is wanted: changed, taken back or removed since. What a broken file wants
+    /// nobody knows.
     fn supersede(&self, desired: &Desired) -> BTreeSet<ExchangeId> {
         let flights = lock(&self.shared.flights);
         let is_outdated = |id: &ExchangeId, flight: &Flight| match desired.exchanges.get(id) {
@@ -160,7 +161,7 @@ impl<E: Effects> Lanes<E> {
             .filter(|(id, flight)| is_outdated(id, flight));
         outdated
             .map(|(id, flight)| {
-                flight.superseded.cancel();
+                flight.recall.supersede();
                 id.clone()
             })
             .collect()
@@ -168,10 +169,10 @@ impl<E: Effects> Lanes<E> {
 
     fn launch(&self, begun: Vec<Subject>) {
         let mut flights = lock(&self.shared.flights);
-        let mut tokens = Vec::new();
+        let mut recalls = Vec::new();
         for subject in &begun {
-            let superseded = CancellationToken::new();
-            tokens.push(superseded.clone());
+            let recall = Recall::default();
+            recalls.push(recall.clone());
             lock(&self.shared.readiness).ready(&subject.id);
             let flight = Flight {
                 shown: InFlight {
@@ -183,16 +184,16 @@ impl<E: Effects> Lanes<E> {
                     waiting: None,
                     until: None,
                 },
-                superseded,
+                recall,
                 abort: None,
             };
             flights.insert(subject.id.clone(), flight);
         }
         // Only now, so that each finds those it depends on.
-        for (subject, superseded) in begun.into_iter().zip(tokens) {
+        for (subject, recall) in begun.into_iter().zip(recalls) {
             let id = subject.id.clone();
             let span = tracing::info_span!("exchange", exchange = %id, cluster = %id.cluster, action = subject.entry.action.word(), result = Empty, reason = Empty);
-            let run = supervise::supervise(Arc::clone(&self.shared), subject, superseded);
+            let run = supervise::supervise(Arc::clone(&self.shared), subject, recall);
             let abort = tokio::spawn(run.instrument(span)).abort_handle();
             if let Some(flight) = flights.get_mut(&id) {
                 flight.abort = Some(abort);

@@ -6,15 +6,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::json;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::ending;
 use super::flight::{self, Flown, Pilot};
+use super::recall::Recall;
 use super::slots::Place;
 use super::{Progress, Shared, lock};
 use crate::apply::effect::Why;
 use crate::apply::effects::Effects;
 use crate::apply::outcome::{Outcome, StepTaken, Verdict};
+use crate::apply::step::Stage;
 use crate::apply::subject::Subject;
 use crate::drift::name_of;
 use crate::exchange::desired::DesiredExchange;
@@ -33,12 +34,13 @@ const ADMISSION_PAUSE: Duration = Duration::from_secs(1);
 pub(super) async fn supervise<E: Effects>(
     shared: Arc<Shared<E>>,
     subject: Subject,
-    superseded: CancellationToken,
+    recall: Recall,
 ) {
     let pilot = Pilot {
         shared: Arc::clone(&shared),
         subject,
-        superseded,
+        recall,
+        stage: Stage::Untouched,
         steps: Vec::new(),
         slot: None,
         is_journalled: false,
@@ -139,9 +141,10 @@ async fn begin<E: Effects>(shared: &Shared<E>, pilot: &Pilot<E>) -> Result<Optio
         Ok(Some(place))
     };
     let place = tokio::select! {
-        place = wait => place?,
+        biased;
         () = shared.cancel.cancelled() => return Err(Verdict::Cancelled),
-        () = pilot.superseded.cancelled() => return Err(Verdict::Cancelled),
+        () = pilot.recall.ended(pilot.stage) => return Err(Verdict::Cancelled),
+        place = wait => place?,
     };
     shared.show(&subject.id, None, None);
     match shared.halted(&subject.id) {

@@ -25,6 +25,15 @@ fn why(reason: Reason) -> Why {
 
 /// Runs a task against scripted answers (`Done` when the script has none for an effect): what was asked, how it ended.
 fn play(entry: &PlannedExchange, script: &[(&str, Reply)]) -> (Vec<String>, Verdict) {
+    play_seen(entry, script, |_, _| {})
+}
+
+/// The same; `look` sees the task whenever something is asked.
+fn play_seen(
+    entry: &PlannedExchange,
+    script: &[(&str, Reply)],
+    mut look: impl FnMut(&Task, &Effect),
+) -> (Vec<String>, Verdict) {
     let mut script: Vec<_> = script.to_vec();
     let mut task = Task::new(entry, None);
     let (mut reply, mut asked) = (None, Vec::new());
@@ -35,6 +44,7 @@ fn play(entry: &PlannedExchange, script: &[(&str, Reply)]) -> (Vec<String>, Verd
             Next::End(verdict) => return (asked, verdict),
             Next::Do(effect) | Next::Again(effect, ..) => effect,
         };
+        look(&task, &effect);
         asked.push(effect.word().to_owned());
         let found = script.iter().position(|(word, _)| *word == effect.word());
         let usual = match (&effect, entry.precondition.revision) {
@@ -79,6 +89,56 @@ fn each_action_has_its_order(
     assert_eq!(verdict, Verdict::Done);
 }
 
+/// What is read for a helm must still be so when it starts. A wait takes nobody's place.
+#[rstest::rstest]
+#[case::install(planned(Action::Install, None), "", "fence helm_install")]
+#[case::upgrade(planned(Action::Upgrade, Some(1)), "", "dry_run fence helm_upgrade")]
+#[case::uninstall(
+    planned(Action::Uninstall, Some(1)),
+    "",
+    "fence mark_deleting fence save_manifest helm_uninstall"
+)]
+#[case::finish_uninstall(
+    entry(
+        Action::Repair,
+        &[StepKind::HelmUninstall, StepKind::WaitGone, StepKind::HelmInstall],
+        Some(1),
+    ),
+    "",
+    "fence save_manifest helm_uninstall fence helm_upgrade"
+)]
+#[case::unlock(entry(Action::Repair, &[StepKind::Unlock], Some(1)), "", "")]
+#[case::lost(
+    planned(Action::Upgrade, Some(1)),
+    "helm_upgrade",
+    "dry_run fence helm_upgrade inspect helm_upgrade"
+)]
+fn the_turn_of_a_helm_begins_with_what_is_read_for_it(
+    #[case] entry: PlannedExchange,
+    #[case] lost: &str,
+    #[case] turns: &str,
+) {
+    let script = [(lost, Reply::Lost(why(Reason::ClusterUnreachable)))];
+    let mut taken = Vec::new();
+    play_seen(&entry, &script, |task, effect| {
+        if task.takes_turn(effect) {
+            taken.push(effect.word());
+        }
+    });
+    assert_eq!(taken.join(" "), turns);
+}
+
+#[test]
+fn a_turn_that_comes_late_begins_anew() {
+    let late = [("helm_uninstall", Reply::Late)];
+    let (asked, verdict) = play(&planned(Action::Uninstall, Some(1)), &late);
+    assert_eq!(
+        asked.join(" "),
+        "fence mark_deleting fence save_manifest helm_uninstall fence helm_uninstall wait_gone deregister"
+    );
+    assert_eq!(verdict, Verdict::Done);
+}
+
 #[test]
 fn what_is_no_change_does_nothing() {
     for action in Action::ALL.into_iter().filter(|action| !action.is_change()) {
@@ -107,7 +167,8 @@ fn a_refused_dry_run_starts_no_helm() {
 fn a_refused_upgrade_is_put_back() {
     let mut broken = seen(2, ReleaseStatus::Failed);
     broken.last_deployed = Some(1);
-    let (asked, verdict) = play(
+    let mut stages = Vec::new();
+    let (asked, verdict) = play_seen(
         &planned(Action::Upgrade, Some(1)),
         &[
             ("helm_upgrade", Reply::Refused(why(Reason::HelmFailed))),
@@ -117,12 +178,16 @@ fn a_refused_upgrade_is_put_back() {
                 Reply::Release(Some(seen(3, ReleaseStatus::Deployed))),
             ),
         ],
+        |task, _| stages.push(task.stage()),
     );
     assert!(
         asked
             .join(" ")
             .ends_with("helm_upgrade inspect helm_rollback inspect restore_stamp")
     );
+    // No newer plan ends it halfway.
+    stages.drain(..stages.len() - 4);
+    assert_eq!(stages, [Stage::PutsBack; 4]);
     assert_eq!(verdict, Verdict::Failed(why(Reason::HelmFailed)));
 }
 

@@ -75,7 +75,7 @@ impl Fake {
         if *effect == Effect::Fence {
             fenced.insert(id.clone());
             self.most_fenced.fetch_max(fenced.len(), Ordering::SeqCst);
-        } else {
+        } else if !effect.leads_to_helm() {
             fenced.remove(&id);
         }
         match effect {
@@ -226,6 +226,12 @@ pub(super) fn id(text: &str) -> ExchangeId {
 /// So many of one cluster.
 pub(super) fn many(count: usize) -> Vec<ExchangeId> {
     let ids = (0..count).map(|number| id(&format!("east/ns/a{number}")));
+    ids.collect()
+}
+
+/// So many, each in a cluster of its own.
+pub(super) fn far_apart(count: usize) -> Vec<ExchangeId> {
+    let ids = (0..count).map(|number| id(&format!("c{number}/ns/a")));
     ids.collect()
 }
 

@@ -3,6 +3,7 @@
 mod fake;
 mod halting;
 mod leased;
+mod recalled;
 mod waiting;
 
 use std::collections::BTreeSet;

@@ -150,16 +150,24 @@ async fn dependants_wait_for_what_is_held_or_unwell_and_go_on_after_it() {
     assert_eq!(pass(&with(Action::None)).await.result, OutcomeResult::Done);
 }
 
+#[rstest::rstest]
+#[case::to_be_made(true)]
+#[case::to_go(false)]
 #[tokio::test(start_paused = true)]
-async fn what_was_fenced_is_acted_upon_however_long_the_queue_is() {
+async fn what_was_fenced_is_acted_upon_however_long_the_queue_is(#[case] present: bool) {
     let scene = Scene::new();
     let ids = many(20);
+    if !present {
+        scene.pass(&ids, true).await;
+        scene.fake.most_fenced.store(0, Ordering::SeqCst);
+    }
     let (lanes, mut told) = scene.lanes(limits());
-    let (plan, desired) = plan(&scene.fake, &ids, true);
+    let (plan, desired) = plan(&scene.fake, &ids, present);
     lanes.submit(&plan, &desired, 1, Retry::Everything);
     lanes.idle().await;
     assert_eq!(ended(&mut told).len(), ids.len());
-    assert_eq!(scene.fake.installs.load(Ordering::SeqCst), ids.len());
+    let left = lock(&scene.fake.releases).len();
+    assert_eq!(left, if present { ids.len() } else { 0 });
     // Two helms run, and one more is ready to.
     assert_eq!(scene.fake.most_fenced.load(Ordering::SeqCst), 3);
 }
@@ -196,9 +204,13 @@ async fn a_newer_plan_ends_what_waits_for_a_helm() {
 /// before is not wanted all the same.
 #[tokio::test(start_paused = true)]
 async fn what_was_taken_back_is_not_begun() {
-    for is_removed in [false, true] {
+    for (is_removed, ids) in [
+        (false, many(20)),
+        (true, many(20)),
+        (false, far_apart(20)),
+        (true, far_apart(20)),
+    ] {
         let scene = Scene::new();
-        let ids = many(20);
         let (lanes, mut told) = scene.lanes(limits());
         let (mut plan, mut desired) = plan(&scene.fake, &ids, true);
         lanes.submit(&plan, &desired, 1, Retry::Everything);
