@@ -259,16 +259,19 @@ fn fenced(mut task: Task, seen: Option<Seen>) -> (Task, Next) {
 
 /// After something went wrong: what is really there decides.
 fn inspected(mut task: Task, seen: Option<Seen>) -> (Task, Next) {
-    let held = seen
-        .as_ref()
-        .filter(|seen| seen.is_ours && seen.status.is_pending());
+    let held = seen.as_ref().filter(|seen| seen.status.is_pending());
     if let Some(held) = held
         && !matches!(task.mode, Mode::Restoring(_))
-        && task.attempt <= ATTEMPTS
     {
-        task.attempt += 1;
-        let secret = held.secret.clone();
-        return task.ask(Effect::Unlock { secret });
+        // helm copies our mark to what a person does: only the stamped revision tells whose it is.
+        if !held.is_ours || !held.is_untouched {
+            return locked(task, held.revision);
+        }
+        if task.attempt <= ATTEMPTS {
+            task.attempt += 1;
+            let secret = held.secret.clone();
+            return task.ask(Effect::Unlock { secret });
+        }
     }
     match task.mode.clone() {
         Mode::Straight => task.advance(),
@@ -290,6 +293,18 @@ fn inspected(mut task: Task, seen: Option<Seen>) -> (Task, Next) {
             _ => task.end(Verdict::Failed(why)),
         },
     }
+}
+
+/// Somebody else's helm works on it, and may be alive.
+fn locked(task: Task, revision: u32) -> (Task, Next) {
+    let text = format!(
+        "a helm operation of somebody else holds the release (revision {revision}); nothing is done until it is over"
+    );
+    let why = Why::new(Reason::ReleaseLocked, text);
+    if task.changed || task.stage() == Stage::PutsBack {
+        return failed(task, &Effect::Inspect, why);
+    }
+    task.end(Verdict::Blocked(why))
 }
 
 fn again(mut task: Task, asked: &Effect, why: Why, seen: Option<Seen>) -> (Task, Next) {
@@ -315,6 +330,16 @@ fn again(mut task: Task, asked: &Effect, why: Why, seen: Option<Seen>) -> (Task,
             task.changed = true;
             task.expected = Expected::Ours;
             task.advance()
+        }
+        // Whoever made it knew what he did; the next plan says what that is worth.
+        (Effect::Install { revision: made } | Effect::Upgrade { revision: made }, Some(seen))
+            if !seen.is_untouched && seen.revision >= *made =>
+        {
+            let text = format!(
+                "somebody else made revision {} of the release meanwhile",
+                seen.revision
+            );
+            task.end(Verdict::Fenced(Why::new(Reason::StaleFence, text)))
         }
         (Effect::Install { .. } | Effect::Upgrade { .. }, None) => {
             task.ask(Effect::Install { revision })

@@ -223,6 +223,74 @@ fn a_lost_answer_is_looked_up(#[case] found: Option<Seen>, #[case] rest: &str) {
     assert_eq!(verdict, Verdict::Done);
 }
 
+/// It began after our fence, and helm copied our labels to it: to delete its Secret would let a second helm run beside it.
+#[rstest::rstest]
+#[case::install(Action::Install, None, "helm_install")]
+#[case::upgrade(Action::Upgrade, Some(5), "helm_upgrade")]
+#[case::uninstall(Action::Uninstall, Some(5), "helm_uninstall")]
+fn the_lock_of_a_person_is_left_alone(
+    #[case] action: Action,
+    #[case] revision: Option<u32>,
+    #[case] helm: &str,
+) {
+    for is_ours in [true, false] {
+        let theirs = Seen {
+            is_ours,
+            is_untouched: false,
+            ..seen(6, ReleaseStatus::PendingUpgrade)
+        };
+        let (asked, verdict) = play(
+            &planned(action, revision),
+            &[
+                (helm, Reply::Lost(why(Reason::ReleaseLocked))),
+                ("inspect", Reply::Release(Some(theirs))),
+            ],
+        );
+        assert!(asked.join(" ").ends_with(&format!("{helm} inspect")));
+        let (Verdict::Blocked(why) | Verdict::Failed(why)) = verdict else {
+            panic!("{verdict:?}");
+        };
+        assert_eq!(why.reason, Reason::ReleaseLocked);
+        assert!(why.text.contains("revision 6"), "{why:?}");
+    }
+}
+
+/// It began and ended while ours was refused, or before its answer was lost.
+#[test]
+fn what_a_person_made_meanwhile_is_planned_anew() {
+    let mut theirs = seen(6, ReleaseStatus::Deployed);
+    theirs.is_untouched = false;
+    let (asked, verdict) = play(
+        &planned(Action::Upgrade, Some(5)),
+        &[
+            ("helm_upgrade", Reply::Lost(why(Reason::ReleaseLocked))),
+            ("inspect", Reply::Release(Some(theirs))),
+        ],
+    );
+    assert!(asked.join(" ").ends_with("helm_upgrade inspect"));
+    assert!(matches!(verdict, Verdict::Fenced(_)), "{verdict:?}");
+}
+
+/// What it said is what is wrong; the lock only keeps it from being put back.
+#[test]
+fn nothing_is_put_back_under_the_lock_of_a_person() {
+    let mut theirs = seen(6, ReleaseStatus::PendingUpgrade);
+    (theirs.is_untouched, theirs.last_deployed) = (false, Some(5));
+    let (asked, verdict) = play(
+        &planned(Action::Upgrade, Some(5)),
+        &[
+            ("helm_upgrade", Reply::Refused(why(Reason::HelmFailed))),
+            ("inspect", Reply::Release(Some(theirs))),
+        ],
+    );
+    assert!(asked.join(" ").ends_with("helm_upgrade inspect"));
+    let Verdict::Failed(why) = verdict else {
+        panic!("{verdict:?}");
+    };
+    assert_eq!(why.reason, Reason::HelmFailed);
+    assert!(why.sentence().contains("could not be put back"), "{why:?}");
+}
+
 #[test]
 fn a_lost_upgrade_to_the_same_values_is_not_taken_for_done() {
     let lost = Reply::Lost(why(Reason::ClusterUnreachable));
