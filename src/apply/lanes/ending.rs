@@ -42,6 +42,8 @@ fn ended<E>(shared: &Shared<E>, subject: &Subject, flown: &Flown) -> Option<Ende
     let stopped = || {
         if shared.cancel.is_cancelled() {
             "natsx-sync was told to stop"
+        } else if flown.is_called_off {
+            "a newer plan wants nothing done, or holds it"
         } else {
             "a newer plan wants something else"
         }

@@ -51,6 +51,8 @@ pub(super) struct Flown {
     pub(super) began: Option<Timestamp>,
     /// The journal tells of its effects.
     pub(super) is_journalled: bool,
+    /// A newer plan ended it because nothing is to be done.
+    pub(super) is_called_off: bool,
 }
 
 /// When a helm may start.
@@ -85,8 +87,11 @@ pub(super) async fn fly<E: Effects>(mut pilot: Pilot<E>) -> Flown {
         task = after;
         reply = Some(match next {
             Next::End(verdict) => {
+                let is_called_off =
+                    verdict == Verdict::Cancelled && pilot.recall.is_called_off(task.stage());
                 return Flown {
                     verdict,
+                    is_called_off,
                     steps: pilot.steps,
                     began,
                     is_journalled: pilot.is_journalled,

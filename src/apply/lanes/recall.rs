@@ -7,8 +7,8 @@ use crate::apply::step::Stage;
 /// Shared by a flight and whoever hands plans over.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Recall {
-    /// Something else is wanted.
     superseded: CancellationToken,
+    called_off: CancellationToken,
 }
 
 impl Recall {
@@ -17,16 +17,27 @@ impl Recall {
         self.superseded.cancel();
     }
 
+    /// Nothing is to be done: what was changed by then is finished all the same.
+    pub(super) fn call_off(&self) {
+        self.called_off.cancel();
+    }
+
+    /// Whether a task that has come so far is ended because nothing is to be done.
+    pub(super) fn is_called_off(&self, stage: Stage) -> bool {
+        stage == Stage::Untouched && self.called_off.is_cancelled()
+    }
+
     /// Whether a task that has come so far goes no further.
     pub(super) fn ends(&self, stage: Stage) -> bool {
-        stage != Stage::PutsBack && self.superseded.is_cancelled()
+        self.is_called_off(stage) || stage != Stage::PutsBack && self.superseded.is_cancelled()
     }
 
     /// Waits until that is so.
     pub(super) async fn ended(&self, stage: Stage) {
-        if stage == Stage::PutsBack {
-            return std::future::pending().await;
+        tokio::select! {
+            () = self.called_off.cancelled(), if stage == Stage::Untouched => {}
+            () = self.superseded.cancelled(), if stage != Stage::PutsBack => {}
+            else => std::future::pending().await,
         }
-        self.superseded.cancelled().await;
     }
 }

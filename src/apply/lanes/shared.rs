@@ -72,7 +72,8 @@ impl<E> Shared<E> {
         }
     }
 
-    pub(super) fn end(&self, outcome: Outcome) {
+    /// Of one that was called off nothing new is known: the plan that did it has said how it stands.
+    pub(super) fn end(&self, outcome: Outcome, is_called_off: bool) {
         match (outcome.result, &outcome.why) {
             (OutcomeResult::Failed, Some(why)) => lock(&self.halt).count(why.reason, &outcome.id),
             (OutcomeResult::Done | OutcomeResult::Unchanged, _) => {
@@ -86,7 +87,9 @@ impl<E> Shared<E> {
                 _,
             ) => {}
         }
-        lock(&self.readiness).take_outcome(&outcome);
+        if !is_called_off {
+            lock(&self.readiness).take_outcome(&outcome);
+        }
         lock(&self.flights).remove(&outcome.id);
         self.tell(Progress::Ended(outcome));
         self.changed.send_replace(());

@@ -17,6 +17,7 @@ use crate::apply::subject::Subject;
 use crate::exchange::desired::{Desired, DesiredExchange};
 use crate::id::ExchangeId;
 use crate::plan::action::{Action, Plan, PlannedExchange};
+use crate::reason::Reason;
 use crate::state::journal::{Line, Phase};
 
 /// Which refusals of the past are tried again.
@@ -51,14 +52,15 @@ pub struct Submitted {
 
 impl<E: Effects> Lanes<E> {
     /// Hands a plan over and waits for nothing; what it begins is traced within the current span, and told when it ends. An
-    /// exchange in flight is left alone unless it is on the way to what is no longer wanted: then its next effect is not begun, and a
-    /// wait, for its turn or for health, is over.
+    /// exchange in flight is left alone unless it is on the way to what is no longer wanted, or has changed nothing yet and nothing
+    /// is to be done: then its next effect is not begun, and a wait, for its turn or for health, is over.
     pub fn submit(&self, plan: &Plan, desired: &Desired, pass: u64, retry: Retry<'_>) -> Submitted {
         // What ended meanwhile is counted before it is no longer in flight.
         let is_idle = lock(&self.shared.flights).is_empty();
         lock(&self.shared.halt).begin(plan, desired, is_idle);
         lock(&self.shared.readiness).take_plan(plan);
         let outdated = self.supersede(desired);
+        self.call_off(plan);
         let midway = lock(&self.shared.midway).clone();
         let mut held = BTreeMap::new();
         let (mut begun, mut settled) = (Vec::new(), Vec::new());
@@ -167,6 +169,27 @@ impl<E: Effects> Lanes<E> {
             .collect()
     }
 
+    /// Ends what has changed nothing yet where nothing is to be done any more, or not now: somebody holds it, or what it wants was
+    /// come by in another way.
+    fn call_off(&self, plan: &Plan) {
+        let flights = lock(&self.shared.flights);
+        if flights.is_empty() {
+            return;
+        }
+        let entries = plan.exchanges.iter();
+        let entries = entries.filter_map(|entry| Some((entry.id.as_ref()?, entry)));
+        let entries: BTreeMap<_, _> = entries.collect();
+        for (id, flight) in &*flights {
+            let unread = ["registry", id.cluster.as_str()];
+            let is_seen = !unread
+                .into_iter()
+                .any(|one| plan.unreadable.contains_key(one));
+            if is_called_off(entries.get(id).copied(), is_seen) {
+                flight.recall.call_off();
+            }
+        }
+    }
+
     fn launch(&self, begun: Vec<Subject>) {
         let mut flights = lock(&self.shared.flights);
         let mut recalls = Vec::new();
@@ -199,5 +222,28 @@ impl<E: Effects> Lanes<E> {
                 flight.abort = Some(abort);
             }
         }
+    }
+}
+
+/// Whether nothing is to be done, by this entry of the newest plan. Who could not be seen may be back before it is its turn, and
+/// is looked at then: an outage ends nothing.
+fn is_called_off(entry: Option<&PlannedExchange>, is_seen: bool) -> bool {
+    let Some(entry) = entry else { return is_seen };
+    match entry.action {
+        Action::None => is_seen || entry.reason != Reason::UpToDate,
+        // Drift that comes again and again is put back only when somebody asks for it, and what he asked for is under way.
+        Action::Blocked => !matches!(
+            entry.reason,
+            Reason::RegistryUnreadable | Reason::DriftReturns
+        ),
+        Action::Conflict => true,
+        Action::Unreadable
+        | Action::Install
+        | Action::Upgrade
+        | Action::Uninstall
+        | Action::Adopt
+        | Action::Repair
+        | Action::Register
+        | Action::Deregister => false,
     }
 }

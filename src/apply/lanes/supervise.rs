@@ -54,6 +54,8 @@ pub(super) async fn supervise<E: Effects>(
     let (flown, place) = match begin(&shared, &pilot).await {
         Err(verdict) => {
             let never_began = Flown {
+                is_called_off: verdict == Verdict::Cancelled
+                    && pilot.recall.is_called_off(pilot.stage),
                 verdict,
                 steps: Vec::new(),
                 began: None,
@@ -67,6 +69,7 @@ pub(super) async fn supervise<E: Effects>(
             (flight::fly(pilot).await, place)
         }
     };
+    let is_called_off = flown.is_called_off;
     let (verdict, steps) = finish(&shared, &subject, flown).await;
     let action = subject.entry.action;
     let mut outcome = Outcome::new(subject.id.clone(), action, verdict, steps);
@@ -78,7 +81,7 @@ pub(super) async fn supervise<E: Effects>(
     }
     guard.disarm();
     shared.effects.over(&subject);
-    shared.end(outcome);
+    shared.end(outcome, is_called_off);
     drop(place);
 }
 
@@ -104,12 +107,8 @@ impl<E: Effects> Drop for Guard<E> {
         let why = Why::new(Reason::Bug, text);
         let action = subject.entry.action;
         self.shared.effects.over(&subject);
-        self.shared.end(Outcome::new(
-            subject.id,
-            action,
-            Verdict::Failed(why),
-            Vec::new(),
-        ));
+        let outcome = Outcome::new(subject.id, action, Verdict::Failed(why), Vec::new());
+        self.shared.end(outcome, false);
     }
 }
 

@@ -1,6 +1,8 @@
 //! What a newer plan ends, and what it lets go on.
 
 use super::*;
+use crate::observe::observed::Unreadable;
+use crate::plan::action;
 
 /// Twenty that are there.
 async fn released(scene: &Scene, ids: &[ExchangeId]) {
@@ -109,4 +111,131 @@ async fn what_is_to_go_is_looked_at_again_after_the_helms_of_other_clusters() {
     assert!(fenced.len() >= 5, "{ended:#?}");
     let releases = lock(&scene.fake.releases);
     assert!(fenced.iter().all(|id| releases.contains_key(*id)));
+}
+
+/// Somebody says `suspend`, or takes back what let it go; digests are what they were. An outage is nobody's word.
+#[rstest::rstest]
+#[case::suspended(Action::Blocked, Reason::Suspended, true)]
+#[case::unreadable_source(Action::Blocked, Reason::SourceIncomplete, true)]
+#[case::one_time(Action::None, Reason::SyncModeOneTime, true)]
+#[case::prune_is_off(Action::None, Reason::FileRemoved, true)]
+#[case::of_somebody_else(Action::Conflict, Reason::NotOurs, true)]
+#[case::cluster_away(Action::Unreadable, Reason::ClusterUnreachable, false)]
+#[case::registry_away(Action::Blocked, Reason::RegistryUnreadable, false)]
+#[case::somebody_asked_for_it(Action::Blocked, Reason::DriftReturns, false)]
+#[tokio::test(start_paused = true)]
+async fn what_is_held_after_it_was_handed_over_is_not_begun(
+    #[case] action: Action,
+    #[case] reason: Reason,
+    #[case] ends: bool,
+) {
+    for present in [true, false] {
+        let scene = Scene::new();
+        let ids = many(20);
+        if !present {
+            released(&scene, &ids).await;
+        }
+        let (plan, desired) = plan(&scene.fake, &ids, present);
+        let (lanes, mut told) = scene.lanes(limits());
+        lanes.submit(&plan, &desired, 1, Retry::Everything);
+        until_one_ended(&mut told).await;
+        let held = held(&plan, action, reason);
+        let submitted = lanes.submit(&held, &desired, 2, Retry::Everything);
+        assert!(submitted.outdated.is_empty());
+        lanes.idle().await;
+        let ended = ended(&mut told);
+        assert!(ended.len() >= 10);
+        let of = |result| ended.values().filter(move |one| one.result == result);
+        let called_off: Vec<_> = of(OutcomeResult::Cancelled).collect();
+        // What was begun is finished.
+        let all = of(OutcomeResult::Done).count() + called_off.len();
+        assert_eq!(all, ended.len(), "{ended:#?}");
+        assert_eq!(called_off.len() >= 10, ends, "{present}: {called_off:#?}");
+        assert!(ends || called_off.is_empty(), "{called_off:#?}");
+        // Nor does it keep those that depend on it for a reason that is over.
+        let readiness = lock(&lanes.shared.readiness);
+        let why = called_off
+            .iter()
+            .filter_map(|one| readiness.why_not(&one.id));
+        assert!(why.clone().all(|why| why.reason == reason), "{reason}");
+    }
+}
+
+/// Of whom nothing is said it depends on who could be seen.
+#[rstest::rstest]
+#[case(None, true)]
+#[case(Some("east"), false)]
+#[case(Some("registry"), false)]
+#[case(Some("west"), true)]
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_seen_goes_on(#[case] unread: Option<&str>, #[case] ends: bool) {
+    let scene = Scene::new();
+    let ids = many(20);
+    released(&scene, &ids).await;
+    let (removal, desired) = plan(&scene.fake, &ids, false);
+    let (lanes, mut told) = scene.lanes(limits());
+    lanes.submit(&removal, &desired, 1, Retry::Everything);
+    until_one_ended(&mut told).await;
+    let mut nothing = removal.clone();
+    nothing.exchanges.clear();
+    let why = Unreadable {
+        reason: Reason::ClusterUnreachable,
+        text: "no answer".to_owned(),
+    };
+    nothing
+        .unreadable
+        .extend(unread.map(|one| (one.to_owned(), why)));
+    lanes.submit(&nothing, &desired, 2, Retry::Everything);
+    lanes.idle().await;
+    let left = lock(&scene.fake.releases).len();
+    assert_eq!(left >= 10, ends, "{left} are left");
+    assert!(ends || left == 0, "{left} are left");
+}
+
+/// It is the 25th of those that restart one after the other.
+#[tokio::test(start_paused = true)]
+async fn a_brake_reaches_who_waits_to_restart() {
+    let scene = Scene::new();
+    let ids = many(30);
+    let (mut wished, desired) = plan(&scene.fake, &ids, true);
+    for entry in &mut wished.exchanges {
+        entry.effects = vec![action::Effect::RestartsPods];
+    }
+    let one = Limits {
+        max_restarting: 1,
+        ..limits()
+    };
+    let (lanes, mut told) = scene.lanes(one);
+    lanes.submit(&wished, &desired, 1, Retry::Everything);
+    until_one_ended(&mut told).await;
+    let last = ids.last().unwrap();
+    let mut suspended = wished.clone();
+    for entry in &mut suspended.exchanges {
+        if entry.id.as_ref() == Some(last) {
+            (entry.action, entry.reason) = (Action::Blocked, Reason::Suspended);
+        }
+    }
+    lanes.submit(&suspended, &desired, 2, Retry::Everything);
+    lanes.idle().await;
+    let ended = ended(&mut told);
+    assert_eq!(ended[last].result, OutcomeResult::Cancelled);
+    let installs = scene.fake.installs.load(Ordering::SeqCst);
+    assert_eq!(installs, ids.len() - 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_begun_is_finished_under_a_brake() {
+    let scene = Scene::new();
+    *lock(&scene.fake.unready) = true;
+    let ids = [id("east/ns/a")];
+    let (wished, desired) = plan(&scene.fake, &ids, true);
+    let (lanes, mut told) = scene.lanes(limits());
+    lanes.submit(&wished, &desired, 1, Retry::Everything);
+    while !matches!(told.recv().await.unwrap(), Progress::Waiting(..)) {}
+    let suspended = held(&wished, Action::Blocked, Reason::Suspended);
+    lanes.submit(&suspended, &desired, 2, Retry::Everything);
+    *lock(&scene.fake.unready) = false;
+    lanes.idle().await;
+    let outcome = ended(&mut told).remove(&ids[0]).unwrap();
+    assert_eq!(outcome.result, OutcomeResult::Done, "{outcome:#?}");
 }
