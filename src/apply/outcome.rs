@@ -124,6 +124,16 @@ impl Outcome {
         }
     }
 
+    /// Whether it was begun and held back then, so that it begins again in each pass.
+    pub fn is_held_back(&self) -> bool {
+        self.result == OutcomeResult::Blocked && self.planned.is_some()
+    }
+
+    /// Whether it was held back by the same as the time before, which is no news.
+    pub fn is_held_as(&self, before: &Self) -> bool {
+        self.is_held_back() && before.is_held_back() && self.why == before.why
+    }
+
     /// What became of its helms, in words; none where none was started.
     pub fn helms(&self) -> Option<String> {
         let helms = self.steps.iter().filter(|step| step.is_helm());
@@ -156,6 +166,36 @@ impl Outcome {
             result,
             why,
             steps,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(verdict: Verdict, is_begun: bool) -> Outcome {
+        let id = "c/n/r".parse().unwrap();
+        let mut outcome = Outcome::new(id, Action::Install, verdict, Vec::new());
+        outcome.planned = is_begun.then_some(Reason::FileAdded);
+        outcome
+    }
+
+    /// A chart repository that is away over the weekend is told once, and whatever else becomes of it at once.
+    #[test]
+    fn the_same_hold_is_no_news() {
+        let why = |text: &str| Why::new(Reason::ChartUnavailable, text);
+        let held = ended(Verdict::Blocked(why("x")), true);
+        assert!(held.is_held_as(&held.clone()));
+        for other in [
+            ended(Verdict::Blocked(why("y")), true),
+            ended(Verdict::Failed(why("x")), true),
+            ended(Verdict::Done, true),
+            // The plan held it: nobody has said that it was begun and ended.
+            ended(Verdict::Blocked(why("x")), false),
+        ] {
+            assert!(!held.is_held_as(&other), "{other:?}");
+            assert!(!other.is_held_as(&held), "{other:?}");
         }
     }
 }

@@ -195,7 +195,12 @@ impl Daemon<'_> {
     pub(super) fn take_progress(&mut self, progress: Progress) {
         match progress {
             Progress::Started(id, action) => {
-                tracing::info!(exchange = %id, action = action.word(), "begins");
+                let before = self.ledger.outcomes.get(&id);
+                if before.is_some_and(Outcome::is_held_back) {
+                    tracing::debug!(exchange = %id, action = action.word(), "begins again");
+                } else {
+                    tracing::info!(exchange = %id, action = action.word(), "begins");
+                }
             }
             // Logged where it happens, within its exchange.
             Progress::Step(..) => {}
@@ -204,7 +209,12 @@ impl Daemon<'_> {
                 tracing::info!(exchange = %id, reason = %why.reason, text = why.sentence(), "waits");
             }
             Progress::Ended(mut outcome) => {
+                let before = self.ledger.outcomes.get(&outcome.id);
+                let is_known = before.is_some_and(|before| outcome.is_held_as(before));
                 match (&outcome.result, &outcome.why) {
+                    (_, Some(why)) if is_known => {
+                        tracing::debug!(exchange = %outcome.id, action = outcome.action.word(), reason = %why.reason, "held back, still");
+                    }
                     (OutcomeResult::Failed | OutcomeResult::Blocked, Some(why)) => {
                         tracing::error!(exchange = %outcome.id, action = outcome.action.word(), reason = %why.reason, text = why.sentence(), "ended");
                     }
@@ -231,7 +241,9 @@ impl Daemon<'_> {
                     let begins = !done || asked || outdated || half;
                     self.activate(self.pace.before_pass(more, begins));
                 }
-                self.options.board.metrics.ended(&outcome);
+                if !is_known {
+                    self.options.board.metrics.ended(&outcome);
+                }
                 self.comparing.end(&outcome);
                 if outdated && !done {
                     // What is wanted now was not tried.

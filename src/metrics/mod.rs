@@ -112,7 +112,7 @@ impl Metrics {
         registry.register("exchanges", "Exchanges by phase", self.exchanges.clone());
         registry.register(
             "actions",
-            "Actions that ended, by action and result",
+            "Actions that ended, by action and result; what is held back by the same in each pass counts once",
             self.actions.clone(),
         );
         registry.register(
