@@ -47,7 +47,7 @@ pub(super) fn plan_declared(scene: &Scene<'_>, exchange: &DesiredExchange) -> Pl
         Held::blocked(Reason::Suspended, text).hold(&mut entry);
         return entry;
     }
-    keep_to_mode(exchange, release, &mut entry);
+    keep_to_mode(scene, exchange, release, &mut entry);
     entry
 }
 

@@ -1,12 +1,14 @@
 //! What `sync_mode` holds back.
 
 use super::action::{Action, PlannedExchange, RegistryAction};
+use super::scene::{Held, Scene};
 use crate::exchange::desired::{DesiredExchange, SyncMode};
 use crate::observe::observed::{ReleaseStatus, ReleaseView};
 use crate::reason::Reason;
 
 /// Lets a mode that holds changes back hold them, and keeps what would have been done visible.
 pub(super) fn keep_to_mode(
+    scene: &Scene<'_>,
     exchange: &DesiredExchange,
     release: Option<&ReleaseView>,
     entry: &mut PlannedExchange,
@@ -20,8 +22,16 @@ pub(super) fn keep_to_mode(
                 .as_ref()
                 .is_some_and(|change| change.action == RegistryAction::Create);
             let first = match entry.action {
-                Action::Install => registers || entry.registry.is_none(),
-                Action::Register => registers,
+                // A record tells whether it was installed before.
+                Action::Install if scene.observed.registry.is_err() => {
+                    let text = "sync_mode is one_time, and the registry, which tells whether it was installed before, could not be read";
+                    return Held::blocked(Reason::RegistryUnreadable, text).hold(entry);
+                }
+                // That of somebody else does not: here only this host's journal does.
+                Action::Install if entry.registry.is_none() => {
+                    !scene.policy.vanished.contains(&exchange.id)
+                }
+                Action::Install | Action::Register => registers,
                 // A first install that was interrupted or failed has not happened yet.
                 Action::Upgrade | Action::Repair => release.is_some_and(|release| {
                     release.last_deployed.is_none() && release.status != ReleaseStatus::Deployed

@@ -422,6 +422,36 @@ fn terms_hold_changes() {
     );
 }
 
+/// A person removed it, and it is not ours to install again: a record tells that it was there, or the journal.
+#[test]
+fn what_is_installed_once_is_not_installed_again() {
+    let mut one = exchange("orders", some_values());
+    one.terms.sync_mode = SyncMode::OneTime;
+    let mut world = observed([&one]);
+    view(&mut world).releases.clear();
+    let wanted = desired([one.clone()]);
+    let here = Policy {
+        vanished: [id("orders")].into(),
+        ..Policy::default()
+    };
+    let policy = Policy::default();
+    let (kept, first) = ("none SyncModeOneTime", "install FileAdded");
+    assert_eq!(verdict(&wanted, &world, &policy, "orders"), kept);
+    let records = &mut registry(&mut world).records;
+    let record = &mut records.get_mut(one.system_id.as_str()).unwrap()[0];
+    record.metadata = Packed::default();
+    assert_eq!(verdict(&wanted, &world, &here, "orders"), kept);
+    assert_eq!(verdict(&wanted, &world, &policy, "orders"), first);
+    world.registry = Err(Unreadable {
+        reason: Reason::RegistryUnreadable,
+        text: "down".to_owned(),
+    });
+    for policy in [&policy, &here] {
+        let said = verdict(&wanted, &world, policy, "orders");
+        assert_eq!(said, "blocked RegistryUnreadable");
+    }
+}
+
 /// Whoever reads it has to know what ends it, and no clock is read to the nanosecond.
 #[test]
 fn a_suspension_says_where_it_stands_and_until_when() {
