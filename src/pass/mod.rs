@@ -15,6 +15,7 @@ pub use before::Before;
 pub use equipment::{Equipment, Programs, Purpose, chart_source, cluster_access};
 pub use knowledge::Knowledge;
 pub use picture::{survey_snapshot, take_snapshot};
+pub use proofs::prove_at;
 pub use repository::{Repository, hosts_of, mirrored, offline_context};
 pub use sides::{Sides, read_sides};
 pub use survey::{Survey, survey, survey_again};

@@ -74,19 +74,7 @@ pub(super) fn prove(
             continue;
         }
         let proof = match history {
-            // Duplicates of a record may carry different commits; one that proves is enough.
-            Some(history) => marks
-                .proving()
-                .into_iter()
-                .map(|commit| history.prove(id, Some(commit), &declare))
-                .reduce(|best, other| {
-                    if matches!(best, Proof::Declared { .. }) {
-                        best
-                    } else {
-                        other
-                    }
-                })
-                .unwrap_or_else(|| history.prove(id, None, &declare)),
+            Some(history) => of_history(id, marks, history),
             None => of_folder(id, remembered),
         };
         observed.proofs.insert(id.clone(), proof);
@@ -99,6 +87,38 @@ pub(super) fn prove(
             .map(|commit| (commit.clone(), Ancestry::HeadOrAncestor))
             .collect();
     }
+}
+
+/// What the history of another commit says of whatever carries our mark and is not declared there.
+pub fn prove_at(
+    desired: &Desired,
+    history: &History,
+    observed: &Observed,
+    instance: &Instance,
+) -> BTreeMap<ExchangeId, Proof> {
+    let ours = marked(observed, instance).into_iter();
+    let undeclared = ours.filter(|(id, _)| !desired.exchanges.contains_key(id));
+    let proofs = undeclared.map(|(id, marks)| {
+        let proof = of_history(&id, &marks, history);
+        (id, proof)
+    });
+    proofs.collect()
+}
+
+fn of_history(id: &ExchangeId, marks: &Marks, history: &History) -> Proof {
+    // Duplicates of a record may carry different commits; one that proves is enough.
+    marks
+        .proving()
+        .into_iter()
+        .map(|commit| history.prove(id, Some(commit), &declare))
+        .reduce(|best, other| {
+            if matches!(best, Proof::Declared { .. }) {
+                best
+            } else {
+                other
+            }
+        })
+        .unwrap_or_else(|| history.prove(id, None, &declare))
 }
 
 fn of_folder(id: &ExchangeId, remembered: &Remembered<'_>) -> Proof {

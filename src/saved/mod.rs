@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use stale::{Change, Now, Part, Stale, stale};
+pub use stale::{Change, Head, Now, Part, Stale, stale};
 
 use crate::exchange::desired::{ChartRef, Desired};
 use crate::id::{CommitId, Digest, ExchangeId, Instance};

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{SavedEntry, SavedPlan};
 use crate::exchange::desired::{ChartRef, Desired, OWN_FILE};
 use crate::id::{Digest, ExchangeId};
+use crate::observe::observed::Proof;
 use crate::plan::action::{Action, Plan, PlannedExchange};
 use crate::plan::fingerprint::{Inputs, ReleaseSeen};
 use crate::reason::Reason;
@@ -18,10 +19,21 @@ pub struct Now<'a> {
     pub plan: &'a Plan,
     /// What that commit says.
     pub desired: &'a Desired,
-    /// What the head says, where the branch went on.
-    pub head: Option<&'a Desired>,
+    /// What history says there of removals.
+    pub proofs: &'a BTreeMap<ExchangeId, Proof>,
+    /// The head, where the branch went on.
+    pub head: Option<Head<'a>>,
     /// Chart archives at hand.
     pub archives: &'a BTreeMap<ChartRef, Digest>,
+}
+
+/// The head of a branch that went on.
+#[derive(Debug, Clone, Copy)]
+pub struct Head<'a> {
+    /// What it says.
+    pub desired: &'a Desired,
+    /// What its history says of what it does not declare.
+    pub proofs: &'a BTreeMap<ExchangeId, Proof>,
 }
 
 /// An entry that does not hold any more.
@@ -113,7 +125,10 @@ fn changes(
     found.files(&saved.inputs, &inputs, "differs from what was planned");
     found.settings(&saved.inputs, &inputs);
     if let Some(head) = now.head {
-        found.head(id, &saved.inputs, head);
+        found.head(id, &saved.inputs, head.desired);
+        if saved.inputs.blobs.is_empty() {
+            found.removal(now.proofs.get(id), head.proofs.get(id));
+        }
     }
     found.archive(saved, &inputs, now.archives);
     found.release(saved.inputs.release.as_ref(), inputs.release.as_ref());
@@ -192,6 +207,26 @@ impl Changes {
                 }
             }
         }
+    }
+
+    /// What a removal rests on: it may have been declared again since, with other terms, and removed once more.
+    fn removal(&mut self, saved: Option<&Proof>, head: Option<&Proof>) {
+        if saved == head {
+            return;
+        }
+        let text = match head {
+            Some(Proof::Declared {
+                removed_in: Some(commit),
+                ..
+            }) => format!(
+                "it was declared again since, and removed in {}: its last terms are those of then",
+                commit.short()
+            ),
+            Some(Proof::Declared { .. }) => "its last terms are others at the head".to_owned(),
+            Some(Proof::NotProved(why)) => format!("at the head: {}", why.text),
+            None => "nothing proves at the head that it was declared".to_owned(),
+        };
+        self.add(Part::File(OWN_FILE.to_owned()), text);
     }
 
     fn archive(&mut self, saved: &SavedEntry, now: &Inputs, archives: &BTreeMap<ChartRef, Digest>) {

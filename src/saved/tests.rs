@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::exchange::desired::BrokenFile;
-use crate::observe::observed::Observed;
+use crate::observe::observed::{Observed, Proof};
 use crate::packed::Packed;
 use crate::plan::plan;
 use crate::plan::policy::Policy;
@@ -37,9 +37,14 @@ fn told(
 ) -> Vec<String> {
     let plan = plan(desired, world, &Policy::default(), now());
     let archives = BTreeMap::new();
+    let head = head.map(|desired| Head {
+        desired,
+        proofs: &world.proofs,
+    });
     let now = Now {
         plan: &plan,
         desired,
+        proofs: &world.proofs,
         head,
         archives: &archives,
     };
@@ -128,6 +133,56 @@ fn a_removal_holds_while_the_head_declares_nothing_of_it() {
     assert_eq!(look(&broken), nothing);
 }
 
+/// Its file came back with `protect: true` and went again, after the plan was saved.
+#[test]
+fn a_removal_holds_while_the_head_proves_it_by_the_same_terms() {
+    let (gone, stays) = (exchange("gone", json!({})), exchange("stays", json!({})));
+    let world = observed([&gone, &stays]);
+    let wanted = desired([stays]);
+    let saved = save(&wanted, &world);
+    let plan = plan(&wanted, &world, &Policy::default(), now());
+    let archives = BTreeMap::new();
+    let look = |proofs: &BTreeMap<ExchangeId, Proof>| {
+        let head = Head {
+            desired: &wanted,
+            proofs,
+        };
+        let now = Now {
+            plan: &plan,
+            desired: &wanted,
+            proofs: &world.proofs,
+            head: Some(head),
+            archives: &archives,
+        };
+        let stale = stale(&saved, now).into_iter();
+        let texts = stale.flat_map(|stale| stale.changes).map(|one| one.text);
+        texts.collect::<Vec<_>>()
+    };
+    assert_eq!(look(&world.proofs), [] as [&str; 0]);
+    let with = |proof: Proof| BTreeMap::from([(gone.id.clone(), proof)]);
+    let mut terms = gone.terms.clone();
+    terms.protect = true;
+    let again = |terms, removed_in| {
+        with(Proof::Declared {
+            terms,
+            file: gone.file.clone(),
+            removed_in,
+        })
+    };
+    let texts = look(&again(terms.clone(), Some(commit())));
+    assert_eq!(texts.len(), 1);
+    assert!(texts[0].contains("declared again since"), "{texts:?}");
+    let same_terms = again(gone.terms.clone(), Some(commit()));
+    assert_eq!(look(&same_terms).len(), 1, "as somebody wanted it back");
+    assert_eq!(look(&again(terms, None)).len(), 1);
+    let why = crate::observe::observed::Unreadable {
+        reason: crate::reason::Reason::HistoryIncomplete,
+        text: "shallow".to_owned(),
+    };
+    assert_eq!(look(&with(Proof::NotProved(why))), ["at the head: shallow"]);
+    assert_eq!(look(&BTreeMap::new()).len(), 1);
+}
+
 #[test]
 fn another_archive_of_the_same_chart_spoils_what_would_get_it() {
     let (desired, world) = upgrade();
@@ -138,6 +193,7 @@ fn another_archive_of_the_same_chart_spoils_what_would_get_it() {
         let now = Now {
             plan: &plan,
             desired: &desired,
+            proofs: &world.proofs,
             head: None,
             archives,
         };

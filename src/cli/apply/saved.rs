@@ -16,11 +16,11 @@ use crate::cli::options::Format;
 use crate::cli::{Common, Done, ERROR, Failure, INTERRUPTED, Output, USAGE, file};
 use crate::exchange::desired::{ChartRef, Desired};
 use crate::id::{CommitId, Digest, ExchangeId};
-use crate::observe::observed::Ancestry;
-use crate::pass::{Programs, Survey};
+use crate::observe::observed::{Ancestry, Proof};
+use crate::pass::{PassError, Programs, Survey, prove_at};
 use crate::plan::action::Plan;
 use crate::report::{Category, STALE, code_of, plan_text, safe};
-use crate::saved::{Now, SavedError, SavedPlan, Stale, stale};
+use crate::saved::{Head, Now, SavedError, SavedPlan, Stale, stale};
 use crate::source::Revision;
 
 /// What is wanted of a saved plan.
@@ -53,10 +53,18 @@ pub(super) async fn saved(common: &Common, wish: &Wish, output: &Output) -> Done
     let revision = Revision::Named(commit.to_string());
     let survey = stage.look(&revision, &saved.allow_delete).await?;
     verified(&survey)?;
+    let proofs = match &head {
+        Some(head) => proofs(&stage, head, &survey)?,
+        None => BTreeMap::new(),
+    };
     let now = Now {
         plan: &survey.plan,
         desired: &survey.desired,
-        head: head.as_deref(),
+        proofs: &survey.observed.proofs,
+        head: head.as_deref().map(|desired| Head {
+            desired,
+            proofs: &proofs,
+        }),
         archives: &archives,
     };
     let gone = stale(&saved, now);
@@ -133,6 +141,23 @@ fn head(stage: &Stage, shown: &str, commit: &CommitId) -> Result<Option<Arc<Desi
         commit.short()
     );
     Err(Failure::new(STALE, error))
+}
+
+/// What the head's history says of removals.
+fn proofs(
+    stage: &Stage,
+    head: &Desired,
+    survey: &Survey,
+) -> Result<BTreeMap<ExchangeId, Proof>, PassError> {
+    let Some(commit) = &head.commit else {
+        return Ok(BTreeMap::new());
+    };
+    let equipment = &stage.equipment;
+    tokio::task::block_in_place(|| {
+        let history = equipment.repository.source.history(commit)?;
+        let instance = &equipment.settings.instance;
+        Ok(prove_at(head, &history, &survey.observed, instance))
+    })
 }
 
 /// The archives of the charts whose archive was known when the plan was saved. One that cannot be had is told by the
