@@ -184,6 +184,10 @@ async fn conclude(equipment: &Equipment, seen: Seen, now: Timestamp) -> Survey {
     if !observed.gone_sets.is_empty() {
         plan = crate::plan::plan(&desired, &observed, &policy, now);
     }
+    // What was asked since may have shown that something is to be done.
+    if unsee(equipment, &still, &plan, &mut observed) {
+        plan = crate::plan::plan(&desired, &observed, &policy, now);
+    }
     Survey {
         desired,
         observed,
@@ -350,3 +354,6 @@ fn policy(equipment: &Equipment, knowledge: &Knowledge) -> Policy {
         ..Policy::default()
     }
 }
+
+#[cfg(test)]
+mod tests;
