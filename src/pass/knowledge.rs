@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::id::ExchangeId;
 use crate::pass::PassError;
-use crate::plan::policy::PutBack;
+use crate::plan::policy::{Begun, PutBack};
 use crate::state::journal::Journal;
 
 /// The part of the journal a plan depends on.
@@ -13,6 +13,8 @@ use crate::state::journal::Journal;
 pub struct Knowledge {
     /// Exchanges whose releases this host acted on.
     pub journalled: BTreeSet<ExchangeId>,
+    /// The last Helm operations of this host, of those that are not known to have succeeded.
+    pub begun: BTreeMap<ExchangeId, Begun>,
     /// Exchanges this host installed, with their file: the proof of removals in a plain folder.
     pub installed: BTreeMap<ExchangeId, String>,
     /// Drift this host repaired last, by exchange.
@@ -24,6 +26,7 @@ impl Knowledge {
     pub fn of(journal: &Journal) -> Self {
         Self {
             journalled: journal.journalled(),
+            begun: journal.begun(),
             installed: journal.installed_files(),
             put_back: journal.put_back(),
         }
@@ -47,6 +50,7 @@ impl Knowledge {
             .collect();
         Ok(Self {
             journalled: BTreeSet::new(),
+            begun: BTreeMap::new(),
             installed,
             put_back,
         })

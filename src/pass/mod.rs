@@ -1,6 +1,7 @@
 //! One pass: fetch, observe, plan. It waits for nothing and changes nothing; what it gives is handed over to `apply`.
 
 mod before;
+mod clocks;
 mod equipment;
 mod gone;
 mod identity;

@@ -18,6 +18,7 @@ use crate::observe::observed::{
     Ancestry, ClusterView, Observed, ReleaseKey, Render, Stored, StoredRelease, Unreadable,
 };
 use crate::observe::{DEADLINE, Gathered, Patient, compare_all, observe, observe_registry};
+use crate::pass::clocks::clocks;
 use crate::pass::gone::gone_sets;
 use crate::pass::{Before, Equipment, Knowledge, PassError, Programs, identity, proofs};
 use crate::plan::action::Plan;
@@ -107,6 +108,7 @@ async fn see(
     let (mut observed, still) = look(equipment, wants, (DEADLINE, AT_ONCE), &was).await;
     let instance = &equipment.settings.instance;
     let mut policy = policy(equipment, knowledge);
+    policy.clocks = clocks(equipment, &observed).await;
     tokio::task::block_in_place(|| -> Result<(), PassError> {
         let last = before.map(|before| &before.survey);
         let proved = last.filter(|last| last.stays_proved(&read.desired, &observed, instance));
@@ -349,6 +351,7 @@ fn policy(equipment: &Equipment, knowledge: &Knowledge) -> Policy {
         prune: settings.policy.prune,
         max_delete_percent: settings.policy.max_delete,
         journalled: knowledge.journalled.clone(),
+        begun: knowledge.begun.clone(),
         helm_timeout: settings.helm.timeout,
         put_back: knowledge.put_back.clone(),
         ..Policy::default()

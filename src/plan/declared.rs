@@ -60,7 +60,7 @@ pub(super) struct Case<'a> {
 impl Case<'_> {
     fn decide(&self, entry: &mut PlannedExchange, release: Option<&ReleaseView>) {
         let scene = self.scene;
-        match release_state(release, &self.exchange.id, scene.policy, scene.now) {
+        match release_state(release, &self.exchange.id, scene.policy) {
             State::Absent if scene.policy.vanished.contains(&self.exchange.id) => {
                 let text = "its release was there and natsx-sync did not remove it";
                 self.install(entry, Reason::ReleaseGone, text);

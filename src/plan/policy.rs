@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::exchange::desired::Suspend;
-use crate::id::{Digest, ExchangeId, Instance};
+use crate::id::{ClusterId, Digest, ExchangeId, Instance};
+use crate::observe::observed::{ReleaseStatus, ReleaseView};
 
 /// Drift that was repaired.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +20,29 @@ pub struct PutBack {
     pub count: u32,
     /// When it was last.
     pub at: Timestamp,
+}
+
+/// A Helm operation that this host began and that is not known to have succeeded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Begun {
+    /// What its release is called while it runs.
+    pub status: ReleaseStatus,
+    /// The revision it makes.
+    pub revision: u32,
+    /// When it was over, if anybody saw that.
+    pub ended: Option<Timestamp>,
+}
+
+impl Begun {
+    /// Whether it is what holds this release. Another host of ours may have begun the same one after ours had failed.
+    pub fn holds(&self, release: &ReleaseView, margin: SignedDuration) -> bool {
+        let created = release.secret.created;
+        let is_later = self
+            .ended
+            .zip(created)
+            .is_some_and(|(ended, created)| created.duration_since(ended) > margin);
+        self.status == release.status && self.revision == release.revision && !is_later
+    }
 }
 
 /// Whose removal was held back and is not over: fewer are left when some of them are gone, and fewer look less like a mistake.
@@ -51,8 +75,12 @@ pub struct Policy {
     pub withheld: Withheld,
     /// Suspensions made by command (those of files are in the terms).
     pub suspended: BTreeMap<ExchangeId, Suspend>,
-    /// Ids with an intent in this host's journal (their stuck releases may be unlocked at once).
+    /// Ids with an intent in this host's journal.
     pub journalled: BTreeSet<ExchangeId>,
+    /// The last Helm operations of this host: a release that one of them holds may be unlocked at once.
+    pub begun: BTreeMap<ExchangeId, Begun>,
+    /// What time it is in clusters where a release is held: how old a lock is, is by the clock of its cluster.
+    pub clocks: BTreeMap<ClusterId, Timestamp>,
     /// Ids this host installed and whose releases are not there any more, though it did not remove them.
     pub vanished: BTreeSet<ExchangeId>,
     /// How long a Helm operation may run; older `pending-*` Secrets with our stamp are stuck.
@@ -73,6 +101,8 @@ impl Default for Policy {
             withheld: Withheld::default(),
             suspended: BTreeMap::new(),
             journalled: BTreeSet::new(),
+            begun: BTreeMap::new(),
+            clocks: BTreeMap::new(),
             vanished: BTreeSet::new(),
             helm_timeout: std::time::Duration::from_secs(300),
             put_back: BTreeMap::new(),

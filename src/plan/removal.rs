@@ -171,7 +171,7 @@ fn remove(
     entry: &mut PlannedExchange,
 ) -> Result<(), Held> {
     let why = entry.text.clone();
-    match release_state(release, id, scene.policy, scene.now) {
+    match release_state(release, id, scene.policy) {
         State::Absent => {
             entry.decide(
                 Action::Deregister,

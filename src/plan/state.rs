@@ -1,6 +1,6 @@
 //! What a stored release amounts to.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::policy::Policy;
 use crate::id::ExchangeId;
@@ -37,7 +37,6 @@ pub(super) fn release_state<'a>(
     release: Option<&'a ReleaseView>,
     id: &ExchangeId,
     policy: &Policy,
-    now: Timestamp,
 ) -> State<'a> {
     let Some(release) = release else {
         return State::Absent;
@@ -58,12 +57,22 @@ pub(super) fn release_state<'a>(
         ReleaseStatus::PendingInstall
         | ReleaseStatus::PendingUpgrade
         | ReleaseStatus::PendingRollback => {
-            // Helm copies our labels to a person's operation, so only the stamped revision tells whose it is.
-            if stamp.revision != release.revision {
+            let is_begun_here = policy
+                .begun
+                .get(id)
+                .is_some_and(|begun| begun.holds(release, LOCK_MARGIN));
+            // Helm copies our labels to a person's operation, so only the stamped revision tells whose it is; and to a rollback,
+            // of which only the journal tells.
+            let is_stamped = stamp.revision == release.revision;
+            let is_rollback = release.status == ReleaseStatus::PendingRollback;
+            if is_begun_here && (is_stamped || is_rollback) {
+                return State::Stuck;
+            }
+            if !is_stamped {
                 let text = "a helm operation of somebody else holds the release";
                 return State::Locked(text);
             }
-            if policy.journalled.contains(id) || is_overdue(release, policy, now) {
+            if is_overdue(release, id, policy) {
                 return State::Stuck;
             }
             let text = "a helm operation of ours on another host may still hold the release";
@@ -72,8 +81,10 @@ pub(super) fn release_state<'a>(
     }
 }
 
-fn is_overdue(release: &ReleaseView, policy: &Policy, now: Timestamp) -> bool {
-    let Some(created) = release.secret.created else {
+/// By the clock of its cluster: ours may be minutes off, and is set at any time.
+fn is_overdue(release: &ReleaseView, id: &ExchangeId, policy: &Policy) -> bool {
+    let (Some(created), Some(now)) = (release.secret.created, policy.clocks.get(&id.cluster))
+    else {
         return false;
     };
     let Ok(timeout) = SignedDuration::try_from(policy.helm_timeout) else {

@@ -150,7 +150,7 @@ impl<'a> Check<'a> {
             "relies on another release than was seen",
         );
         if entry.steps.contains(&StepKind::Unlock) {
-            let locked = release.is_some_and(is_locked_by_us);
+            let locked = release.is_some_and(|release| self.is_locked_by_us(id, release));
             self.require(entry, locked, "unlocks what we did not lock");
         }
     }
@@ -277,6 +277,26 @@ impl<'a> Check<'a> {
         stamp.is_some_and(|stamp| stamp.instance == self.policy.instance)
     }
 
+    /// Whether a Helm operation of ours holds it.
+    fn is_locked_by_us(&self, id: &ExchangeId, release: &ReleaseView) -> bool {
+        let stamp = release.stamp.as_ref();
+        let is_stamped = stamp.is_some_and(|stamp| stamp.revision == release.revision);
+        match release.status {
+            ReleaseStatus::PendingInstall | ReleaseStatus::PendingUpgrade => is_stamped,
+            // helm gives it the labels of what it goes back to.
+            ReleaseStatus::PendingRollback => {
+                let begun = self.policy.begun.get(id);
+                is_stamped || begun.is_some_and(|begun| begun.revision == release.revision)
+            }
+            ReleaseStatus::Deployed
+            | ReleaseStatus::Failed
+            | ReleaseStatus::Uninstalling
+            | ReleaseStatus::Uninstalled
+            | ReleaseStatus::Superseded
+            | ReleaseStatus::Unknown => false,
+        }
+    }
+
     /// The view that shows `id`: of a cluster that was read, is the one it was, and covers the namespace.
     fn seen(&self, id: &ExchangeId) -> Option<&'a ClusterView> {
         let view = self.observed.clusters.get(&id.cluster)?.as_ref().ok()?;
@@ -361,18 +381,6 @@ impl<'a> Check<'a> {
 /// Whether it has an end: those are the planner's to judge, here is no clock.
 fn ends(suspend: &Suspend) -> bool {
     suspend.until.is_some()
-}
-
-/// Whether a Helm operation of ours holds it.
-fn is_locked_by_us(release: &ReleaseView) -> bool {
-    let pending = matches!(
-        release.status,
-        ReleaseStatus::PendingInstall
-            | ReleaseStatus::PendingUpgrade
-            | ReleaseStatus::PendingRollback
-    );
-    let stamp = release.stamp.as_ref();
-    pending && stamp.is_some_and(|stamp| stamp.revision == release.revision)
 }
 
 fn touches_release(entry: &PlannedExchange) -> bool {

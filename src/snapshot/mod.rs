@@ -227,6 +227,13 @@ impl<'b> Recorded<'b> {
             max_delete_percent: self.rest.settings.max_delete,
             allow_delete: allow_delete.clone(),
             helm_timeout: Duration::from_secs(self.rest.settings.helm_timeout),
+            // Its own clock is not in the picture, and nothing is done for it.
+            clocks: self
+                .rest
+                .clusters
+                .keys()
+                .map(|id| (id.clone(), self.taken_at()))
+                .collect(),
             ..Policy::default()
         }
     }

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::id::{Digest, ExchangeId};
-use crate::plan::policy::PutBack;
+use crate::plan::policy::{Begun, PutBack};
 
 pub use cursor::{Cursor, Passage, Reading, Written};
 pub use deed::{Deed, deeds};
@@ -201,6 +201,11 @@ impl Journal {
             .memories
             .each(|memory| memory.acted.then_some(()));
         all.into_keys().collect()
+    }
+
+    /// The last Helm operation on each, unless that succeeded.
+    pub fn begun(&self) -> BTreeMap<ExchangeId, Begun> {
+        self.known().memories.each(|memory| memory.begun.clone())
     }
 
     /// What was refused and is not tried again by itself.

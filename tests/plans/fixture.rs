@@ -10,7 +10,7 @@ use natsx_sync::id::Digest;
 use natsx_sync::observe::observed::Observed;
 use natsx_sync::plan::action::Plan;
 use natsx_sync::plan::plan_offline;
-use natsx_sync::plan::policy::Policy;
+use natsx_sync::plan::policy::{Begun, Policy};
 use natsx_sync::source::checkout::{Checkout, SourceFile, UnreadableFile};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -93,7 +93,20 @@ impl Fixture {
         let desired = self.resolve(&self.head, true);
         let released = self.resolve(&self.released, false);
         let observed = build(self, &desired, &released);
-        (desired, observed, self.policy())
+        let mut policy = self.policy();
+        for id in &policy.journalled {
+            if let Some(release) = observed.release(id) {
+                let begun = Begun {
+                    status: release.status,
+                    revision: release.revision,
+                    ended: None,
+                };
+                policy.begun.insert(id.clone(), begun);
+            }
+        }
+        let clusters = observed.clusters.keys();
+        policy.clocks = clusters.map(|id| (id.clone(), Self::now())).collect();
+        (desired, observed, policy)
     }
 
     fn policy(&self) -> Policy {

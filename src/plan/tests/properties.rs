@@ -222,7 +222,9 @@ proptest! {
     #[test]
     fn applying_comes_to_rest(fates in prop::collection::vec(fate(), 0..9)) {
         let (wanted, mut world) = build(&fates);
-        let policy = Policy { journalled: world.proofs.keys().cloned().collect(), ..Policy::default() };
+        let later = now().checked_add(jiff::SignedDuration::from_hours(1)).unwrap();
+        let clocks = world.clusters.keys().map(|cluster| (cluster.clone(), later));
+        let policy = Policy { clocks: clocks.collect(), ..Policy::default() };
         // A lock is opened in one pass and the release planned anew in the next; removals may wait for each other's share.
         for _ in 0..12 {
             let next = plan(&wanted, &world, &policy, now());

@@ -13,7 +13,7 @@ use crate::observe::observed::{
 use crate::packed::Packed;
 use crate::plan::action::{Action, Effect, EffectsFrom, StepKind};
 use crate::plan::plan;
-use crate::plan::policy::Policy;
+use crate::plan::policy::{Begun, Policy};
 use crate::reason::Reason;
 
 #[rstest]
@@ -51,28 +51,85 @@ fn what_this_host_installed_and_is_gone_is_no_new_file() {
     assert_eq!(say(&policy), "install ReleaseGone");
 }
 
+/// A host that was away finds the helm of the one that stood in for it: that it once changed the release itself says nothing.
 #[test]
-fn our_own_lock_is_opened_when_journalled_or_old() {
+fn our_own_lock_is_opened_when_begun_here_or_old() {
     let one = exchange("orders", some_values());
     let mut world = observed([&one]);
-    release(&mut world, "orders").status = S::PendingUpgrade;
     let wanted = desired([one]);
+    let held = release(&mut world, "orders");
+    held.status = S::PendingUpgrade;
+    held.revision = 6;
+    held.stamp.as_mut().unwrap().revision = 6;
+    let (locked, stuck) = ("blocked ReleaseLocked", "repair ReleaseStuck");
+    let ended = |time: &str| Some(time.parse().unwrap());
+    for (status, revision, ended, expected) in [
+        (S::PendingUpgrade, 6, None, stuck),
+        (S::PendingUpgrade, 5, None, locked),
+        (S::PendingInstall, 6, None, locked),
+        (S::PendingUpgrade, 6, ended("2026-01-01T11:58:30Z"), stuck),
+        (S::PendingUpgrade, 6, ended("2026-01-01T11:57:30Z"), locked),
+    ] {
+        let begun = Begun {
+            status,
+            revision,
+            ended,
+        };
+        let policy = Policy {
+            journalled: [id("orders")].into(),
+            begun: [(id("orders"), begun)].into(),
+            ..Policy::default()
+        };
+        let said = verdict(&wanted, &world, &policy, "orders");
+        assert_eq!(said, expected, "{policy:?}");
+    }
+}
+
+/// A host's clock may be set by minutes while a helm of the other is at work.
+#[test]
+fn a_lock_is_as_old_as_the_clock_of_its_cluster_says() {
+    let one = exchange("orders", some_values());
+    let mut world = observed([&one]);
+    let wanted = desired([one]);
+    let held = release(&mut world, "orders");
+    held.status = S::PendingUpgrade;
+    held.secret.created = Some("2026-01-01T11:00:00Z".parse().unwrap());
     let mut policy = Policy::default();
-    policy.journalled.insert(id("orders"));
-    assert_eq!(
-        verdict(&wanted, &world, &policy, "orders"),
-        "repair ReleaseStuck"
-    );
-    release(&mut world, "orders").secret.created = Some("2026-01-01T11:53:59Z".parse().unwrap());
-    assert_eq!(
-        verdict(&wanted, &world, &Policy::default(), "orders"),
-        "repair ReleaseStuck"
-    );
-    release(&mut world, "orders").secret.created = Some("2026-01-01T11:54:01Z".parse().unwrap());
-    assert_eq!(
-        verdict(&wanted, &world, &Policy::default(), "orders"),
-        "blocked ReleaseLocked"
-    );
+    let locked = "blocked ReleaseLocked";
+    assert_eq!(verdict(&wanted, &world, &policy, "orders"), locked);
+    for (time, expected) in [
+        ("2026-01-01T11:05:59Z", locked),
+        ("2026-01-01T11:06:01Z", "repair ReleaseStuck"),
+    ] {
+        let cluster = id("orders").cluster;
+        policy.clocks.insert(cluster, time.parse().unwrap());
+        let said = verdict(&wanted, &world, &policy, "orders");
+        assert_eq!(said, expected, "{time}");
+    }
+}
+
+/// helm gives it the labels of the revision it goes back to.
+#[test]
+fn a_rollback_of_ours_that_was_interrupted_is_unlocked() {
+    let one = exchange("orders", some_values());
+    let mut world = observed([&one]);
+    let wanted = desired([one]);
+    let held = release(&mut world, "orders");
+    held.status = S::PendingRollback;
+    held.revision = 3;
+    for (revision, expected) in [(3, "repair ReleaseStuck"), (2, "blocked ReleaseLocked")] {
+        let begun = Begun {
+            status: S::PendingRollback,
+            revision,
+            ended: None,
+        };
+        let policy = Policy {
+            begun: [(id("orders"), begun)].into(),
+            ..Policy::default()
+        };
+        let said = verdict(&wanted, &world, &policy, "orders");
+        assert_eq!(said, expected, "{revision}");
+    }
 }
 
 #[test]

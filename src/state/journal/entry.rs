@@ -66,6 +66,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Whether it is about a helm that changes a release.
+    pub(super) fn is_helm(&self) -> bool {
+        self.step.starts_with("helm_")
+    }
+
     /// What a line of this step says; nothing when it is of another, or not understood.
     pub(super) fn told<T: DeserializeOwned>(&self, step: &str) -> Option<T> {
         if self.step != step {

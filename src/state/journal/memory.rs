@@ -13,7 +13,8 @@ use crate::apply::effect::Why;
 use crate::apply::order::Leftover;
 use crate::exchange::desired::DesiredExchange;
 use crate::id::{CommitId, Digest, ExchangeId, SystemId};
-use crate::plan::policy::PutBack;
+use crate::observe::observed::ReleaseStatus;
+use crate::plan::policy::{Begun, PutBack};
 
 /// The step of the line that begins each file.
 pub(super) const STATE: &str = "state";
@@ -100,6 +101,12 @@ pub struct Memory {
     pub put_back: Option<PutBack>,
     /// This host began to change its release at least once.
     pub acted: bool,
+    /// The last Helm operation on it, unless that succeeded.
+    #[serde(
+        deserialize_with = "if_understood",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub begun: Option<Begun>,
 }
 
 fn if_understood<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
@@ -161,7 +168,10 @@ impl Memory {
         match entry.phase {
             Phase::Intent => {
                 self.held_back = None;
-                self.acted |= entry.step.starts_with("helm_");
+                if entry.is_helm() {
+                    self.acted = true;
+                    self.begun = self.begins(entry);
+                }
                 self.open = Some(Open {
                     seq: entry.seq,
                     step: entry.step.clone(),
@@ -170,16 +180,48 @@ impl Memory {
             }
             Phase::Done => {
                 self.open = None;
+                if entry.is_helm() {
+                    self.begun = None;
+                }
                 self.take_done(entry);
             }
             Phase::Failed => {
                 self.open = None;
+                if entry.is_helm()
+                    && let Some(begun) = &mut self.begun
+                {
+                    begun.ended = Some(entry.time);
+                }
                 if entry.step == "finished" {
                     self.held_back = None;
                     self.refused = serde_json::from_value(entry.detail.clone()).ok();
                 }
             }
         }
+    }
+
+    /// The operation that a line says begins. None where it makes no revision or does not say which: then nothing that holds the
+    /// release is taken for it.
+    fn begins(&self, entry: &Entry) -> Option<Begun> {
+        let revision = || {
+            let revision = entry.detail.pointer("/effect/revision")?;
+            u32::try_from(revision.as_u64()?).ok()
+        };
+        let (status, revision) = match entry.step.as_str() {
+            "helm_install" => (ReleaseStatus::PendingInstall, revision()?),
+            "helm_upgrade" => (ReleaseStatus::PendingUpgrade, revision()?),
+            // The revision it names is the one it goes back to; it makes the one after that which failed.
+            "helm_rollback" => {
+                let failed = self.begun.as_ref()?.revision;
+                (ReleaseStatus::PendingRollback, failed.checked_add(1)?)
+            }
+            _ => return None,
+        };
+        Some(Begun {
+            status,
+            revision,
+            ended: None,
+        })
     }
 
     fn take_done(&mut self, entry: &Entry) {
@@ -200,6 +242,7 @@ impl Memory {
             "finished" => {
                 self.refused = None;
                 self.held_back = None;
+                self.begun = None;
                 self.take_put_back(entry);
                 if matches!(text("action"), Some("uninstall" | "deregister")) {
                     *self = Self::default();

@@ -1,4 +1,5 @@
 use super::*;
+use crate::observe::observed::ReleaseStatus;
 
 fn id(name: &str) -> ExchangeId {
     format!("east/ns/{name}").parse().unwrap()
@@ -44,6 +45,43 @@ fn an_intent_is_open_until_its_outcome() {
         .append(line("a", "finished", Phase::Done, gone))
         .unwrap();
     assert_eq!(journal.memory(&id("a")), Memory::default());
+}
+
+/// Only what a helm of this host may still hold may be opened at once, on another day and after another host was at work.
+#[test]
+fn the_last_helm_operation_is_known_until_it_succeeded() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path(), "test").unwrap();
+    let known = |journal: &Journal| {
+        let begun = journal.begun().remove(&id("a"))?;
+        Some((begun.status, begun.revision, begun.ended.is_some()))
+    };
+    let append = |step: &str, phase, revision: u32| {
+        let detail = json!({"effect": {"revision": revision}});
+        journal.append(line("a", step, phase, detail)).unwrap();
+        known(&journal)
+    };
+    let (upgrade, rollback) = (
+        ReleaseStatus::PendingUpgrade,
+        ReleaseStatus::PendingRollback,
+    );
+    let install = Some((ReleaseStatus::PendingInstall, 1, false));
+    assert_eq!(append("helm_install", Phase::Intent, 1), install);
+    assert_eq!(append("helm_install", Phase::Done, 1), None);
+    assert!(journal.journalled().contains(&id("a")));
+    append("helm_upgrade", Phase::Intent, 2);
+    let failed = append("helm_upgrade", Phase::Failed, 2);
+    assert_eq!(failed, Some((upgrade, 2, true)));
+    let back = Some((rollback, 3, false));
+    assert_eq!(append("helm_rollback", Phase::Intent, 1), back);
+    drop(journal);
+    let journal = Journal::open(folder.path(), "test").unwrap();
+    assert_eq!(known(&journal), back, "after a crash");
+    // An older version did not say what it makes.
+    let silent = line("a", "helm_upgrade", Phase::Intent, Value::Null);
+    journal.append(silent).unwrap();
+    assert_eq!(known(&journal), None);
+    assert!(journal.memory(&id("a")).open.is_some());
 }
 
 #[test]
