@@ -6,7 +6,9 @@ use super::action::{Action, Guard, PlannedExchange};
 use super::policy::Withheld;
 use super::scene::{Held, Scene};
 use crate::diagnostic::Diagnostic;
+use crate::exchange::desired::SyncMode;
 use crate::id::{ClusterId, ExchangeId};
+use crate::observe::observed::Proof;
 use crate::reason::Reason;
 
 /// Below this a share says nothing: one of three is already a third.
@@ -24,7 +26,16 @@ pub(super) fn hold_mass_removals(
             .filter(|(_, entry)| entry.action == action)
             .map(|(id, _)| id.clone())
             .collect();
-        held.extend(excess(&removed, &owned(scene, action), &Limits::of(scene)));
+        if removed.is_empty() {
+            continue;
+        }
+        let owned = owned(scene, action);
+        // What is held for the moment goes in a later pass: one by one they would go unasked.
+        let mut leaving = removed.clone();
+        if action == Action::Uninstall {
+            leaving.extend(leaving_of(scene, &owned));
+        }
+        held.extend(excess(&removed, &leaving, &owned, &Limits::of(scene)));
     }
     hold(&held, entries)
 }
@@ -55,9 +66,10 @@ impl<'a> Limits<'a> {
     }
 }
 
-/// The removals that are too many, with why.
+/// The removals that are too many, with why. All that is `leaving` counts, now or later.
 pub(super) fn excess(
     removed: &BTreeSet<ExchangeId>,
+    leaving: &BTreeSet<ExchangeId>,
     owned: &BTreeSet<ExchangeId>,
     limits: &Limits<'_>,
 ) -> BTreeMap<ExchangeId, String> {
@@ -68,7 +80,7 @@ pub(super) fn excess(
                 id.clone(),
                 "the repository declares no exchange at all".to_owned(),
             );
-        } else if let Some(text) = too_many(&id.cluster, removed, owned, limits) {
+        } else if let Some(text) = too_many(&id.cluster, leaving, owned, limits) {
             held.insert(id.clone(), text);
         } else if let Some(text) = held_before(id, limits.withheld) {
             held.insert(id.clone(), text);
@@ -90,12 +102,12 @@ fn held_before(id: &ExchangeId, withheld: &Withheld) -> Option<String> {
 
 fn too_many(
     cluster: &ClusterId,
-    removed: &BTreeSet<ExchangeId>,
+    leaving: &BTreeSet<ExchangeId>,
     owned: &BTreeSet<ExchangeId>,
     limits: &Limits<'_>,
 ) -> Option<String> {
     let here = |id: &&ExchangeId| id.cluster == *cluster;
-    let gone = removed.union(limits.removing).filter(here).count();
+    let gone = leaving.union(limits.removing).filter(here).count();
     let all = owned.union(limits.removing).filter(here).count();
     let share = u32::try_from(gone.saturating_mul(100)).unwrap_or(u32::MAX);
     let most = u32::try_from(all)
@@ -140,6 +152,32 @@ pub(super) fn hold(
         Diagnostic::note(Reason::MassRemoval, text)
             .hint(format!("natsx-sync approve {}", ids.join(" ")))
     })
+}
+
+/// Those that nothing declares and nothing but the moment keeps.
+fn leaving_of(scene: &Scene<'_>, owned: &BTreeSet<ExchangeId>) -> BTreeSet<ExchangeId> {
+    let desired = scene.desired;
+    let is_broken = |id| desired.broken.iter().any(|file| file.blocks.contains(id));
+    let leaving = owned.iter().filter(|id| {
+        !desired.exchanges.contains_key(*id)
+            && !is_broken(*id)
+            && scene.view(id).is_ok()
+            && may_go(scene, id)
+    });
+    leaving.cloned().collect()
+}
+
+/// Whether git proves it and its last terms let it go.
+fn may_go(scene: &Scene<'_>, id: &ExchangeId) -> bool {
+    let Some(Proof::Declared { terms, .. }) = scene.observed.proofs.get(id) else {
+        return false;
+    };
+    let is_suspended = terms
+        .suspend
+        .as_ref()
+        .is_some_and(|suspend| suspend.until.is_none_or(|until| until > scene.now));
+    let stays = matches!(terms.sync_mode, SyncMode::OneTime | SyncMode::DryRun);
+    !terms.protect && !stays && !is_suspended
 }
 
 fn owned(scene: &Scene<'_>, action: Action) -> BTreeSet<ExchangeId> {

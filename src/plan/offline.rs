@@ -270,5 +270,5 @@ fn guard(
         removing: &nobody,
         withheld: &Withheld::default(),
     };
-    hold(&excess(&removed, &owned, &limits), entries)
+    hold(&excess(&removed, &removed, &owned, &limits), entries)
 }

@@ -334,15 +334,20 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// How many releases of a cluster are uninstalled, or records deregistered, and how many of them are ours; those whose
+    /// How many releases of a cluster are to be uninstalled, or records deregistered, and how many of them are ours; those whose
     /// removal is under way count in both.
     fn count(&self, plan: &Plan, cluster: &ClusterId, action: Action) -> (usize, usize) {
         let entries = plan.exchanges.iter().filter(|entry| entry.action == action);
         let gone = entries.filter_map(|entry| entry.id.clone());
+        let mut gone: Vec<ExchangeId> = gone.collect();
         let owned = if action == Action::Deregister {
             self.marked()
         } else {
-            self.released(cluster)
+            let owned = self.released(cluster);
+            // What cannot go now goes later.
+            let leaving = owned.iter().filter(|id| self.is_leaving(id));
+            gone.extend(leaving.cloned());
+            owned
         };
         let count = |ids: Vec<ExchangeId>| {
             let leaving = self.policy.removing.iter().cloned();
@@ -353,7 +358,26 @@ impl<'a> Check<'a> {
                 .collect();
             here.len()
         };
-        (count(gone.collect()), count(owned))
+        (count(gone), count(owned))
+    }
+
+    /// Whether nothing declares it and its last terms let it go, at any time.
+    fn is_leaving(&self, id: &ExchangeId) -> bool {
+        let mut broken = self.desired.broken.iter();
+        if self.desired.exchanges.contains_key(id)
+            || broken.any(|file| file.blocks.contains(id))
+            || self.seen(id).is_none()
+        {
+            return false;
+        }
+        let Some(Proof::Declared { terms, .. }) = self.observed.proofs.get(id) else {
+            return false;
+        };
+        let goes = matches!(
+            terms.sync_mode,
+            SyncMode::Continuous | SyncMode::ContinuousWithDriftDetection
+        );
+        goes && !terms.protect && terms.suspend.is_none()
     }
 
     fn released(&self, cluster: &ClusterId) -> Vec<ExchangeId> {

@@ -265,6 +265,41 @@ fn more_than_the_share_is_held() {
     );
 }
 
+/// Helms that outlived their natsx-sync end one after the other: few at a time are seen to go, and all of them do.
+#[test]
+fn what_is_held_for_the_moment_counts_as_going() {
+    let all: Vec<_> = (0..20)
+        .map(|number| exchange(&format!("x{number}"), json!({})))
+        .collect();
+    let mut world = observed(&all);
+    let wanted = desired(all[8..].iter().cloned());
+    for number in 1..8 {
+        release(&mut world, &format!("x{number}")).status = ReleaseStatus::PendingUpgrade;
+    }
+    let policy = Policy::default();
+    let say = |world: &Observed, policy| verdict(&wanted, world, policy, "x0");
+    assert_eq!(say(&world, &policy), "blocked MassRemoval");
+    let clock = (
+        id("x0").cluster,
+        now() + jiff::SignedDuration::from_hours(1),
+    );
+    let old = Policy {
+        clocks: [clock].into(),
+        ..Policy::default()
+    };
+    assert_eq!(verdict(&wanted, &world, &old, "x1"), "repair ReleaseStuck");
+    assert_eq!(say(&world, &old), "blocked MassRemoval");
+    // Those that stay, whatever happens, are not going.
+    for number in 6..8 {
+        let Some(Proof::Declared { terms, .. }) = world.proofs.get_mut(&id(&format!("x{number}")))
+        else {
+            panic!();
+        };
+        terms.protect = true;
+    }
+    assert_eq!(say(&world, &policy), "uninstall FileRemoved");
+}
+
 #[test]
 fn a_single_removal_is_held_while_nobody_knows_what_was() {
     let (wanted, world, _) = world();

@@ -76,7 +76,7 @@ fn held() -> Suspend {
 type Spoil = fn(&mut Case);
 
 /// The rule that is broken, by whose entry, and how.
-const SPOILT: [(&str, &str, Spoil); 36] = [
+const SPOILT: [(&str, &str, Spoil); 37] = [
     ("has two entries", "orders", |case| {
         let twice = case.entry("orders").clone();
         case.plan.exchanges.push(twice);
@@ -208,6 +208,11 @@ const SPOILT: [(&str, &str, Spoil); 36] = [
         "gone",
         Case::four_more_leave,
     ),
+    ("removes more than the guard lets through", "gone", |case| {
+        for name in ["one", "two", "three"] {
+            put(&mut case.world, &exchange(name, some_values()));
+        }
+    }),
     (
         "removes more than the guard lets through",
         "ghost",
