@@ -26,19 +26,20 @@ pub struct Leftover {
     /// Its volume claims.
     #[serde(default)]
     pub claims: Vec<SavedClaim>,
-    /// Its volumes were to go, too.
+    /// Its volumes were to go, too, when its removal began.
     pub purge: bool,
 }
 
 /// The effects of an entry, in order. Readings before each change are part of it, so that no caller can forget one.
-pub fn order(entry: &PlannedExchange, leftover: Option<&Leftover>) -> VecDeque<Effect> {
+pub fn order(entry: &PlannedExchange) -> VecDeque<Effect> {
     let steps = entry.steps.as_slice();
     let mut effects = VecDeque::new();
     let releases = |kind: &StepKind| matches!(kind, StepKind::HelmInstall | StepKind::HelmUpgrade);
     if steps.iter().any(releases) {
         effects.push_back(Effect::FetchChart);
     }
-    let mut watched = true;
+    // Of a release that is gone already, objects may still be there.
+    let mut watched = entry.action != Action::Deregister;
     for kind in steps {
         // Whatever follows a removal relies on its end.
         let relies = matches!(
@@ -50,7 +51,7 @@ pub fn order(entry: &PlannedExchange, leftover: Option<&Leftover>) -> VecDeque<E
             watched = true;
         }
         watched = *kind == StepKind::WaitGone || (watched && *kind != StepKind::HelmUninstall);
-        push(&mut effects, *kind, entry, leftover);
+        push(&mut effects, *kind, entry);
     }
     if !watched {
         effects.push_back(gone());
@@ -58,12 +59,7 @@ pub fn order(entry: &PlannedExchange, leftover: Option<&Leftover>) -> VecDeque<E
     effects
 }
 
-fn push(
-    effects: &mut VecDeque<Effect>,
-    kind: StepKind,
-    entry: &PlannedExchange,
-    leftover: Option<&Leftover>,
-) {
+fn push(effects: &mut VecDeque<Effect>, kind: StepKind, entry: &PlannedExchange) {
     let nowhere = SecretIdentity {
         name: SmolStr::default(),
         uid: SmolStr::default(),
@@ -103,21 +99,13 @@ fn push(
             effects.extend([Effect::Fence, Effect::SaveManifest, Effect::Uninstall]);
         }
         StepKind::WaitGone => effects.push_back(gone()),
-        StepKind::DeleteVolumes => effects.push_back(claims()),
-        StepKind::Deregister => {
-            if entry.action == Action::Deregister {
-                effects.push_back(gone());
-                if leftover.is_some_and(|left| left.purge) {
-                    effects.push_back(claims());
-                }
-            }
-            effects.push_back(Effect::DeleteRecord);
+        // Which ones is filled in from what was saved. That they go is said by the plan alone: what was saved says what an
+        // earlier commit wanted.
+        StepKind::DeleteVolumes => {
+            effects.push_back(Effect::DeleteClaims { claims: Vec::new() });
         }
+        StepKind::Deregister => effects.push_back(Effect::DeleteRecord),
     }
-}
-
-fn claims() -> Effect {
-    Effect::DeleteClaims { claims: Vec::new() }
 }
 
 /// What was saved is filled in when it is asked for.

@@ -68,7 +68,7 @@ impl Task {
     /// The task of an entry.
     pub fn new(entry: &PlannedExchange, leftover: Option<&Leftover>) -> Self {
         Self {
-            todo: order(entry, leftover),
+            todo: order(entry),
             asked: None,
             expected: Expected::of(&entry.precondition),
             saved: leftover.cloned().unwrap_or_default(),

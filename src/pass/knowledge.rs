@@ -17,6 +17,8 @@ pub struct Knowledge {
     pub begun: BTreeMap<ExchangeId, Begun>,
     /// Exchanges this host installed, with their file: the proof of removals in a plain folder.
     pub installed: BTreeMap<ExchangeId, String>,
+    /// Exchanges whose removal this host began and whose volumes were to go and may be left.
+    pub volumes_left: BTreeSet<ExchangeId>,
     /// Drift this host repaired last, by exchange.
     pub put_back: BTreeMap<ExchangeId, PutBack>,
 }
@@ -28,6 +30,7 @@ impl Knowledge {
             journalled: journal.journalled(),
             begun: journal.begun(),
             installed: journal.installed_files(),
+            volumes_left: journal.volumes_left(),
             put_back: journal.put_back(),
         }
     }
@@ -44,6 +47,10 @@ impl Knowledge {
         let put_back = put_back
             .filter_map(|(id, memory)| Some((id.clone(), memory.put_back.clone()?)))
             .collect();
+        let left = memories
+            .iter()
+            .filter(|(_, memory)| memory.leaves_volumes());
+        let volumes_left = left.map(|(id, _)| id.clone()).collect();
         let installed = memories
             .into_iter()
             .filter_map(|(id, memory)| Some((id, memory.installed?.file)))
@@ -52,6 +59,7 @@ impl Knowledge {
             journalled: BTreeSet::new(),
             begun: BTreeMap::new(),
             installed,
+            volumes_left,
             put_back,
         })
     }
@@ -84,10 +92,17 @@ mod tests {
         done("a", "helm_install", json!({"file": "exchanges/a.yaml"}));
         done("b", "helm_upgrade", json!({"file": "exchanges/b.yaml"}));
         done("b", "finished", json!({"action": "uninstall"}));
+        let claim = json!({"name": "data-0", "uid": "u"});
+        let left = json!({"objects": [], "claims": [claim], "purge": true});
+        done("c", "save_manifest", left);
+        let retained = json!({"objects": [], "claims": [], "purge": false});
+        done("d", "save_manifest", retained);
         let looked = Knowledge::read(folder.path()).unwrap();
         let files: Vec<_> = looked.installed.values().collect();
         assert_eq!(files, ["exchanges/a.yaml"]);
         assert_eq!(looked.installed, Knowledge::of(&journal).installed);
+        assert_eq!(looked.volumes_left, ["c/n/c".parse().unwrap()].into());
+        assert_eq!(looked.volumes_left, Knowledge::of(&journal).volumes_left);
         let absent = Knowledge::read(&folder.path().join("absent")).unwrap();
         assert!(absent.installed.is_empty());
     }

@@ -352,6 +352,7 @@ fn policy(equipment: &Equipment, knowledge: &Knowledge) -> Policy {
         max_delete_percent: settings.policy.max_delete,
         journalled: knowledge.journalled.clone(),
         begun: knowledge.begun.clone(),
+        volumes_left: knowledge.volumes_left.clone(),
         helm_timeout: settings.helm.timeout,
         put_back: knowledge.put_back.clone(),
         ..Policy::default()

@@ -81,6 +81,8 @@ pub struct Policy {
     pub begun: BTreeMap<ExchangeId, Begun>,
     /// What time it is in clusters where a release is held: how old a lock is, is by the clock of its cluster.
     pub clocks: BTreeMap<ClusterId, Timestamp>,
+    /// Ids whose removal this host began and whose volumes were to go and may be left.
+    pub volumes_left: BTreeSet<ExchangeId>,
     /// Ids this host installed and whose releases are not there any more, though it did not remove them.
     pub vanished: BTreeSet<ExchangeId>,
     /// How long a Helm operation may run; older `pending-*` Secrets with our stamp are stuck.
@@ -103,6 +105,7 @@ impl Default for Policy {
             journalled: BTreeSet::new(),
             begun: BTreeMap::new(),
             clocks: BTreeMap::new(),
+            volumes_left: BTreeSet::new(),
             vanished: BTreeSet::new(),
             helm_timeout: std::time::Duration::from_secs(300),
             put_back: BTreeMap::new(),

@@ -172,22 +172,7 @@ fn remove(
 ) -> Result<(), Held> {
     let why = entry.text.clone();
     match release_state(release, id, scene.policy) {
-        State::Absent => {
-            entry.decide(
-                Action::Deregister,
-                Reason::RecordOrphaned,
-                format!("{why}; its release is gone"),
-            );
-            entry.steps = vec![StepKind::Deregister];
-            entry.effects = vec![Effect::RegistryOnly];
-            entry.destructive = true;
-            if record.is_none() {
-                let text =
-                    format!("{why}; its release is gone, its record is now another exchange's");
-                entry.decide(Action::None, Reason::FileRemoved, text);
-                entry.disarm();
-            }
-        }
+        State::Absent => finish(scene, id, record.is_some(), terms, entry),
         State::Foreign(reason) => {
             let text = "a release of that name exists that is not ours; its record stays";
             entry.decide(Action::Conflict, reason, text);
@@ -230,6 +215,37 @@ fn remove(
         changes: Vec::new(),
     });
     Ok(())
+}
+
+/// Its release is gone; what is left of it goes, too.
+fn finish(
+    scene: &Scene<'_>,
+    id: &ExchangeId,
+    has_record: bool,
+    terms: &Terms,
+    entry: &mut PlannedExchange,
+) {
+    let why = entry.text.clone();
+    if !has_record {
+        let text = format!("{why}; its release is gone, its record is now another exchange's");
+        return entry.decide(Action::None, Reason::FileRemoved, text);
+    }
+    // What was to become of them when its removal began says nothing: it may have been declared otherwise since.
+    let purges = terms.deletion_policy == DeletionPolicy::Purge;
+    let (left, volumes, effect) = if purges && scene.policy.volumes_left.contains(id) {
+        let step = Some(StepKind::DeleteVolumes);
+        (", its volumes may be left", step, Effect::DeletesVolumes)
+    } else {
+        ("", None, Effect::RegistryOnly)
+    };
+    entry.decide(
+        Action::Deregister,
+        Reason::RecordOrphaned,
+        format!("{why}; its release is gone{left}"),
+    );
+    entry.steps = volumes.into_iter().chain([StepKind::Deregister]).collect();
+    entry.effects = vec![effect];
+    entry.destructive = true;
 }
 
 fn unreadable(text: &str) -> Held {

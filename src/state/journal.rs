@@ -196,16 +196,17 @@ impl Journal {
 
     /// Exchanges whose release this host acted on.
     pub fn journalled(&self) -> BTreeSet<ExchangeId> {
-        let all = self
-            .known()
-            .memories
-            .each(|memory| memory.acted.then_some(()));
-        all.into_keys().collect()
+        self.known().memories.those(|memory| memory.acted)
     }
 
     /// The last Helm operation on each, unless that succeeded.
     pub fn begun(&self) -> BTreeMap<ExchangeId, Begun> {
         self.known().memories.each(|memory| memory.begun.clone())
+    }
+
+    /// Exchanges whose removal was begun and of which volumes that were to go may be left.
+    pub fn volumes_left(&self) -> BTreeSet<ExchangeId> {
+        self.known().memories.those(Memory::leaves_volumes)
     }
 
     /// What was refused and is not tried again by itself.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::apply::order::SavedClaim;
 use crate::apply::tests::{secret, seen, steps};
 use crate::plan::action::{Action, Precondition, StepKind};
 
@@ -137,6 +138,42 @@ fn a_turn_that_comes_late_begins_anew() {
         "fence mark_deleting fence save_manifest helm_uninstall fence helm_uninstall wait_gone deregister"
     );
     assert_eq!(verdict, Verdict::Done);
+}
+
+/// What an earlier commit wanted of them was journalled; what the newest wants is in the plan.
+#[test]
+fn volumes_of_an_unfinished_removal_go_only_where_the_plan_says_so() {
+    let left = Leftover {
+        claims: vec![SavedClaim {
+            name: "data-0".to_owned(),
+            uid: "uid".to_owned(),
+        }],
+        purge: true,
+        ..Leftover::default()
+    };
+    let run = |steps: &[StepKind]| {
+        let mut task = Task::new(&entry(Action::Deregister, steps, None), Some(&left));
+        let (mut reply, mut asked) = (None, Vec::new());
+        loop {
+            let (after, next) = step(task, reply.take());
+            task = after;
+            let Next::Do(effect) = next else {
+                return asked;
+            };
+            asked.push(effect);
+            reply = Some(Reply::Done);
+        }
+    };
+    let (objects, claims) = (Vec::new(), left.claims.clone());
+    let gone = Effect::AwaitGone { objects };
+    assert_eq!(
+        run(&[StepKind::Deregister]),
+        [gone.clone(), Effect::DeleteRecord]
+    );
+    assert_eq!(
+        run(&[StepKind::DeleteVolumes, StepKind::Deregister]),
+        [gone, Effect::DeleteClaims { claims }, Effect::DeleteRecord]
+    );
 }
 
 #[test]

@@ -7,8 +7,10 @@ use serde_json::json;
 use super::world::*;
 use crate::diagnostic::Diagnostic;
 use crate::exchange::desired::{DeletionPolicy, Desired, DesiredExchange, Suspend, SyncMode};
-use crate::observe::observed::{Observed, Proof, ReleaseKey, ReleaseStatus, Unreadable};
-use crate::plan::action::StepKind;
+use crate::observe::observed::{
+    Observed, Proof, ReleaseKey, ReleaseStatus, Unreadable,
+};
+use crate::plan::action::{Effect, StepKind};
 use crate::plan::policy::{Policy, Withheld};
 use crate::plan::{plan, plan_offline};
 use crate::reason::Reason;
@@ -166,6 +168,44 @@ fn orphaned_records_go_unless_used() {
         Arc::make_mut(other).system_id = gone.system_id.clone();
     }
     assert_eq!(say(&wanted, &world), "none FileRemoved");
+}
+
+/// What was journalled when the removal began is what an earlier commit wanted, and a plan that deletes volumes says so.
+#[test]
+fn volumes_that_are_left_go_by_the_newest_terms_and_by_the_plan() {
+    let (wanted, mut world, mut gone) = world();
+    let left = Policy {
+        volumes_left: [id("gone")].into(),
+        ..Policy::default()
+    };
+    let deregister = StepKind::Deregister;
+    let (records, volumes) = (Effect::RegistryOnly, Effect::DeletesVolumes);
+    for (terms, policy, effect, steps) in [
+        (DeletionPolicy::Retain, &left, records, vec![deregister]),
+        (
+            DeletionPolicy::Purge,
+            &Policy::default(),
+            records,
+            vec![deregister],
+        ),
+        (
+            DeletionPolicy::Purge,
+            &left,
+            volumes,
+            vec![StepKind::DeleteVolumes, deregister],
+        ),
+    ] {
+        gone.terms.deletion_policy = terms;
+        put(&mut world, &gone);
+        view(&mut world).releases.remove(&ReleaseKey::of(&gone.id));
+        assert_eq!(
+            verdict(&wanted, &world, policy, "gone"),
+            "deregister RecordOrphaned"
+        );
+        let plan = plan(&wanted, &world, policy, now());
+        let entry = &plan.exchanges[0];
+        assert_eq!((&entry.effects, &entry.steps), (&vec![effect], &steps));
+    }
 }
 
 #[test]

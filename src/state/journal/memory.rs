@@ -1,6 +1,6 @@
 //! What the journal says of each exchange: the sum of its lines, and the `state` line that begins each file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
@@ -134,6 +134,12 @@ impl Memories {
             .collect()
     }
 
+    /// Those of which this holds.
+    pub(super) fn those(&self, holds: impl Fn(&Memory) -> bool) -> BTreeSet<ExchangeId> {
+        let known = self.0.iter().filter(|(_, memory)| holds(memory));
+        known.map(|(id, _)| id.clone()).collect()
+    }
+
     pub(super) fn take(&mut self, entry: &Entry) {
         let Some(id) = &entry.id else {
             if entry.step == STATE
@@ -152,6 +158,12 @@ impl Memories {
 }
 
 impl Memory {
+    /// Whether volumes of a removal that is not over were to go with it.
+    pub fn leaves_volumes(&self) -> bool {
+        let leftover = self.leftover.as_ref();
+        leftover.is_some_and(|left| !left.claims.is_empty())
+    }
+
     fn take(&mut self, entry: &Entry) {
         if entry.step == SET_STATE {
             return;

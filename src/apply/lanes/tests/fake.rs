@@ -281,7 +281,8 @@ pub(super) fn plan(fake: &Fake, ids: &[ExchangeId], present: bool) -> (Plan, Des
             _ => Action::None,
         };
         let mut steps = steps(action);
-        if action == Action::Uninstall && *lock(&fake.purge) {
+        let removes = matches!(action, Action::Uninstall | Action::Deregister);
+        if removes && *lock(&fake.purge) {
             steps.insert(steps.len() - 1, StepKind::DeleteVolumes);
         }
         plan.exchanges.push(PlannedExchange {

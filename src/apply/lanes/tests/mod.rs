@@ -60,6 +60,25 @@ async fn a_crash_anywhere_leaves_one_release_and_one_record_then_none(
     }
 }
 
+/// Its file came back with other terms and went again, while nobody was there.
+#[tokio::test(start_paused = true)]
+async fn volumes_stay_where_the_newest_terms_retain_them_whatever_was_begun() {
+    let ids = [id("east/ns/a")];
+    let scene = Scene::new();
+    scene.pass(&ids, true).await;
+    scene.fake.count.store(0, Ordering::SeqCst);
+    *lock(&scene.fake.purge) = true;
+    // Behind: fence, mark_deleting, fence, save_manifest and helm_uninstall.
+    *lock(&scene.fake.fault) = Some(Fault::Before(5));
+    scene.pass(&ids, false).await;
+    assert!(lock(&scene.fake.releases).is_empty());
+    *lock(&scene.fake.fault) = None;
+    *lock(&scene.fake.purge) = false;
+    scene.pass(&ids, false).await;
+    assert!(lock(&scene.fake.records).is_empty());
+    assert_eq!(lock(&scene.fake.claims).len(), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_dead_cluster_delays_only_itself_and_helms_are_bounded() {
     let scene = Scene::new();
