@@ -25,6 +25,7 @@ mod scene;
 mod state;
 mod stateful;
 mod trial;
+mod twin;
 mod values;
 mod verify;
 

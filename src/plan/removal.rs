@@ -8,9 +8,10 @@ use super::action::{
 use super::figures;
 use super::scene::{Held, Scene};
 use super::state::{State, release_state};
+use super::twin::tell_apart;
 use crate::exchange::desired::{DeletionPolicy, SyncMode, Terms};
 use crate::id::{ExchangeId, SystemId};
-use crate::observe::observed::{Proof, ReleaseKey, ReleaseView};
+use crate::observe::observed::{ClusterView, Proof, ReleaseKey, ReleaseView};
 use crate::reason::Reason;
 
 /// Every exchange known only from a cluster or the registry.
@@ -62,7 +63,14 @@ fn decide(scene: &Scene<'_>, id: &ExchangeId, entry: &mut PlannedExchange) -> Re
         let text = waits(&entry.text, "the registry", &unreadable.text);
         return Err(Held::blocked(Reason::RegistryUnreadable, text));
     }
-    remove(scene, id, release, system_id, &terms, entry)
+    let removal = Removal {
+        scene,
+        id,
+        view,
+        release,
+        terms: &terms,
+    };
+    removal.decide(system_id, entry)
 }
 
 /// What is there nobody knows; that it is to go, git may prove all the same.
@@ -162,90 +170,99 @@ fn proven_terms(
     Ok(None)
 }
 
-fn remove(
-    scene: &Scene<'_>,
-    id: &ExchangeId,
-    release: Option<&ReleaseView>,
-    record: Option<SystemId>,
-    terms: &Terms,
-    entry: &mut PlannedExchange,
-) -> Result<(), Held> {
-    let why = entry.text.clone();
-    match release_state(release, id, scene.policy) {
-        State::Absent => finish(scene, id, record.is_some(), terms, entry),
-        State::Foreign(reason) => {
-            let text = "a release of that name exists that is not ours; its record stays";
-            entry.decide(Action::Conflict, reason, text);
-            return Ok(());
-        }
-        State::Locked(text) => return Err(Held::blocked(Reason::ReleaseLocked, text)),
-        State::Stuck => {
-            let text = format!(
-                "{why}; an interrupted helm operation of ours holds the release, which is unlocked first"
-            );
-            entry.decide(Action::Repair, Reason::ReleaseStuck, text);
-            entry.steps = vec![StepKind::Unlock];
-            return Ok(());
-        }
-        State::Unclear => {
-            return Err(unreadable("helm stores the release in an unknown state"));
-        }
-        State::Failed(release)
-        | State::Uninstalling(release)
-        | State::Uninstalled(release)
-        | State::Deployed(release) => {
-            if let Some(text) = &release.undecodable {
-                return Err(unreadable(text));
-            }
-            entry.decide(Action::Uninstall, Reason::FileRemoved, why);
-            entry.destructive = true;
-            entry.steps = steps(record.is_some(), terms.deletion_policy);
-            entry.effects = vec![match terms.deletion_policy {
-                DeletionPolicy::Retain => Effect::KeepsVolumes,
-                DeletionPolicy::Purge => Effect::DeletesVolumes,
-            }];
-            if let Some(stored) = &release.stored {
-                entry.figures = figures::of_removal(stored);
-            }
-        }
-    }
-    entry.registry = record.map(|system_id| RegistryChange {
-        action: RegistryAction::Delete,
-        system_id,
-        changes: Vec::new(),
-    });
-    Ok(())
+/// One that is proved.
+struct Removal<'a> {
+    scene: &'a Scene<'a>,
+    id: &'a ExchangeId,
+    view: &'a ClusterView,
+    release: Option<&'a ReleaseView>,
+    terms: &'a Terms,
 }
 
-/// Its release is gone; what is left of it goes, too.
-fn finish(
-    scene: &Scene<'_>,
-    id: &ExchangeId,
-    has_record: bool,
-    terms: &Terms,
-    entry: &mut PlannedExchange,
-) {
-    let why = entry.text.clone();
-    if !has_record {
-        let text = format!("{why}; its release is gone, its record is now another exchange's");
-        return entry.decide(Action::None, Reason::FileRemoved, text);
+impl Removal<'_> {
+    fn decide(&self, record: Option<SystemId>, entry: &mut PlannedExchange) -> Result<(), Held> {
+        let why = entry.text.clone();
+        let policy = self.scene.policy;
+        match release_state(self.release, self.id, policy) {
+            State::Absent => self.finish(record.is_some(), entry)?,
+            State::Foreign(reason) => {
+                let text = "a release of that name exists that is not ours; its record stays";
+                entry.decide(Action::Conflict, reason, text);
+                return Ok(());
+            }
+            State::Locked(text) => return Err(Held::blocked(Reason::ReleaseLocked, text)),
+            State::Stuck => {
+                self.tell_apart()?;
+                let text = format!(
+                    "{why}; an interrupted helm operation of ours holds the release, which is unlocked first"
+                );
+                entry.decide(Action::Repair, Reason::ReleaseStuck, text);
+                entry.steps = vec![StepKind::Unlock];
+                return Ok(());
+            }
+            State::Unclear => {
+                return Err(unreadable("helm stores the release in an unknown state"));
+            }
+            State::Failed(release)
+            | State::Uninstalling(release)
+            | State::Uninstalled(release)
+            | State::Deployed(release) => {
+                if let Some(text) = &release.undecodable {
+                    return Err(unreadable(text));
+                }
+                self.tell_apart()?;
+                entry.decide(Action::Uninstall, Reason::FileRemoved, why);
+                entry.destructive = true;
+                entry.steps = steps(record.is_some(), self.terms.deletion_policy);
+                entry.effects = vec![match self.terms.deletion_policy {
+                    DeletionPolicy::Retain => Effect::KeepsVolumes,
+                    DeletionPolicy::Purge => Effect::DeletesVolumes,
+                }];
+                if let Some(stored) = &release.stored {
+                    entry.figures = figures::of_removal(stored);
+                }
+            }
+        }
+        entry.registry = record.map(|system_id| RegistryChange {
+            action: RegistryAction::Delete,
+            system_id,
+            changes: Vec::new(),
+        });
+        Ok(())
     }
-    // What was to become of them when its removal began says nothing: it may have been declared otherwise since.
-    let purges = terms.deletion_policy == DeletionPolicy::Purge;
-    let (left, volumes, effect) = if purges && scene.policy.volumes_left.contains(id) {
-        let step = Some(StepKind::DeleteVolumes);
-        (", its volumes may be left", step, Effect::DeletesVolumes)
-    } else {
-        ("", None, Effect::RegistryOnly)
-    };
-    entry.decide(
-        Action::Deregister,
-        Reason::RecordOrphaned,
-        format!("{why}; its release is gone{left}"),
-    );
-    entry.steps = volumes.into_iter().chain([StepKind::Deregister]).collect();
-    entry.effects = vec![effect];
-    entry.destructive = true;
+
+    /// Its release is gone; what is left of it goes, too.
+    fn finish(&self, has_record: bool, entry: &mut PlannedExchange) -> Result<(), Held> {
+        let why = entry.text.clone();
+        if !has_record {
+            let text = format!("{why}; its release is gone, its record is now another exchange's");
+            entry.decide(Action::None, Reason::FileRemoved, text);
+            return Ok(());
+        }
+        // What was to become of them when its removal began says nothing: it may have been declared otherwise since.
+        let purges = self.terms.deletion_policy == DeletionPolicy::Purge;
+        let (left, volumes, effect) = if purges && self.scene.policy.volumes_left.contains(self.id)
+        {
+            self.tell_apart()?;
+            let step = Some(StepKind::DeleteVolumes);
+            (", its volumes may be left", step, Effect::DeletesVolumes)
+        } else {
+            ("", None, Effect::RegistryOnly)
+        };
+        entry.decide(
+            Action::Deregister,
+            Reason::RecordOrphaned,
+            format!("{why}; its release is gone{left}"),
+        );
+        entry.steps = volumes.into_iter().chain([StepKind::Deregister]).collect();
+        entry.effects = vec![effect];
+        entry.destructive = true;
+        Ok(())
+    }
+
+    fn tell_apart(&self) -> Result<(), Held> {
+        tell_apart(self.scene, self.id, self.view, self.release)
+    }
 }
 
 fn unreadable(text: &str) -> Held {

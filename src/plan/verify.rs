@@ -239,6 +239,40 @@ impl<'a> Check<'a> {
             steps == deletes.is_some(),
             "deregisters without naming the record",
         );
+        let takes_away = |step: &StepKind| {
+            matches!(
+                step,
+                StepKind::Unlock | StepKind::HelmUninstall | StepKind::DeleteVolumes
+            )
+        };
+        let is_apart = !entry.steps.iter().any(takes_away) || self.is_apart(id, release);
+        self.require(
+            entry,
+            is_apart,
+            "removes what may be declared under another name of its cluster",
+        );
+    }
+
+    /// Whether whatever is declared under that name for other clusters is something else.
+    fn is_apart(&self, id: &ExchangeId, release: Option<&ReleaseView>) -> bool {
+        let key = ReleaseKey::of(id);
+        let mut others = self.desired.exchanges.keys();
+        others.all(|other| {
+            if other.cluster == id.cluster || ReleaseKey::of(other) != key {
+                return true;
+            }
+            let here = self.observed.clusters.get(&id.cluster);
+            let there = self.observed.clusters.get(&other.cluster);
+            let (Some(Ok(here)), Some(Ok(there))) = (here, there) else {
+                return false;
+            };
+            match (&here.uid, &there.uid) {
+                (Some(here), Some(there)) => here != there,
+                _ => there.releases.get(&key).is_some_and(|seen| {
+                    release.is_none_or(|release| release.secret.uid != seen.secret.uid)
+                }),
+            }
+        })
     }
 
     fn terms(&mut self, entry: &PlannedExchange, terms: &Terms) {

@@ -8,7 +8,7 @@ use super::world::*;
 use crate::diagnostic::Diagnostic;
 use crate::exchange::desired::{DeletionPolicy, Desired, DesiredExchange, Suspend, SyncMode};
 use crate::observe::observed::{
-    Observed, Proof, ReleaseKey, ReleaseStatus, Unreadable,
+    ClusterView, Observed, Proof, ReleaseKey, ReleaseStatus, Unreadable,
 };
 use crate::plan::action::{Effect, StepKind};
 use crate::plan::policy::{Policy, Withheld};
@@ -206,6 +206,68 @@ fn volumes_that_are_left_go_by_the_newest_terms_and_by_the_plan() {
         let entry = &plan.exchanges[0];
         assert_eq!((&entry.effects, &entry.steps), (&vec![effect], &steps));
     }
+}
+
+/// Where the settings limit us to namespaces nobody asks which cluster it is, and one may have two names: its file names
+/// another one now, and the release of the old name is that of the new one.
+#[test]
+fn what_may_be_declared_under_another_name_of_its_cluster_stays() {
+    let (mut wanted, mut world, gone) = world();
+    let other = exchange_of("other/nats/gone".parse().unwrap(), some_values());
+    let twin = ReleaseKey::of(&other.id);
+    wanted
+        .exchanges
+        .insert(other.id.clone(), other.clone().into());
+    let held = "blocked SameCluster";
+    assert_eq!(say(&wanted, &world), held, "it is not in the inventory");
+    let unread = Unreadable {
+        reason: Reason::ClusterUnreachable,
+        text: "no answer".to_owned(),
+    };
+    world.clusters.insert(other.id.cluster.clone(), Err(unread));
+    assert_eq!(say(&wanted, &world), held, "it is not read");
+    let there = ClusterView {
+        uid: Some("2".to_owned()),
+        ..ClusterView::default()
+    };
+    world
+        .clusters
+        .insert(other.id.cluster.clone(), Ok(Arc::new(there)));
+    assert_eq!(say(&wanted, &world), held, "nothing of it is seen");
+    let cluster = &other.id.cluster;
+    let seen = |world: &mut Observed, uid: &str, digest: &str| {
+        let there = Arc::make_mut(world.clusters.get_mut(cluster).unwrap().as_mut().unwrap());
+        let mut release = released(&other);
+        release.secret.uid = uid.into();
+        digest.clone_into(&mut release.stamp.as_mut().unwrap().digest);
+        there.releases.insert(twin.clone(), release);
+    };
+    let digest = other.digest.label();
+    seen(&mut world, "uid", digest);
+    assert_eq!(say(&wanted, &world), held, "it is the same");
+    seen(&mut world, "other", "older");
+    assert_eq!(say(&wanted, &world), held, "an upgrade may have made it");
+    seen(&mut world, "other", digest);
+    assert_eq!(say(&wanted, &world), "uninstall FileRemoved");
+    seen(&mut world, "uid", digest);
+    view(&mut world).uid = Some("2".to_owned());
+    assert_eq!(say(&wanted, &world), held);
+    view(&mut world).uid = Some("1".to_owned());
+    assert_eq!(say(&wanted, &world), "uninstall FileRemoved");
+    // Volumes are those of whoever runs on them now, and a record is nobody's.
+    view(&mut world).uid = None;
+    let there = Arc::make_mut(world.clusters.get_mut(cluster).unwrap().as_mut().unwrap());
+    there.releases.clear();
+    let mut purged = gone;
+    purged.terms.deletion_policy = DeletionPolicy::Purge;
+    put(&mut world, &purged);
+    view(&mut world).releases.clear();
+    assert_eq!(say(&wanted, &world), "deregister RecordOrphaned");
+    let left = Policy {
+        volumes_left: [id("gone")].into(),
+        ..Policy::default()
+    };
+    assert_eq!(verdict(&wanted, &world, &left, "gone"), held);
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn held() -> Suspend {
 type Spoil = fn(&mut Case);
 
 /// The rule that is broken, by whose entry, and how.
-const SPOILT: [(&str, &str, Spoil); 37] = [
+const SPOILT: [(&str, &str, Spoil); 38] = [
     ("has two entries", "orders", |case| {
         let twice = case.entry("orders").clone();
         case.plan.exchanges.push(twice);
@@ -182,6 +182,15 @@ const SPOILT: [(&str, &str, Spoil); 37] = [
     ("deregisters without naming the record", "ghost", |case| {
         case.entry("ghost").registry = None;
     }),
+    (
+        "removes what may be declared under another name of its cluster",
+        "gone",
+        |case| {
+            let twin = exchange_of("other/nats/gone".parse().unwrap(), some_values());
+            let twins = desired([twin]).exchanges;
+            case.desired.exchanges.extend(twins);
+        },
+    ),
     ("removes what is protected", "gone", |case| {
         case.last_terms().protect = true;
     }),
