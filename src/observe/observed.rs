@@ -29,6 +29,8 @@ pub type Views = BTreeMap<ClusterId, Result<Arc<ClusterView>, Unreadable>>;
 pub struct Observed {
     /// Every cluster of the inventory. A cluster that is no key here is not in the inventory.
     pub clusters: Views,
+    /// Which cluster each entry of the inventory leads to, or led when that was seen last, as far as it is known.
+    pub led: BTreeMap<ClusterId, String>,
     /// The registry, read completely or not at all.
     pub registry: Result<Arc<RegistryView>, Unreadable>,
     /// What git knows of releases and records that carry our mark and are not declared now.

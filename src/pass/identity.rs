@@ -15,7 +15,12 @@ use crate::status::Trouble;
 
 /// Marks the views of clusters that are not what they were, and of entries that lead to one cluster. `uids` says which each is,
 /// also of those that could not be read now: who is alone in being read would be taken for alone in leading there.
-pub(super) fn identify(views: &mut Views, state: &State, uids: &BTreeMap<ClusterId, String>) {
+/// Gives that of each, as far as it is known.
+pub(super) fn identify(
+    views: &mut Views,
+    state: &State,
+    uids: &BTreeMap<ClusterId, String>,
+) -> BTreeMap<ClusterId, String> {
     for (id, view) in views.iter_mut() {
         let Ok(seen) = view else { continue };
         // Where the settings limit us to namespaces, it is not asked which one it is.
@@ -31,15 +36,16 @@ pub(super) fn identify(views: &mut Views, state: &State, uids: &BTreeMap<Cluster
             (Err(error), _) => *view = Err(unknown(id, &error)),
         }
     }
+    let mut led = BTreeMap::new();
     let mut by_uid: BTreeMap<String, Vec<ClusterId>> = BTreeMap::new();
     for (id, view) in views.iter() {
         let uid = match view {
             Ok(view) => view.uid.clone(),
             Err(_) => uids.get(id).cloned().or_else(|| known_uid(id, state)),
         };
-        if let Some(uid) = uid {
-            by_uid.entry(uid).or_default().push(id.clone());
-        }
+        let Some(uid) = uid else { continue };
+        led.insert(id.clone(), uid.clone());
+        by_uid.entry(uid).or_default().push(id.clone());
     }
     for same in by_uid.into_values().filter(|same| same.len() > 1) {
         let names: Vec<_> = same.iter().map(ClusterId::as_str).collect();
@@ -55,6 +61,7 @@ pub(super) fn identify(views: &mut Views, state: &State, uids: &BTreeMap<Cluster
             }
         }
     }
+    led
 }
 
 fn known_uid(id: &ClusterId, state: &State) -> Option<String> {
@@ -206,7 +213,8 @@ mod tests {
         {
             let mut seen = views(&[(there, Some(uid))]);
             seen.insert(id(away), unread());
-            identify(&mut seen, &state, uids);
+            let led = identify(&mut seen, &state, uids);
+            assert_eq!((&led[&id(away)], led.len()), (&uid.to_owned(), 2));
             let same = seen[&id(there)].as_ref().unwrap_err();
             assert_eq!(same.reason, Reason::SameCluster, "{}", same.text);
             let still = seen[&id(away)].as_ref().unwrap_err();

@@ -239,9 +239,13 @@ pub(super) async fn look(
         observe_registry(&equipment.registry, patience),
     );
     let uids = equipment.inventory.uids(&views);
-    identity::identify(&mut views, &equipment.state, &uids);
+    let led = identity::identify(&mut views, &equipment.state, &uids);
     equipment.inventory.trust(&views);
-    (Observed::new(views, registry), still)
+    let observed = Observed {
+        led,
+        ..Observed::new(views, registry)
+    };
+    (observed, still)
 }
 
 /// Renders what the first plan could only estimate.

@@ -11,7 +11,7 @@ use super::state::{State, release_state};
 use super::twin::tell_apart;
 use crate::exchange::desired::{DeletionPolicy, SyncMode, Terms};
 use crate::id::{ExchangeId, SystemId};
-use crate::observe::observed::{ClusterView, Proof, ReleaseKey, ReleaseView};
+use crate::observe::observed::{Proof, ReleaseKey, ReleaseView};
 use crate::reason::Reason;
 
 /// Every exchange known only from a cluster or the registry.
@@ -66,7 +66,6 @@ fn decide(scene: &Scene<'_>, id: &ExchangeId, entry: &mut PlannedExchange) -> Re
     let removal = Removal {
         scene,
         id,
-        view,
         release,
         terms: &terms,
     };
@@ -174,7 +173,6 @@ fn proven_terms(
 struct Removal<'a> {
     scene: &'a Scene<'a>,
     id: &'a ExchangeId,
-    view: &'a ClusterView,
     release: Option<&'a ReleaseView>,
     terms: &'a Terms,
 }
@@ -261,7 +259,7 @@ impl Removal<'_> {
     }
 
     fn tell_apart(&self) -> Result<(), Held> {
-        tell_apart(self.scene, self.id, self.view, self.release)
+        tell_apart(self.scene, self.id, self.release)
     }
 }
 

@@ -4,7 +4,7 @@
 use super::scene::{Held, Scene};
 use crate::exchange::desired::DesiredExchange;
 use crate::id::ExchangeId;
-use crate::observe::observed::{ClusterView, ReleaseKey, ReleaseView};
+use crate::observe::observed::{ReleaseKey, ReleaseView};
 use crate::reason::Reason;
 
 /// Holds the removal of `release` while one of that namespace and name is declared for a cluster that may be this one: then
@@ -12,7 +12,6 @@ use crate::reason::Reason;
 pub(super) fn tell_apart(
     scene: &Scene<'_>,
     id: &ExchangeId,
-    here: &ClusterView,
     release: Option<&ReleaseView>,
 ) -> Result<(), Held> {
     let key = ReleaseKey::of(id);
@@ -20,7 +19,7 @@ pub(super) fn tell_apart(
     let twin = declared.find(|other| {
         other.id.cluster != id.cluster
             && ReleaseKey::of(&other.id) == key
-            && !is_elsewhere(scene, other, here, release)
+            && !is_elsewhere(scene, id, other, release)
     });
     let Some(twin) = twin else {
         return Ok(());
@@ -34,16 +33,21 @@ pub(super) fn tell_apart(
 
 fn is_elsewhere(
     scene: &Scene<'_>,
+    id: &ExchangeId,
     other: &DesiredExchange,
-    here: &ClusterView,
     release: Option<&ReleaseView>,
 ) -> bool {
-    let Some(Ok(there)) = scene.observed.clusters.get(&other.id.cluster) else {
-        return false;
-    };
-    if let (Some(here), Some(there)) = (&here.uid, &there.uid) {
+    let (observed, cluster) = (scene.observed, &other.id.cluster);
+    let here = observed.uid(&id.cluster);
+    if let (Some(here), Some(there)) = (here, observed.uid(cluster)) {
         return here != there;
     }
+    let there = match observed.clusters.get(cluster) {
+        Some(Ok(there)) => there,
+        Some(Err(_)) => return false,
+        // It is for others to run, who would know this cluster by another name only if they shared it with us.
+        None => return here.is_some(),
+    };
     // Clusters are not looked at in one moment: between two looks an upgrade makes another Secret of one release. Of one that
     // is as wanted none is due.
     let Some(running) = there.releases.get(&ReleaseKey::of(&other.id)) else {

@@ -261,16 +261,15 @@ impl<'a> Check<'a> {
             if other.cluster == id.cluster || ReleaseKey::of(other) != key {
                 return true;
             }
-            let here = self.observed.clusters.get(&id.cluster);
-            let there = self.observed.clusters.get(&other.cluster);
-            let (Some(Ok(here)), Some(Ok(there))) = (here, there) else {
-                return false;
-            };
-            match (&here.uid, &there.uid) {
-                (Some(here), Some(there)) => here != there,
-                _ => there.releases.get(&key).is_some_and(|seen| {
+            let here = self.observed.uid(&id.cluster);
+            let there = self.observed.uid(&other.cluster);
+            match (here, there, self.observed.clusters.get(&other.cluster)) {
+                (Some(here), Some(there), _) => here != there,
+                (_, _, Some(Ok(there))) => there.releases.get(&key).is_some_and(|seen| {
                     release.is_none_or(|release| release.secret.uid != seen.secret.uid)
                 }),
+                (_, _, Some(Err(_))) => false,
+                (here, _, None) => here.is_some(),
             }
         })
     }

@@ -43,6 +43,9 @@ pub struct Snapshot<C = Seen<ClusterView>> {
     pub settings: Ground,
     /// Every cluster of the inventory.
     pub clusters: BTreeMap<ClusterId, C>,
+    /// Which clusters those are that were not read, as far as that is known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub led: BTreeMap<ClusterId, String>,
     /// The registry.
     pub registry: Seen<RegistryView>,
     /// What is left out.
@@ -134,7 +137,10 @@ impl Snapshot {
             };
             (id, seen)
         });
-        let clusters = clusters.collect();
+        let clusters: BTreeMap<_, _> = clusters.collect();
+        // Views say it themselves.
+        let mut led = observed.led;
+        led.retain(|id, _| matches!(clusters.get(id), Some(Seen::Unreadable(_))));
         let registry = match observed.registry {
             Ok(view) => Seen::View(mask::registry(Arc::unwrap_or_clone(view), &mut hidden)),
             Err(why) => Seen::Unreadable(mask::reason(&why)),
@@ -145,6 +151,7 @@ impl Snapshot {
             instance,
             settings: ground,
             clusters,
+            led,
             registry,
             hidden,
         }
@@ -249,6 +256,7 @@ impl<'b> Recorded<'b> {
             file: self.file.to_owned(),
         })?;
         Ok(Observed {
+            led: self.rest.led,
             hidden: self.rest.hidden,
             ..Observed::new(clusters, Result::from(self.rest.registry).map(Arc::new))
         })

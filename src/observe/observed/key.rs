@@ -59,6 +59,7 @@ impl Observed {
     pub fn new(clusters: Views, registry: Result<Arc<RegistryView>, Unreadable>) -> Self {
         Self {
             clusters,
+            led: BTreeMap::new(),
             registry,
             proofs: BTreeMap::new(),
             ancestry: BTreeMap::new(),
@@ -67,6 +68,14 @@ impl Observed {
             gone_sets: BTreeMap::new(),
             drifts: BTreeMap::new(),
             hidden: Hidden::default(),
+        }
+    }
+
+    /// Which cluster an entry of the inventory leads to, as far as that is known; also where it could not be read.
+    pub fn uid(&self, cluster: &ClusterId) -> Option<&str> {
+        match self.clusters.get(cluster)? {
+            Ok(view) => view.uid.as_deref(),
+            Err(_) => self.led.get(cluster).map(String::as_str),
         }
     }
 

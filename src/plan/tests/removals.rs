@@ -218,13 +218,22 @@ fn what_may_be_declared_under_another_name_of_its_cluster_stays() {
     wanted
         .exchanges
         .insert(other.id.clone(), other.clone().into());
-    let held = "blocked SameCluster";
+    let (held, goes) = ("blocked SameCluster", "uninstall FileRemoved");
     assert_eq!(say(&wanted, &world), held, "it is not in the inventory");
     let unread = Unreadable {
         reason: Reason::ClusterUnreachable,
         text: "no answer".to_owned(),
     };
+    view(&mut world).uid = Some("1".to_owned());
+    assert_eq!(say(&wanted, &world), goes, "others run it");
     world.clusters.insert(other.id.cluster.clone(), Err(unread));
+    assert_eq!(say(&wanted, &world), held, "nobody ever saw which it is");
+    for (led, expected) in [("1", held), ("2", goes)] {
+        let led = [(other.id.cluster.clone(), led.to_owned())];
+        world.led = led.into();
+        assert_eq!(say(&wanted, &world), expected, "{:?}", world.led);
+    }
+    view(&mut world).uid = None;
     assert_eq!(say(&wanted, &world), held, "it is not read");
     let there = ClusterView {
         uid: Some("2".to_owned()),
@@ -248,12 +257,12 @@ fn what_may_be_declared_under_another_name_of_its_cluster_stays() {
     seen(&mut world, "other", "older");
     assert_eq!(say(&wanted, &world), held, "an upgrade may have made it");
     seen(&mut world, "other", digest);
-    assert_eq!(say(&wanted, &world), "uninstall FileRemoved");
+    assert_eq!(say(&wanted, &world), goes);
     seen(&mut world, "uid", digest);
     view(&mut world).uid = Some("2".to_owned());
     assert_eq!(say(&wanted, &world), held);
     view(&mut world).uid = Some("1".to_owned());
-    assert_eq!(say(&wanted, &world), "uninstall FileRemoved");
+    assert_eq!(say(&wanted, &world), goes);
     // Volumes are those of whoever runs on them now, and a record is nobody's.
     view(&mut world).uid = None;
     let there = Arc::make_mut(world.clusters.get_mut(cluster).unwrap().as_mut().unwrap());
