@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use git2::Repository;
 
@@ -80,10 +80,17 @@ fn a_repository_that_came_back_is_watched_from_the_next_pass_on() {
     assert!(copied.unwrap().success());
     let asked = host.command(&["reconcile"]).output().unwrap();
     assert_eq!(asked.status.code(), Some(0));
+    // Clusters that are away are looked for again, less and less often.
+    host.until_status("a pause", |status| {
+        let next = status["next_pass"].as_str().unwrap_or_default();
+        let next: jiff::Timestamp = next.parse().unwrap_or_default();
+        next.duration_since(jiff::Timestamp::now()).as_secs() >= 10
+    });
     let repository = Repository::open(&there).unwrap();
     fs::write(there.join("exchanges/README.md"), "more").unwrap();
-    let second = commit(&repository);
+    let (second, began) = (commit(&repository), Instant::now());
     host.until_status("seen", |status| status["commit"] == second);
+    assert!(began.elapsed() < Duration::from_secs(8), "by the timer");
     assert_eq!(host.stop(), 0);
 }
 

@@ -266,6 +266,10 @@ async fn a_lease_is_renewed_over_the_connection_there_is() {
     host.admit(&connect(&first, &[]).await, &a).await.unwrap();
     // As with a token that is accepted no longer.
     first.reset().await;
+    Mock::given(path_regex("/leases"))
+        .respond_with(refusal(401, "Unauthorized"))
+        .mount(&first)
+        .await;
     let cluster = connect(&second, &[]).await;
     let began = std::time::Instant::now();
     while began.elapsed() < SHORT.duration * 2 {
