@@ -156,7 +156,7 @@ reasons! {
     NoExchangeFolder: "The repository has no folder of exchange files.",
     SourceUnreadable: "The repository could not be read, so nothing new is planned. See that `source.url` can be reached from here with the credentials of the settings; it is tried again in each pass.",
     SettingsInvalid: "The settings are not usable. Mend what is named; `natsx-sync config` prints each setting and where it comes from.",
-    SameCluster: "Two inventory entries lead to one cluster with overlapping namespaces, or may do: then what is removed from the one stays until what is declared under its name for the other is seen to be another release.",
+    SameCluster: "Two inventory entries lead to one cluster with overlapping namespaces, or may do: then what is removed from the one stays until what is declared under its name for the other is seen to be another release, or somebody approves it.",
     EventsNotTaken: "A place events are sent to does not take them. They wait in the state folder and are sent when it does; the oldest are dropped, and counted, when more than `events.backlog` waits.",
     CommitStatusNotTaken: "The forge does not take what became of a commit. It is told again, what is so by then: after half a minute to five minutes where it refused, sooner where it only did not answer. See that the token of `events.commit_status` is still valid and may set statuses, and that forge, repository and address are the right ones.",
     RestartNeeded: "The settings that were read again change what is looked at only at start; none of them is in force. Restart the daemon (`systemctl restart natsx-sync`).",

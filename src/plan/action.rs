@@ -257,7 +257,7 @@ pub enum RegistryAction {
 /// A rule that holds an entry back until someone approves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guard {
-    /// `MassRemoval`, `Protected`, `ClusterReplaced`.
+    /// `MassRemoval`, `Protected`, `ClusterReplaced`, `SameCluster`.
     pub name: Reason,
     /// The exact command or change that lets it through.
     pub needs: String,

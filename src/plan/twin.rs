@@ -1,6 +1,7 @@
 //! Whether a removal may hit what another entry of the inventory is to run: two entries may lead to one cluster, and which
 //! one it is is not asked where the settings limit us to namespaces.
 
+use super::action::Guard;
 use super::scene::{Held, Scene};
 use crate::exchange::desired::DesiredExchange;
 use crate::id::ExchangeId;
@@ -14,6 +15,9 @@ pub(super) fn tell_apart(
     id: &ExchangeId,
     release: Option<&ReleaseView>,
 ) -> Result<(), Held> {
+    if scene.policy.allow_delete.contains(id) {
+        return Ok(());
+    }
     let key = ReleaseKey::of(id);
     let mut declared = scene.desired.exchanges.values();
     let twin = declared.find(|other| {
@@ -26,9 +30,16 @@ pub(super) fn tell_apart(
     };
     let (old, new, other) = (&id.cluster, &twin.id.cluster, &twin.id);
     let text = format!(
-        "{other} is declared and may be this release: {old} and {new} are not known to be two clusters. If they are one, take {old} out of `clusters`; if they are two, this one goes as soon as {other} is seen to run as declared"
+        "{other} is declared and may be this release: {old} and {new} are not known to be two clusters. If they are one, take {old} out of `clusters`; if they are two, this one goes as soon as {other} is seen to run as declared, or is approved"
     );
-    Err(Held::blocked(Reason::SameCluster, text))
+    let guard = Guard {
+        name: Reason::SameCluster,
+        needs: format!("natsx-sync approve {id}"),
+    };
+    Err(Held {
+        guard: Some(guard),
+        ..Held::blocked(Reason::SameCluster, text)
+    })
 }
 
 fn is_elsewhere(
@@ -42,11 +53,8 @@ fn is_elsewhere(
     if let (Some(here), Some(there)) = (here, observed.uid(cluster)) {
         return here != there;
     }
-    let there = match observed.clusters.get(cluster) {
-        Some(Ok(there)) => there,
-        Some(Err(_)) => return false,
-        // It is for others to run, who would know this cluster by another name only if they shared it with us.
-        None => return here.is_some(),
+    let Some(Ok(there)) = observed.clusters.get(cluster) else {
+        return false;
     };
     // Clusters are not looked at in one moment: between two looks an upgrade makes another Secret of one release. Of one that
     // is as wanted none is due.

@@ -245,7 +245,9 @@ impl<'a> Check<'a> {
                 StepKind::Unlock | StepKind::HelmUninstall | StepKind::DeleteVolumes
             )
         };
-        let is_apart = !entry.steps.iter().any(takes_away) || self.is_apart(id, release);
+        let is_apart = !entry.steps.iter().any(takes_away)
+            || self.policy.allow_delete.contains(id)
+            || self.is_apart(id, release);
         self.require(
             entry,
             is_apart,
@@ -268,8 +270,7 @@ impl<'a> Check<'a> {
                 (_, _, Some(Ok(there))) => there.releases.get(&key).is_some_and(|seen| {
                     release.is_none_or(|release| release.secret.uid != seen.secret.uid)
                 }),
-                (_, _, Some(Err(_))) => false,
-                (here, _, None) => here.is_some(),
+                (_, _, Some(Err(_)) | None) => false,
             }
         })
     }

@@ -224,8 +224,13 @@ fn what_may_be_declared_under_another_name_of_its_cluster_stays() {
         reason: Reason::ClusterUnreachable,
         text: "no answer".to_owned(),
     };
+    let approved = Policy {
+        allow_delete: [id("gone")].into(),
+        ..Policy::default()
+    };
+    assert_eq!(verdict(&wanted, &world, &approved, "gone"), goes);
     view(&mut world).uid = Some("1".to_owned());
-    assert_eq!(say(&wanted, &world), goes, "others run it");
+    assert_eq!(say(&wanted, &world), held, "it may be a new name");
     world.clusters.insert(other.id.cluster.clone(), Err(unread));
     assert_eq!(say(&wanted, &world), held, "nobody ever saw which it is");
     for (led, expected) in [("1", held), ("2", goes)] {
