@@ -172,10 +172,7 @@ fn may_go(scene: &Scene<'_>, id: &ExchangeId) -> bool {
     let Some(Proof::Declared { terms, .. }) = scene.observed.proofs.get(id) else {
         return false;
     };
-    let is_suspended = terms
-        .suspend
-        .as_ref()
-        .is_some_and(|suspend| suspend.until.is_none_or(|until| until > scene.now));
+    let is_suspended = scene.suspension(id, terms.suspend.as_ref()).is_some();
     let stays = matches!(terms.sync_mode, SyncMode::OneTime | SyncMode::DryRun);
     !terms.protect && !stays && !is_suspended
 }

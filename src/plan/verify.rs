@@ -411,7 +411,8 @@ impl<'a> Check<'a> {
             terms.sync_mode,
             SyncMode::Continuous | SyncMode::ContinuousWithDriftDetection
         );
-        goes && !terms.protect && terms.suspend.is_none()
+        let is_suspended = terms.suspend.is_some() || self.policy.suspended.contains_key(id);
+        goes && !terms.protect && !is_suspended
     }
 
     fn released(&self, cluster: &ClusterId) -> Vec<ExchangeId> {

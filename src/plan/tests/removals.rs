@@ -406,6 +406,16 @@ fn what_is_held_for_the_moment_counts_as_going() {
     assert_eq!(verdict(&wanted, &world, &old, "x1"), "repair ReleaseStuck");
     assert_eq!(say(&world, &old), "blocked MassRemoval");
     // Those that stay, whatever happens, are not going.
+    let suspend = Suspend {
+        reason: "audit".to_owned(),
+        until: None,
+    };
+    let suspended = [6, 7].map(|number| (id(&format!("x{number}")), suspend.clone()));
+    let suspended = Policy {
+        suspended: suspended.into(),
+        ..Policy::default()
+    };
+    assert_eq!(say(&world, &suspended), "uninstall FileRemoved");
     for number in 6..8 {
         let Some(Proof::Declared { terms, .. }) = world.proofs.get_mut(&id(&format!("x{number}")))
         else {
