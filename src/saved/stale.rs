@@ -209,9 +209,10 @@ impl Changes {
         }
     }
 
-    /// What a removal rests on: it may have been declared again since, with other terms, and removed once more.
+    /// What a removal rests on: it may have been declared again since, with other terms, and removed once more. The commit that
+    /// removed it is another one after a merge.
     fn removal(&mut self, saved: Option<&Proof>, head: Option<&Proof>) {
-        if saved == head {
+        if are_alike(saved, head) {
             return;
         }
         let text = match head {
@@ -287,5 +288,20 @@ impl Changes {
         } else if saved.inputs.steps != inputs.steps {
             self.add(Part::Action, format!("other steps: {}", now.text));
         }
+    }
+}
+
+/// Whether both say the same of how it was declared last.
+fn are_alike(saved: Option<&Proof>, head: Option<&Proof>) -> bool {
+    match (saved, head) {
+        (
+            Some(Proof::Declared { terms, file, .. }),
+            Some(Proof::Declared {
+                terms: terms_now,
+                file: file_now,
+                ..
+            }),
+        ) => (terms, file) == (terms_now, file_now),
+        _ => saved == head,
     }
 }
