@@ -94,6 +94,14 @@ impl Task {
         }
     }
 
+    /// Whether the helm it asked for was refused because another one was at work.
+    fn found_locked(&self) -> bool {
+        match &self.mode {
+            Mode::Unsure(_, why) | Mode::Mending(why) => why.reason == Reason::ReleaseLocked,
+            Mode::Straight | Mode::Restoring(_) => false,
+        }
+    }
+
     /// How far it has come.
     pub fn stage(&self) -> Stage {
         match &self.mode {
@@ -263,8 +271,9 @@ fn inspected(mut task: Task, seen: Option<Seen>) -> (Task, Next) {
     if let Some(held) = held
         && !matches!(task.mode, Mode::Restoring(_))
     {
-        // helm copies our mark to what a person does: only the stamped revision tells whose it is.
-        if !held.is_ours || !held.is_untouched {
+        // helm copies our mark to what a person does: only the stamped revision tells whose it is. A helm that was refused for
+        // the lock did not make it, so that its own kind did on another host.
+        if !held.is_ours || !held.is_untouched || task.found_locked() {
             return locked(task, held.revision);
         }
         if task.attempt <= ATTEMPTS {
@@ -313,6 +322,8 @@ fn again(mut task: Task, asked: &Effect, why: Why, seen: Option<Seen>) -> (Task,
     }
     task.attempt += 1;
     task.mode = Mode::Straight;
+    // What is there may be half of it.
+    task.changed |= seen.is_some();
     let revision = seen.as_ref().map_or(1, |seen| seen.revision + 1);
     let ours = seen.as_ref().is_none_or(|seen| seen.is_ours);
     if !ours {

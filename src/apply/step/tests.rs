@@ -270,10 +270,11 @@ fn the_lock_of_a_person_is_left_alone(
     #[case] revision: Option<u32>,
     #[case] helm: &str,
 ) {
-    for is_ours in [true, false] {
+    // The last one is of another host.
+    for (is_ours, is_untouched) in [(true, false), (false, false), (true, true)] {
         let theirs = Seen {
             is_ours,
-            is_untouched: false,
+            is_untouched,
             ..seen(6, ReleaseStatus::PendingUpgrade)
         };
         let (asked, verdict) = play(
