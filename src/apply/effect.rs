@@ -127,10 +127,10 @@ impl Effect {
         )
     }
 
-    /// Whether it is done for the helm that follows: what is read must still be so when that starts, and what is marked or kept
+    /// Whether it is done for the helm that follows: what is read must still be so when that starts, and what is saved
     /// is of use only with it.
     pub fn leads_to_helm(&self) -> bool {
-        matches!(self, Self::Fence | Self::MarkDeleting | Self::SaveManifest)
+        matches!(self, Self::Fence | Self::SaveManifest)
     }
 
     /// Whether it is journalled: reads can be repeated after a crash without a trace.

@@ -171,7 +171,8 @@ pub fn step(task: Task, reply: Option<Reply>) -> (Task, Next) {
 }
 
 fn done(mut task: Task, asked: &Effect) -> (Task, Next) {
-    task.changed |= asked.is_write() && *asked != Effect::EnsureNamespace;
+    task.changed |=
+        asked.is_write() && !matches!(asked, Effect::EnsureNamespace | Effect::MarkDeleting);
     match (asked, task.mode.clone()) {
         (Effect::Rollback { .. }, Mode::Mending(why)) => {
             task.mode = Mode::Restoring(why);

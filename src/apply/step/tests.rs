@@ -97,7 +97,7 @@ fn each_action_has_its_order(
 #[case::uninstall(
     planned(Action::Uninstall, Some(1)),
     "",
-    "fence mark_deleting fence save_manifest helm_uninstall"
+    "fence save_manifest helm_uninstall"
 )]
 #[case::finish_uninstall(
     entry(

@@ -45,6 +45,7 @@ pub(super) struct Fake {
     pub(super) most: AtomicUsize,
     /// Fenced, and their helm has not run.
     pub(super) fenced: Mutex<BTreeSet<ExchangeId>>,
+    /// When one ran.
     pub(super) most_fenced: AtomicUsize,
     pub(super) unready: Mutex<bool>,
     pub(super) refuse: Mutex<bool>,
@@ -74,7 +75,9 @@ impl Fake {
         let mut fenced = lock(&self.fenced);
         if *effect == Effect::Fence {
             fenced.insert(id.clone());
+        } else if effect.starts_helm() {
             self.most_fenced.fetch_max(fenced.len(), Ordering::SeqCst);
+            fenced.remove(&id);
         } else if !effect.leads_to_helm() {
             fenced.remove(&id);
         }
@@ -117,7 +120,6 @@ impl Fake {
                 return Reply::Saved(Leftover {
                     objects: Vec::new(),
                     claims: purge.then_some(claim).into_iter().collect(),
-                    purge,
                 });
             }
             Effect::DeleteClaims { claims } => {

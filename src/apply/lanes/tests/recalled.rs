@@ -129,9 +129,8 @@ async fn what_is_held_after_it_was_handed_over_is_not_begun(
     #[case] reason: Reason,
     #[case] ends: bool,
 ) {
-    for present in [true, false] {
+    for (present, ids) in [(true, many(20)), (false, many(20)), (false, far_apart(20))] {
         let scene = Scene::new();
-        let ids = many(20);
         if !present {
             released(&scene, &ids).await;
         }
