@@ -23,11 +23,9 @@ pub struct SavedClaim {
 pub struct Leftover {
     /// The objects of the removed release.
     pub objects: Vec<ObjectRef>,
-    /// Its volume claims.
+    /// Its volume claims, where they were to go, too.
     #[serde(default)]
     pub claims: Vec<SavedClaim>,
-    /// Its volumes were to go, too, when its removal began.
-    pub purge: bool,
 }
 
 /// The effects of an entry, in order. Readings before each change are part of it, so that no caller can forget one.

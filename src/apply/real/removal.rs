@@ -26,8 +26,7 @@ impl At<'_> {
             return Ok(Reply::Saved(before.unwrap_or_default()));
         };
         let stored = self.stored(&release).await?;
-        let purge = self.subject.purges();
-        let claims = if purge {
+        let claims = if self.subject.purges() {
             let namespace = &self.subject.id.namespace;
             let found = self.cluster.claims(namespace, &stored).await;
             found.map_err(cluster_reply)?
@@ -40,7 +39,6 @@ impl At<'_> {
                 .into_iter()
                 .map(|Claim { name, uid }| SavedClaim { name, uid })
                 .collect(),
-            purge,
         }))
     }
 

@@ -148,7 +148,6 @@ fn volumes_of_an_unfinished_removal_go_only_where_the_plan_says_so() {
             name: "data-0".to_owned(),
             uid: "uid".to_owned(),
         }],
-        purge: true,
         ..Leftover::default()
     };
     let run = |steps: &[StepKind]| {
