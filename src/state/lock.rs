@@ -61,14 +61,15 @@ impl Lock {
     pub fn check(&self) -> Result<(), StateError> {
         let path = self.folder.join(FILE);
         let which = |data: &Metadata| (data.dev(), data.ino());
-        let held = self.file.metadata().map_err(io("look at", &path))?;
-        match std::fs::metadata(&path) {
-            Ok(there) if which(&there) != which(&held) => Err(StateError::LockReplaced { path }),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
+        match (self.file.metadata(), std::fs::metadata(&path)) {
+            (Ok(held), Ok(there)) if which(&there) != which(&held) => {
+                Err(StateError::LockReplaced { path })
+            }
+            (_, Err(error)) if error.kind() == ErrorKind::NotFound => {
                 Err(StateError::LockRemoved { path })
             }
             // A disk that does not answer says nothing of who works here.
-            Ok(_) | Err(_) => Ok(()),
+            _ => Ok(()),
         }
     }
 
