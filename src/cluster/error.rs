@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use kube::core::Status;
 
+use crate::diagnostic::shortened;
 use crate::id::Namespace;
 use crate::observe::observed::Unreadable;
 use crate::observe::release::DecodeError;
@@ -230,17 +231,10 @@ pub(crate) fn words(status: &Status) -> String {
     shorten(text, 600)
 }
 
-/// At most `most` characters on one line. What is too long loses its middle: it begins with what failed, and ends with why.
+/// `most` of its characters on one line, and a sign for what is left out: it begins with what failed, and ends with why.
 pub(crate) fn shorten(text: &str, most: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let count = line.chars().count();
-    if count <= most {
-        return line;
-    }
-    let end = most / 2;
-    let head: String = line.chars().take(most - end).collect();
-    let tail: String = line.chars().skip(count - end).collect();
-    format!("{head}…{tail}")
+    shortened(&line, most.saturating_add(1))
 }
 
 /// The innermost cause: the outer layers only repeat that a request failed.

@@ -30,7 +30,7 @@ pub use exit::{Category, STALE, code_of, exit_code};
 pub use forge::{diagnostics_github, diagnostics_sarif};
 pub use json::plan_json;
 pub use markdown::{Comment, plan_markdown};
-pub use safe::{folded, hanging, json_text, safe, shortened, wrapped, wrapped_items};
+pub use safe::{folded, hanging, json_text, safe, wrapped, wrapped_items};
 pub use table::{below, table};
 pub(crate) use terminal::is_quiet;
 pub use terminal::{Style, news_text, plan_text};

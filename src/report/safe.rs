@@ -112,18 +112,6 @@ fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// At most `most` signs of it. What is too long loses its middle: how it begins and how it ends tell most.
-pub fn shortened(text: &str, most: usize) -> String {
-    let count = text.chars().count();
-    if count <= most {
-        return text.to_owned();
-    }
-    let kept = most.saturating_sub(1);
-    let head: String = text.chars().take(kept - kept / 2).collect();
-    let tail: String = text.chars().skip(count - kept / 2).collect();
-    format!("{head}…{tail}")
-}
-
 /// The lines of `text` in a window of this width, if it has one, all but the first behind `indent`; what stands before the first is as wide.
 pub fn hanging(text: &str, indent: &str, width: u16) -> String {
     let room = room(width).saturating_sub(indent.chars().count());

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
+use crate::diagnostic::shortened;
 use crate::exchange::desired::{DesiredExchange, Layer};
-use crate::report::{UNBOUNDED, room, safe, shortened, shown_path, shown_value, wrapped_items};
+use crate::report::{UNBOUNDED, room, safe, shown_path, shown_value, wrapped_items};
 
 /// Before each value.
 const INDENT: &str = "  ";
