@@ -87,15 +87,8 @@ pub(super) async fn fly<E: Effects>(mut pilot: Pilot<E>) -> Flown {
         task = after;
         reply = Some(match next {
             Next::End(verdict) => {
-                let is_called_off =
-                    verdict == Verdict::Cancelled && pilot.recall.is_called_off(task.stage());
-                return Flown {
-                    verdict,
-                    is_called_off,
-                    steps: pilot.steps,
-                    began,
-                    is_journalled: pilot.is_journalled,
-                };
+                pilot.stage = task.stage();
+                return pilot.land(verdict, began);
             }
             Next::Do(effect) => {
                 waiting = None;
@@ -127,6 +120,17 @@ pub(super) async fn fly<E: Effects>(mut pilot: Pilot<E>) -> Flown {
 }
 
 impl<E: Effects> Pilot<E> {
+    /// It is over; `began` is none where it never began.
+    pub(super) fn land(self, verdict: Verdict, began: Option<Timestamp>) -> Flown {
+        Flown {
+            is_called_off: verdict == Verdict::Cancelled && self.recall.is_called_off(self.stage),
+            verdict,
+            steps: self.steps,
+            began,
+            is_journalled: self.is_journalled,
+        }
+    }
+
     /// Pauses a wait; an answer if it is over, one way or another.
     async fn pause(
         &self,

@@ -52,17 +52,7 @@ pub(super) async fn supervise<E: Effects>(
     };
     // Held until the outcome counts, so that the next in line sees it.
     let (flown, place) = match begin(&shared, &pilot).await {
-        Err(verdict) => {
-            let never_began = Flown {
-                is_called_off: verdict == Verdict::Cancelled
-                    && pilot.recall.is_called_off(pilot.stage),
-                verdict,
-                steps: Vec::new(),
-                began: None,
-                is_journalled: false,
-            };
-            (never_began, None)
-        }
+        Err(verdict) => (pilot.land(verdict, None), None),
         Ok(place) => {
             let action = subject.entry.action;
             shared.tell(Progress::Started(subject.id.clone(), action));
