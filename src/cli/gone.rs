@@ -140,7 +140,7 @@ fn became(
     let done = deeds(entries).into_iter();
     let mut done = done.filter(|deed| deed.id.exchange() == Some(id) && deed.is_effect());
     let last = done.next_back();
-    let memory = Journal::memories(entries).remove(id).unwrap_or_default();
+    let memory = Journal::memories(entries).get(id);
     let unseen = unseen(id, status);
     let mut waits_for = None;
     let (reason, text) = match &last {

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::id::ExchangeId;
 use crate::pass::PassError;
 use crate::plan::policy::{Begun, PutBack};
-use crate::state::journal::Journal;
+use crate::state::journal::{Journal, Memories, Memory};
 
 /// The part of the journal a plan depends on.
 #[derive(Debug, Clone, Default)]
@@ -26,13 +26,7 @@ pub struct Knowledge {
 impl Knowledge {
     /// Of the journal this process holds.
     pub fn of(journal: &Journal) -> Self {
-        Self {
-            journalled: journal.journalled(),
-            begun: journal.begun(),
-            installed: journal.installed_files(),
-            volumes_left: journal.volumes_left(),
-            put_back: journal.put_back(),
-        }
+        journal.known_of_all(|all| Self::from(all))
     }
 
     /// From the files, for commands that only look. They hold no lock, so a pending release is never theirs to unlock.
@@ -42,26 +36,23 @@ impl Knowledge {
         } else {
             Vec::new()
         };
-        let memories = Journal::memories(&entries);
-        let put_back = memories.iter();
-        let put_back = put_back
-            .filter_map(|(id, memory)| Some((id.clone(), memory.put_back.clone()?)))
-            .collect();
-        let left = memories
-            .iter()
-            .filter(|(_, memory)| memory.leaves_volumes());
-        let volumes_left = left.map(|(id, _)| id.clone()).collect();
-        let installed = memories
-            .into_iter()
-            .filter_map(|(id, memory)| Some((id, memory.installed?.file)))
-            .collect();
         Ok(Self {
             journalled: BTreeSet::new(),
             begun: BTreeMap::new(),
-            installed,
-            volumes_left,
-            put_back,
+            ..Self::from(&Journal::memories(&entries))
         })
+    }
+}
+
+impl From<&Memories> for Knowledge {
+    fn from(all: &Memories) -> Self {
+        Self {
+            journalled: all.those(|memory| memory.acted),
+            begun: all.each(|memory| memory.begun.clone()),
+            installed: all.each(|memory| Some(memory.installed.as_ref()?.file.clone())),
+            volumes_left: all.those(Memory::leaves_volumes),
+            put_back: all.each(|memory| memory.put_back.clone()),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ mod memory;
 mod noticed;
 mod said;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -23,18 +23,15 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::id::{Digest, ExchangeId};
-use crate::plan::policy::{Begun, PutBack};
 
 pub use cursor::{Cursor, Passage, Reading, Written};
 pub use deed::{Deed, deeds};
 pub use ended::{Ended, HeldBack};
 pub use entry::{Entry, Line, Phase};
 pub use error::JournalError;
-pub use memory::{AGAIN, CALM, Installed, Memory, Open, Refused, SET_STATE};
+pub use memory::{AGAIN, CALM, Installed, Memories, Memory, Open, Refused, SET_STATE};
 pub use noticed::{Aspect, Notice, Noticed, Place};
 pub use said::{Said, Subject, Verb};
-
-use memory::Memories;
 
 /// Longest file; a new one begins with everything that must not be forgotten.
 const LONGEST: u64 = 8 << 20;
@@ -186,37 +183,14 @@ impl Journal {
         self.known().memories.get(id)
     }
 
-    /// The file of each exchange this host installed and that is still there.
-    pub fn installed_files(&self) -> BTreeMap<ExchangeId, String> {
-        let known = self.known();
-        known
-            .memories
-            .each(|memory| Some(memory.installed.as_ref()?.file.clone()))
-    }
-
-    /// Exchanges whose release this host acted on.
-    pub fn journalled(&self) -> BTreeSet<ExchangeId> {
-        self.known().memories.those(|memory| memory.acted)
-    }
-
-    /// The last Helm operation on each, unless that succeeded.
-    pub fn begun(&self) -> BTreeMap<ExchangeId, Begun> {
-        self.known().memories.each(|memory| memory.begun.clone())
-    }
-
-    /// Exchanges whose removal was begun and of which volumes that were to go may be left.
-    pub fn volumes_left(&self) -> BTreeSet<ExchangeId> {
-        self.known().memories.those(Memory::leaves_volumes)
+    /// What follows from what is known of all exchanges, at one moment.
+    pub fn known_of_all<T>(&self, of: impl FnOnce(&Memories) -> T) -> T {
+        of(&self.known().memories)
     }
 
     /// What was refused and is not tried again by itself.
     pub fn refusals(&self) -> BTreeMap<ExchangeId, Refused> {
         self.known().memories.each(|memory| memory.refused.clone())
-    }
-
-    /// Drift that was repaired last, by exchange.
-    pub fn put_back(&self) -> BTreeMap<ExchangeId, PutBack> {
-        self.known().memories.each(|memory| memory.put_back.clone())
     }
 
     /// Every line of the files kept, oldest first; a break of the chain is an error.
@@ -253,12 +227,12 @@ impl Journal {
     }
 
     /// What the lines say of each exchange, for those who only look.
-    pub fn memories(entries: &[Entry]) -> BTreeMap<ExchangeId, Memory> {
+    pub fn memories(entries: &[Entry]) -> Memories {
         let mut memories = Memories::default();
         for entry in entries {
             memories.take(entry);
         }
-        memories.each(|memory| Some(memory.clone()))
+        memories
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

@@ -120,14 +120,16 @@ where
 /// Of all exchanges.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Memories(BTreeMap<ExchangeId, Memory>);
+pub struct Memories(BTreeMap<ExchangeId, Memory>);
 
 impl Memories {
-    pub(super) fn get(&self, id: &ExchangeId) -> Memory {
+    /// Of one; nothing, where nothing is known.
+    pub fn get(&self, id: &ExchangeId) -> Memory {
         self.0.get(id).cloned().unwrap_or_default()
     }
 
-    pub(super) fn each<T>(&self, of: impl Fn(&Memory) -> Option<T>) -> BTreeMap<ExchangeId, T> {
+    /// What follows of each, where anything does.
+    pub fn each<T>(&self, of: impl Fn(&Memory) -> Option<T>) -> BTreeMap<ExchangeId, T> {
         let known = self.0.iter();
         known
             .filter_map(|(id, memory)| Some((id.clone(), of(memory)?)))
@@ -135,7 +137,7 @@ impl Memories {
     }
 
     /// Those of which this holds.
-    pub(super) fn those(&self, holds: impl Fn(&Memory) -> bool) -> BTreeSet<ExchangeId> {
+    pub fn those(&self, holds: impl Fn(&Memory) -> bool) -> BTreeSet<ExchangeId> {
         let known = self.0.iter().filter(|(_, memory)| holds(memory));
         known.map(|(id, _)| id.clone()).collect()
     }

@@ -9,7 +9,7 @@ fn id(name: &str) -> ExchangeId {
 
 /// Where what is installed was declared.
 fn file_of(journal: &Journal, name: &str) -> Option<String> {
-    journal.installed_files().remove(&id(name))
+    Some(journal.memory(&id(name)).installed?.file)
 }
 
 fn line(name: &str, step: &str, phase: Phase, detail: Value) -> Line {
@@ -41,7 +41,7 @@ fn an_intent_is_open_until_its_outcome() {
     drop(journal);
     let journal = Journal::open(folder.path(), "test").unwrap();
     assert_eq!(file_of(&journal, "a").unwrap(), "exchanges/a.yaml");
-    assert!(journal.journalled().contains(&id("a")));
+    assert!(journal.memory(&id("a")).acted);
     let gone = json!({"action": "uninstall"});
     journal
         .append(line("a", "finished", Phase::Done, gone))
@@ -55,7 +55,7 @@ fn the_last_helm_operation_is_known_until_it_succeeded() {
     let folder = tempfile::tempdir().unwrap();
     let journal = Journal::open(folder.path(), "test").unwrap();
     let known = |journal: &Journal| {
-        let begun = journal.begun().remove(&id("a"))?;
+        let begun = journal.memory(&id("a")).begun?;
         Some((begun.status, begun.revision, begun.ended.is_some()))
     };
     let append = |step: &str, phase, revision: u32| {
@@ -70,7 +70,7 @@ fn the_last_helm_operation_is_known_until_it_succeeded() {
     let install = Some((ReleaseStatus::PendingInstall, 1, false));
     assert_eq!(append("helm_install", Phase::Intent, 1), install);
     assert_eq!(append("helm_install", Phase::Done, 1), None);
-    assert!(journal.journalled().contains(&id("a")));
+    assert!(journal.memory(&id("a")).acted);
     append("helm_upgrade", Phase::Intent, 2);
     let failed = append("helm_upgrade", Phase::Failed, 2);
     assert_eq!(failed, Some((upgrade, 2, true)));
