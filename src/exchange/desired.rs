@@ -255,6 +255,11 @@ impl From<ValueOrigin> for (Layer, u32, u32) {
 }
 
 impl Desired {
+    /// Whether a file with errors names it, or did when it had none: what that wants nobody knows.
+    pub fn is_broken(&self, id: &ExchangeId) -> bool {
+        self.broken.iter().any(|file| file.blocks.contains(id))
+    }
+
     /// What is wanted in a cluster.
     pub fn of(
         &self,

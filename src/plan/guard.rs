@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::{Action, Guard, PlannedExchange};
 use super::policy::Withheld;
+use super::removal::may_go;
 use super::scene::{Held, Scene};
 use crate::diagnostic::Diagnostic;
-use crate::exchange::desired::SyncMode;
 use crate::id::{ClusterId, ExchangeId};
-use crate::observe::observed::Proof;
 use crate::reason::Reason;
 
 /// Below this a share says nothing: one of three is already a third.
@@ -157,24 +156,13 @@ pub(super) fn hold(
 /// Those that nothing declares and nothing but the moment keeps.
 fn leaving_of(scene: &Scene<'_>, owned: &BTreeSet<ExchangeId>) -> BTreeSet<ExchangeId> {
     let desired = scene.desired;
-    let is_broken = |id| desired.broken.iter().any(|file| file.blocks.contains(id));
     let leaving = owned.iter().filter(|id| {
         !desired.exchanges.contains_key(*id)
-            && !is_broken(*id)
+            && !desired.is_broken(id)
             && scene.view(id).is_ok()
             && may_go(scene, id)
     });
     leaving.cloned().collect()
-}
-
-/// Whether git proves it and its last terms let it go.
-fn may_go(scene: &Scene<'_>, id: &ExchangeId) -> bool {
-    let Some(Proof::Declared { terms, .. }) = scene.observed.proofs.get(id) else {
-        return false;
-    };
-    let is_suspended = scene.suspension(id, terms.suspend.as_ref()).is_some();
-    let stays = matches!(terms.sync_mode, SyncMode::OneTime | SyncMode::DryRun);
-    !terms.protect && !stays && !is_suspended
 }
 
 fn owned(scene: &Scene<'_>, action: Action) -> BTreeSet<ExchangeId> {

@@ -114,6 +114,13 @@ fn check_source(scene: &Scene<'_>) -> Result<(), Held> {
     Ok(())
 }
 
+/// Whether git proves that it was declared, and its last terms let it go.
+pub(super) fn may_go(scene: &Scene<'_>, id: &ExchangeId) -> bool {
+    let (action, reason) = (Action::None, Reason::FileRemoved);
+    let mut entry = PlannedExchange::undeclared(Some(id.clone()), action, reason, "");
+    matches!(proven_terms(scene, id, &mut entry), Ok(Some(_)))
+}
+
 /// The last terms git knows, unless they hold the exchange.
 fn proven_terms(
     scene: &Scene<'_>,

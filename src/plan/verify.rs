@@ -128,8 +128,7 @@ impl<'a> Check<'a> {
         id: &ExchangeId,
         release: Option<&ReleaseView>,
     ) {
-        let mut broken = self.desired.broken.iter();
-        let blocked = broken.any(|file| file.blocks.contains(id));
+        let blocked = self.desired.is_broken(id);
         self.require(entry, !blocked, "is named by a broken file");
         let held = self.policy.suspended.get(id);
         let held = held.is_some_and(|suspend| !ends(suspend));
@@ -397,9 +396,8 @@ impl<'a> Check<'a> {
 
     /// Whether nothing declares it and its last terms let it go, at any time.
     fn is_leaving(&self, id: &ExchangeId) -> bool {
-        let mut broken = self.desired.broken.iter();
         if self.desired.exchanges.contains_key(id)
-            || broken.any(|file| file.blocks.contains(id))
+            || self.desired.is_broken(id)
             || self.seen(id).is_none()
         {
             return false;

@@ -184,8 +184,7 @@ impl Changes {
             .as_ref()
             .map_or("the head", |commit| commit.short());
         let own = Part::File(OWN_FILE.to_owned());
-        let is_broken = head.broken.iter().any(|broken| broken.blocks.contains(id));
-        if is_broken {
+        if head.is_broken(id) {
             return self.add(own, format!("its exchange file has errors at {commit}"));
         }
         match (head.exchanges.get(id), saved.blobs.is_empty()) {
