@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use natsx_sync::state::State;
 use natsx_sync::state::journal::{Journal, Line, Phase};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::waiting::{commits, daemon, status};
 use super::{natsx, text, text_of};
@@ -35,6 +36,14 @@ fn write_for(folder: &Path, id: &str, commit: &str, lines: &[(&str, Phase, Value
     }
 }
 
+/// Where `us/ns/nats-old` was removed, and the last pass listed `us/ns/nats-odd`.
+fn one_of_two_removed() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    removed(folder.path(), "us/ns/nats-old");
+    status(folder.path(), None, true, &[("us/ns/nats-odd", "ready")]);
+    folder
+}
+
 fn removed(folder: &Path, id: &str) {
     removed_for(folder, id, COMMIT);
 }
@@ -61,10 +70,8 @@ fn ask(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
 
 #[test]
 fn every_command_says_when_and_by_whom_an_exchange_was_removed() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = one_of_two_removed();
     let folder = folder.path();
-    removed(folder, "us/ns/nats-old");
-    status(folder, None, true, &[("us/ns/nats-odd", "ready")]);
     fs::create_dir(folder.join("exchanges")).unwrap();
     let odd = "name: odd\nrelease_name: nats-odd\ncluster_id: us\nnamespace: ns\norg_ids: [o]\n";
     fs::write(folder.join("exchanges/odd.yaml"), odd).unwrap();
@@ -103,10 +110,8 @@ fn every_command_says_when_and_by_whom_an_exchange_was_removed() {
 /// Whoever names one that was there means no cluster.
 #[test]
 fn a_running_daemon_does_not_make_a_cluster_of_a_removed_exchange() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = one_of_two_removed();
     let folder = folder.path();
-    removed(folder, "us/ns/nats-old");
-    status(folder, None, true, &[("us/ns/nats-odd", "ready")]);
     let _daemon = daemon(folder);
     for (name, is_either) in [("nats-old", false), ("nats-never", true)] {
         let (code, said) = ask(folder, &["approve", name]);
@@ -117,10 +122,8 @@ fn a_running_daemon_does_not_make_a_cluster_of_a_removed_exchange() {
 
 #[test]
 fn programs_are_told_of_a_removed_exchange_by_reason_and_deed() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = one_of_two_removed();
     let folder = folder.path();
-    removed(folder, "us/ns/nats-old");
-    status(folder, None, true, &[("us/ns/nats-odd", "ready")]);
     let told = |command: &str| {
         let arguments = [command, "nats-old", "--format", "json", "--state", "state"];
         let done = natsx(folder, &arguments);
@@ -264,10 +267,8 @@ fn what_was_not_looked_for_everywhere_is_not_said_to_be_gone() {
 /// Whoever waits for what is gone would take "ready" for an exchange that runs.
 #[test]
 fn a_wait_for_what_was_removed_before_says_so() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = one_of_two_removed();
     let folder = folder.path();
-    removed(folder, "us/ns/nats-old");
-    status(folder, None, true, &[("us/ns/nats-odd", "ready")]);
     let _daemon = daemon(folder);
     for more in [&[][..], &["nats-odd"]] {
         let (code, said) = ask(folder, &[&["wait", "nats-old"], more].concat());

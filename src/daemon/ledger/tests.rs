@@ -77,6 +77,19 @@ fn a_plan_that_was_carried_out_says_no_more_what_is_so() {
 }
 
 /// Somebody who holds it sees at once that it is held, and what is still done to it.
+/// A first helm that runs.
+fn installing() -> InFlight {
+    InFlight {
+        action: Action::Install,
+        planned: Reason::FileAdded,
+        digest: None,
+        since: now(),
+        step: "helm_install",
+        waiting: None,
+        until: None,
+    }
+}
+
 #[test]
 fn what_is_suspended_while_something_is_done_to_it_is_suspended() {
     let mut ledger = Ledger::new(now());
@@ -85,15 +98,7 @@ fn what_is_suspended_while_something_is_done_to_it_is_suspended() {
     (planned.action, planned.reason) = (Action::Blocked, Reason::Suspended);
     planned.text = "suspended by command: moved".to_owned();
     ledger.take_pass(Arc::new(survey), BTreeMap::new());
-    let mut flight = InFlight {
-        action: Action::Install,
-        planned: Reason::FileAdded,
-        digest: None,
-        since: now(),
-        step: "helm_install",
-        waiting: None,
-        until: None,
-    };
+    let mut flight = installing();
     let mut standing = |flight: &InFlight| {
         let in_flight = BTreeMap::from([(id("a"), flight.clone())]);
         let entry = ledger.status(&in_flight, now(), |_| {}).exchanges[0].clone();
@@ -191,15 +196,7 @@ fn what_is_under_way_says_why_it_was_begun() {
     (planned.action, planned.reason) = (Action::Repair, Reason::ReleaseStuck);
     ledger.begin_pass(BTreeSet::from([id("a")]));
     ledger.take_pass(Arc::new(seen), BTreeMap::new());
-    let flight = InFlight {
-        action: Action::Install,
-        planned: Reason::FileAdded,
-        digest: None,
-        since: now(),
-        step: "helm_install",
-        waiting: None,
-        until: None,
-    };
+    let flight = installing();
     let in_flight = BTreeMap::from([(id("a"), flight)]);
     let told = ledger.status(&in_flight, now(), |_| {}).exchanges[0].clone();
     assert_eq!(

@@ -14,6 +14,26 @@ async fn until_one_ended(told: &mut mpsc::UnboundedReceiver<Progress>) {
     while !matches!(told.recv().await.unwrap(), Progress::Ended(..)) {}
 }
 
+/// What comes of a removal that is taken back when it has come to this step, and so far in it.
+async fn taken_back_at(
+    scene: &Scene,
+    step: &'static str,
+    meanwhile: impl Future<Output = ()>,
+) -> Outcome {
+    let ids = [id("east/ns/a")];
+    released(scene, &ids).await;
+    let (removal, _) = plan(&scene.fake, &ids, false);
+    let (stays, desired) = plan(&scene.fake, &ids, true);
+    let (lanes, mut told) = scene.lanes(limits());
+    lanes.submit(&removal, &Desired::default(), 1, Retry::Everything);
+    let there = Progress::Step(ids[0].clone(), step);
+    while told.recv().await.unwrap() != there {}
+    meanwhile.await;
+    lanes.submit(&stays, &desired, 2, Retry::Everything);
+    lanes.idle().await;
+    ended(&mut told).remove(&ids[0]).unwrap()
+}
+
 /// The same exchanges, of which nothing is to be done.
 fn held(plan: &Plan, action: Action, reason: Reason) -> Plan {
     let mut held = plan.clone();
@@ -47,17 +67,7 @@ async fn a_removal_that_was_taken_back_is_not_begun(#[case] ids: Vec<ExchangeId>
 #[tokio::test(start_paused = true)]
 async fn what_is_taken_back_between_two_effects_is_not_begun() {
     let scene = Scene::new();
-    let ids = [id("east/ns/a")];
-    released(&scene, &ids).await;
-    let (removal, _) = plan(&scene.fake, &ids, false);
-    let (stays, desired) = plan(&scene.fake, &ids, true);
-    let (lanes, mut told) = scene.lanes(limits());
-    lanes.submit(&removal, &Desired::default(), 1, Retry::Everything);
-    let marks = Progress::Step(ids[0].clone(), "mark_deleting");
-    while told.recv().await.unwrap() != marks {}
-    lanes.submit(&stays, &desired, 2, Retry::Everything);
-    lanes.idle().await;
-    let outcome = ended(&mut told).remove(&ids[0]).unwrap();
+    let outcome = taken_back_at(&scene, "mark_deleting", async {}).await;
     assert_eq!(outcome.result, OutcomeResult::Cancelled, "{outcome:#?}");
     assert_eq!(lock(&scene.fake.releases).len(), 1);
 }
@@ -67,19 +77,8 @@ async fn what_is_taken_back_between_two_effects_is_not_begun() {
 async fn volumes_of_what_was_taken_back_stay() {
     let scene = Scene::new();
     *lock(&scene.fake.purge) = true;
-    let ids = [id("east/ns/a")];
-    released(&scene, &ids).await;
-    let (removal, _) = plan(&scene.fake, &ids, false);
-    let (stays, desired) = plan(&scene.fake, &ids, true);
-    let (lanes, mut told) = scene.lanes(limits());
-    lanes.submit(&removal, &Desired::default(), 1, Retry::Everything);
-    let goes = Progress::Step(ids[0].clone(), "helm_uninstall");
-    while told.recv().await.unwrap() != goes {}
-    // In the middle of it.
-    tokio::time::sleep(Duration::from_millis(10)).await;
-    lanes.submit(&stays, &desired, 2, Retry::Everything);
-    lanes.idle().await;
-    let outcome = ended(&mut told).remove(&ids[0]).unwrap();
+    let in_the_middle = async { tokio::time::sleep(Duration::from_millis(10)).await };
+    let outcome = taken_back_at(&scene, "helm_uninstall", in_the_middle).await;
     assert_eq!(outcome.result, OutcomeResult::Cancelled, "{outcome:#?}");
     assert!(lock(&scene.fake.releases).is_empty());
     assert_eq!(lock(&scene.fake.claims).len(), 1);
